@@ -1,0 +1,56 @@
+"""Splits a byte stream into lines without ever holding more than a stated bound.
+
+Pure: bytes in, lines out.
+"""
+
+from __future__ import annotations
+
+from codexmcp.errors import ProtocolError
+
+MAX_LINE_BYTES = 64 * 1024 * 1024
+"""Longest line accepted. One `item/completed` with a 1 MiB command output is a line of 1 MiB, and
+`thread/read` of a long thread was measured at several MiB; a line beyond this is a broken peer."""
+
+
+class LineBuffer:
+    """Collects bytes and gives back complete lines.
+
+    Args:
+        max_line_bytes: Longest line allowed, in bytes, its newline not counted.
+    """
+
+    def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+        self._max_line_bytes = max_line_bytes
+        self._chunks: list[bytes] = []
+        self._held_bytes = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Add bytes and return the lines they complete, without newlines.
+
+        Raises:
+            ProtocolError: A line is longer than the bound. The buffer is unusable afterwards.
+        """
+        *complete, rest = data.split(b"\n")
+        if not complete:
+            self._hold(rest)
+            return []
+        lines = [self._finish(piece) for piece in complete]
+        self._hold(rest)
+        return lines
+
+    def _finish(self, piece: bytes) -> bytes:
+        self._hold(piece)
+        line = b"".join(self._chunks)
+        self._chunks.clear()
+        self._held_bytes = 0
+        return line
+
+    def _hold(self, piece: bytes) -> None:
+        self._held_bytes += len(piece)
+        if self._held_bytes > self._max_line_bytes:
+            raise ProtocolError(
+                f"the peer sent a line longer than {self._max_line_bytes} bytes; the connection is "
+                "closed, because nothing after it can be trusted"
+            )
+        if piece:
+            self._chunks.append(piece)

@@ -1,0 +1,149 @@
+"""Byte streams over a child's pipes and over this process's own stdin and stdout.
+
+Promises that a write never blocks the event loop on a pipe, a socket or a terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import sys
+import threading
+
+READ_BYTES = 256 * 1024
+"""Bytes taken from a pipe at once; a burst of small messages is then one wake-up."""
+
+
+class PipeStream:
+    """The byte stream of a reader and a writer of asyncio, such as a child's pipes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self) -> bytes:
+        """Return the next bytes; empty at the end of the stream."""
+        try:
+            return await self._reader.read(READ_BYTES)
+        except ConnectionError:
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """Take bytes for the peer; they are dropped once it has closed its end."""
+        if not self._writer.is_closing():
+            self._writer.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the bytes held back are few; returns at once when the peer is gone."""
+        try:
+            await self._writer.drain()
+        except ConnectionError:
+            return
+
+
+class StdioStream:
+    """This process's stdin and stdout as a byte stream.
+
+    File descriptor 1 is pointed at stderr while the stream lives, so that a stray `print`, or a
+    child that inherits stdout, cannot tear the protocol. Regular files and terminals, which an
+    event loop cannot poll, are read by a thread.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: _Writer) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls) -> StdioStream:
+        """Take over stdin and stdout. Call once per process."""
+        output_fd = os.dup(sys.stdout.fileno())
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        return cls(await _open_reader(sys.stdin.fileno()), await _open_writer(output_fd))
+
+    async def read(self) -> bytes:
+        """Return the next bytes of stdin; empty at its end."""
+        return await self._reader.read(READ_BYTES)
+
+    def write(self, data: bytes) -> None:
+        """Take bytes for stdout; they are dropped once the reader of stdout is gone."""
+        self._writer.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the bytes held back are few; returns at once when the reader is gone."""
+        await self._writer.drain()
+
+    async def flush(self) -> None:
+        """Wait until every byte has been given to the operating system."""
+        await self._writer.flush()
+
+
+class _Writer:
+    """Writes to a descriptor: through the event loop where it can be polled, else at once."""
+
+    def __init__(self, fd: int, pipe: asyncio.StreamWriter | None) -> None:
+        self._fd = fd
+        self._pipe = pipe
+
+    def write(self, data: bytes) -> None:
+        if self._pipe is None:
+            _write_all(self._fd, data)
+        elif not self._pipe.is_closing():
+            self._pipe.write(data)
+
+    async def drain(self) -> None:
+        if self._pipe is None:
+            return
+        try:
+            await self._pipe.drain()
+        except ConnectionError:
+            return
+
+    async def flush(self) -> None:
+        if self._pipe is None:
+            return
+        self._pipe.transport.set_write_buffer_limits(high=0)
+        await self.drain()
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[os.write(fd, view) :]
+    except BrokenPipeError:
+        return
+
+
+async def _open_reader(fd: int) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader(limit=READ_BYTES)
+    loop = asyncio.get_running_loop()
+    if _can_be_polled(fd):
+        protocol = asyncio.StreamReaderProtocol(reader)
+        await loop.connect_read_pipe(lambda: protocol, os.fdopen(os.dup(fd), "rb", buffering=0))
+    else:
+        # A daemon thread, because one that waits in read() cannot be told to stop.
+        threading.Thread(target=_feed, args=(fd, reader, loop), daemon=True).start()
+    return reader
+
+
+async def _open_writer(fd: int) -> _Writer:
+    if not _can_be_polled(fd):
+        return _Writer(fd, None)
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin, os.fdopen(fd, "wb", buffering=0)
+    )
+    return _Writer(fd, asyncio.StreamWriter(transport, protocol, None, loop))
+
+
+def _can_be_polled(fd: int) -> bool:
+    # Terminals could be polled too, but making one non-blocking changes it for the user's shell.
+    mode = os.fstat(fd).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _feed(fd: int, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop) -> None:
+    while data := os.read(fd, READ_BYTES):
+        loop.call_soon_threadsafe(reader.feed_data, data)
+    loop.call_soon_threadsafe(reader.feed_eof)
