@@ -1,0 +1,42 @@
+"""Which Codex builds are supported.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from codexmcp.errors import CodexBinaryError
+
+OLDEST_SUPPORTED = (0, 153, 4)
+"""The last build with `codex mcp-server`, and the oldest that the tests run."""
+
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+
+
+def parse_version(text: str) -> tuple[int, int, int] | None:
+    """Return the first `X.Y.Z` in a text; None without one."""
+    match = _VERSION.search(text)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
+
+
+def check_user_agent(codex: Path, user_agent: str) -> None:
+    """Refuse a Codex that is too old.
+
+    Args:
+        codex: The binary, for the message.
+        user_agent: What `initialize` answered, such as `codexmcp/0.163.0 (Debian 12.0.0; …)`.
+
+    Raises:
+        CodexBinaryError: It is older than `OLDEST_SUPPORTED`.
+    """
+    version = parse_version(user_agent)
+    if version is not None and version < OLDEST_SUPPORTED:
+        found = ".".join(map(str, version))
+        oldest = ".".join(map(str, OLDEST_SUPPORTED))
+        raise CodexBinaryError(
+            f"{codex} is Codex {found}, and {oldest} is the oldest supported; update it, or unset "
+            "CODEX_BIN to use the Codex that comes with codexmcp"
+        )
