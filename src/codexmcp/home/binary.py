@@ -1,0 +1,72 @@
+"""Finds the Codex binary.
+
+The binary of the `openai-codex-cli-bin` wheel is used unless another is named; one that merely lies
+on PATH is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from codexmcp.errors import CodexBinaryError
+
+
+def find_codex(named: str | None) -> Path:
+    """Return the absolute path of the Codex binary.
+
+    Args:
+        named: `CODEX_BIN`: a path, or a bare name to look for on PATH; None means the bundled one.
+
+    Raises:
+        CodexBinaryError: There is none, or it cannot be executed.
+    """
+    return _named_codex(named) if named else _bundled_codex()
+
+
+def package_version(codex: Path) -> str | None:
+    """Return the version that the package of a Codex binary names; None without a package.
+
+    Source: the wheel and the npm package both keep `codex-package.json` beside `bin/`.
+    """
+    try:
+        text = (codex.parent.parent / "codex-package.json").read_text(encoding="utf-8")
+        return str(json.loads(text)["version"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _named_codex(named: str) -> Path:
+    if os.sep not in named:
+        found = shutil.which(named)
+        if found is None:
+            raise CodexBinaryError(
+                f"CODEX_BIN is {named!r}, and there is no such program on PATH; give its full "
+                "path, or unset CODEX_BIN to use the Codex that comes with codexmcp"
+            )
+        named = found
+    path = Path(named).expanduser().absolute()
+    if not path.is_file():
+        raise CodexBinaryError(
+            f"CODEX_BIN is {path}, and there is no such file; correct it, or unset it to use the "
+            "Codex that comes with codexmcp"
+        )
+    if not os.access(path, os.X_OK):
+        raise CodexBinaryError(f"{path} is not executable; run `chmod +x {path}`")
+    return path
+
+
+def _bundled_codex() -> Path:
+    try:
+        from codex_cli_bin import (  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs]
+            bundled_codex_path,
+        )
+
+        return Path(bundled_codex_path())
+    except (ImportError, FileNotFoundError):
+        raise CodexBinaryError(
+            "the Codex that comes with codexmcp is not installed; run `uv sync`, or name a Codex "
+            "binary in CODEX_BIN"
+        ) from None

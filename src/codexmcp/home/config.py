@@ -1,0 +1,100 @@
+"""Reads a Codex home's `config.toml` and `auth.json`, and says plainly what is wrong with them.
+
+Source: Codex itself only logs "Invalid configuration; using defaults" and goes on, so a broken file
+has to be found here.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from codexmcp.errors import ConfigurationError
+from codexmcp.jsonvalues import is_object
+
+
+@dataclass(frozen=True, slots=True)
+class CodexHome:
+    """A Codex home as it is on disk.
+
+    Attributes:
+        path: The folder.
+        config: The decoded `config.toml`; empty without one.
+        has_login: Whether somebody is logged in here.
+        login_key: The API key of an API-key login; None for a ChatGPT login or without one.
+    """
+
+    path: Path
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    has_login: bool = False
+    login_key: str | None = field(default=None, repr=False)
+
+    @property
+    def auth_file(self) -> Path:
+        """Where Codex keeps a login."""
+        return self.path / "auth.json"
+
+
+def default_home() -> Path:
+    """Return the folder that Codex uses when `CODEX_HOME` is not set."""
+    return Path.home() / ".codex"
+
+
+def read_home(path: Path) -> CodexHome:
+    """Read a Codex home; a folder without files is an empty one.
+
+    Raises:
+        ConfigurationError: The folder or a file in it cannot be read or is broken.
+    """
+    try:
+        is_folder = path.is_dir() or not path.exists()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read CODEX_HOME {path}: {error.strerror}") from None
+    if not is_folder:
+        raise ConfigurationError(
+            f"CODEX_HOME {path} is not a folder; name another or move the file"
+        )
+    login = _read_login(path / "auth.json")
+    key = login.get("OPENAI_API_KEY")
+    return CodexHome(
+        path=path,
+        config=_read_config(path / "config.toml"),
+        has_login=bool(key or login.get("tokens")),
+        login_key=key if isinstance(key, str) and key else None,
+    )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    text = _read_text(path)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        # The message ends in "(at line 3, column 7)".
+        raise ConfigurationError(f"{path}: {error}; correct that line") from None
+
+
+def _read_login(path: Path) -> dict[str, Any]:
+    text = _read_text(path)
+    try:
+        login = json.loads(text or "{}")
+    except ValueError:
+        login = None
+    if not is_object(login):
+        raise ConfigurationError(f"{path} is broken; delete it and run `codex login` again")
+    return login
+
+
+def _read_text(path: Path) -> str:
+    try:
+        # Codex, too, passes over the byte order mark of Windows editors (seen on 0.163.0).
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8 text; correct or remove it") from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None

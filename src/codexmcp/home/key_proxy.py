@@ -1,0 +1,116 @@
+"""Runs Codex's own key proxy, so that Codex reaches the model without holding the key.
+
+Owns the proxy's process. The key goes to it through stdin and nowhere else: not to disk, to a
+command line, nor to any environment. Its life is bound to ours.
+
+Source: `codex responses-api-proxy`, a hidden command of 0.153.4, 0.163.0 and 0.169.0. It forwards
+`POST /v1/responses` only, on an ephemeral loopback port that any local process can reach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from codexmcp.appserver.child import Child
+from codexmcp.appserver.client import LaunchOptions
+from codexmcp.errors import ConfigurationError
+from codexmcp.home.access import KeyAccess, provider_overrides
+
+START_TIMEOUT_S = 10.0
+"""Bound on the proxy's start, which takes about 10 ms."""
+
+_POLL_S = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class KeyProxy:
+    """How to run the proxy.
+
+    Attributes:
+        codex: The Codex binary, of which the proxy is a command.
+        env: The proxy's environment, without secrets.
+        access: The key and where it is good for.
+    """
+
+    codex: Path
+    env: Mapping[str, str]
+    access: KeyAccess
+
+    @contextlib.asynccontextmanager
+    async def start(self) -> AsyncGenerator[RunningProxy, None]:
+        """Run the proxy while the block runs.
+
+        Raises:
+            ConfigurationError: It did not come up.
+        """
+        with tempfile.TemporaryDirectory(prefix="codexmcp-") as folder:
+            info = Path(folder) / "proxy.json"
+            child = await Child.start(
+                [
+                    str(self.codex),
+                    "responses-api-proxy",
+                    "--server-info",
+                    str(info),
+                    "--upstream-url",
+                    f"{self.access.base_url}/responses",
+                ],
+                env=self.env,
+                # It does not notice the end of its stdin.
+                die_with_parent=True,
+            )
+            try:
+                # A program that ends before it reads is reported by `_await_port`.
+                with contextlib.suppress(ConnectionError):
+                    child.stdin.write(self.access.key.encode() + b"\n")
+                    await child.stdin.drain()
+                    child.stdin.close()
+                port = await _await_port(child, info)
+                yield RunningProxy(f"http://127.0.0.1:{port}/v1", child)
+            finally:
+                await asyncio.shield(child.stop(eof_grace_s=0))
+
+    @contextlib.asynccontextmanager
+    async def running(self, launch: LaunchOptions) -> AsyncGenerator[LaunchOptions, None]:
+        """Run the proxy while the block runs, and give the launch options that lead to it."""
+        async with self.start() as proxy:
+            overrides = (*launch.overrides, *provider_overrides(proxy.base_url))
+            yield replace(launch, overrides=overrides)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningProxy:
+    """A proxy that runs.
+
+    Attributes:
+        base_url: The endpoint for Codex, which needs no key there.
+    """
+
+    base_url: str
+    _child: Child
+
+    @property
+    def trouble(self) -> str:
+        """What the proxy has to say about failed requests, or how it ended; empty if nothing."""
+        ended = self._child.returncode is not None
+        lines = [self._child.describe_exit()] if ended else []
+        errors = [line for line in self._child.stderr_tail.splitlines() if "error" in line]
+        return "; ".join(lines + errors[-1:])
+
+
+async def _await_port(child: Child, info: Path) -> int:
+    deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
+    while asyncio.get_running_loop().time() < deadline and child.returncode is None:
+        # The file is written in two steps, so half of it may be there.
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return int(json.loads(info.read_bytes())["port"])  # noqa: ASYNC240 - a few bytes
+        await asyncio.sleep(_POLL_S)
+    raise ConfigurationError(
+        f"the key proxy `codex responses-api-proxy` did not come up: {child.describe_exit()}; "
+        f"{await child.last_words() or 'it said nothing'}"
+    )

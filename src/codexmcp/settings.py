@@ -1,0 +1,155 @@
+"""The only reader of the environment and of `.env`.
+
+Promises that no secret of `.env` reaches the environment, where a child could inherit it: secrets
+are values in `Settings`, and `child_environment` leaves out the variables they came from.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+
+from codexmcp.errors import ConfigurationError
+
+KEY_VARIABLES = ("OPENAI_API_KEY", "CODEX_API_KEY")
+"""Where a key is looked for, the first that is not empty wins."""
+
+SECRET_VARIABLES = (*KEY_VARIABLES, "CODEX_ACCESS_TOKEN")
+"""What no child of ours inherits."""
+
+_SHARED_PREFIXES = ("OPENAI_", "CODEX_", "CODEXMCP_")
+_SHARED_NAMES = frozenset(
+    {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+)
+DEFAULT_SANDBOX_MODE = "workspace-write"
+SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment and `.env` say. An empty variable counts as missing.
+
+    Attributes:
+        api_key: The key for the model, never shown in `repr`.
+        base_url: A Responses-API endpoint other than OpenAI's, such as `http://host/v1`.
+        codex_home: Codex's home folder; None when `CODEX_HOME` is not set.
+        codex_bin: The Codex binary asked for; None means the one that comes with us.
+        sandbox_mode: How Codex's commands are sandboxed.
+        env_file: The `.env` that the key came from; None when it came from the environment.
+    """
+
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+    codex_home: Path | None = None
+    codex_bin: str | None = None
+    sandbox_mode: str = DEFAULT_SANDBOX_MODE
+    env_file: Path | None = None
+
+
+def load_settings(
+    env: MutableMapping[str, str] = os.environ, *, dotenv: Path | None = None
+) -> Settings:
+    """Read the settings, and take the key variables out of `env`.
+
+    A variable that is set in the environment wins over `.env`. Of `.env`, the variables that the
+    OpenAI libraries and Codex read are copied to `env`, secrets excepted; all others stay where
+    they are.
+
+    Args:
+        env: The environment.
+        dotenv: Path of a `.env` file; one that does not exist is no error.
+
+    Raises:
+        ConfigurationError: `.env` cannot be read, or a value cannot be used.
+    """
+    from_file = _read_dotenv(dotenv) if dotenv is not None else {}
+    key, env_file = _find_key(env, from_file, dotenv)
+    for name, value in from_file.items():
+        shared = name.startswith(_SHARED_PREFIXES) or name.upper() in _SHARED_NAMES
+        if shared and name not in SECRET_VARIABLES and not env.get(name):
+            env[name] = value
+    for name in SECRET_VARIABLES:
+        env.pop(name, None)
+    home = env.get("CODEX_HOME")
+    return Settings(
+        api_key=key,
+        base_url=_base_url(env.get("OPENAI_BASE_URL")),
+        codex_home=Path(home).expanduser().absolute() if home else None,
+        codex_bin=env.get("CODEX_BIN") or env.get("CODEX_PATH") or None,
+        sandbox_mode=_sandbox_mode(env.get("CODEX_SANDBOX_MODE")),
+        env_file=env_file,
+    )
+
+
+def child_environment(env: Mapping[str, str] = os.environ, **changes: str) -> dict[str, str]:
+    """Return the environment for a child: ours without secrets, with `changes` on top."""
+    kept = {name: value for name, value in env.items() if name not in SECRET_VARIABLES}
+    return {**kept, **changes}
+
+
+def _find_key(
+    env: Mapping[str, str], from_file: Mapping[str, str], dotenv: Path | None
+) -> tuple[str | None, Path | None]:
+    for source, path in ((env, None), (from_file, dotenv)):
+        for name in KEY_VARIABLES:
+            # A key copied out of a file or a shell often brings a line end or quotes along.
+            key = source.get(name, "").strip().strip("\"'").strip()
+            if key:
+                return _checked_key(name, key), path
+    return None, None
+
+
+def _checked_key(name: str, key: str) -> str:
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigurationError(
+            f"{name} holds characters that no key has (a space, a control character or a non-ASCII "
+            "letter); set it again"
+        )
+    return key
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    try:
+        # Editors on Windows begin a file with a byte order mark.
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(f"cannot read {path}: {reason}") from None
+    values: dict[str, str] = {}
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error:
+            broken = binding.original.string
+            # What could not be parsed begins with the empty lines before it.
+            line = binding.original.line + broken[: -len(broken.lstrip())].count("\n")
+            raise ConfigurationError(
+                f"{path}, line {line}: not a NAME=value line; correct or remove it"
+            )
+        if binding.key is not None and binding.value:
+            values[binding.key] = binding.value
+    return values
+
+
+def _base_url(value: str | None) -> str | None:
+    if not value:
+        return None
+    if not value.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"OPENAI_BASE_URL is {value!r}, which is no URL; it must look like https://host/v1"
+        )
+    return value.rstrip("/")
+
+
+def _sandbox_mode(value: str | None) -> str:
+    mode = value or DEFAULT_SANDBOX_MODE
+    if mode not in SANDBOX_MODES:
+        raise ConfigurationError(
+            f"CODEX_SANDBOX_MODE is {mode!r}; it must be one of {', '.join(SANDBOX_MODES)}"
+        )
+    return mode
