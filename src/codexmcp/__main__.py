@@ -1,0 +1,7 @@
+"""Runs the command `codexmcp`."""
+
+import sys
+
+from codexmcp.cli import main
+
+sys.exit(main())

@@ -1,0 +1,126 @@
+"""What the starter of the server has fixed, and a tool's arguments cannot widen.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from codexmcp.server.arguments import (
+    APPROVAL_POLICIES,
+    SANDBOX_MODES,
+    ArgumentsError,
+    CodexArguments,
+)
+
+HARMLESS_CONFIG_KEYS = frozenset(
+    {
+        "compact_prompt",
+        "hide_agent_reasoning",
+        "model_auto_compact_token_limit",
+        "model_context_window",
+        "model_reasoning_effort",
+        "model_reasoning_summary",
+        "model_verbosity",
+        "personality",
+        "project_doc_max_bytes",
+        "show_raw_agent_reasoning",
+        "tool_output_token_limit",
+    }
+)
+"""Settings that a caller may override under a fixed policy. Everything else could widen it: an MCP
+server or a hook runs outside the sandbox, a provider can carry data away, and Codex gains settings
+with each release, so this is a list of what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Fixed settings; None leaves one to the caller.
+
+    Attributes:
+        sandbox: The widest sandbox mode.
+        approval_policy: `never` forbids questions; `on-request` allows them.
+        cwd: Absolute path; calls work in it or below.
+        model: The only model.
+    """
+
+    sandbox: str | None = None
+    approval_policy: str | None = None
+    cwd: str | None = None
+    model: str | None = None
+
+    @property
+    def restricts(self) -> bool:
+        """Whether anything that could be widened by other settings is fixed."""
+        return any((self.sandbox, self.approval_policy, self.cwd, self.model))
+
+    def apply(self, call: CodexArguments, *, base_dir: str) -> CodexArguments:
+        """Return the call as it may run, with every path absolute.
+
+        Args:
+            call: What the caller asked for.
+            base_dir: What a relative `cwd` is relative to when none is fixed.
+
+        Raises:
+            ArgumentsError: The call asks for more than is allowed.
+        """
+        if self.restricts:
+            self._check_config(call)
+        return replace(
+            call,
+            sandbox=_narrower("sandbox", self.sandbox, call.sandbox, SANDBOX_MODES),
+            approval_policy=_narrower(
+                "approval-policy", self.approval_policy, call.approval_policy, _BY_FREEDOM
+            ),
+            cwd=self._cwd(call.cwd, base_dir),
+            model=self._model(call.model),
+        )
+
+    def _check_config(self, call: CodexArguments) -> None:
+        for key in call.config:
+            if key not in HARMLESS_CONFIG_KEYS:
+                raise ArgumentsError(
+                    f"config `{key}` is refused: this server was started with a fixed policy, and "
+                    "this setting could widen it; leave it out, or set it in config.toml"
+                )
+
+    def _model(self, asked: str | None) -> str | None:
+        if self.model is not None and asked not in {None, self.model}:
+            raise ArgumentsError(
+                f"model `{asked}` is refused: this server was started with --model {self.model}; "
+                "leave it out"
+            )
+        return self.model or asked
+
+    def _cwd(self, asked: str | None, base_dir: str) -> str | None:
+        if self.cwd is None:
+            return None if asked is None else os.path.join(base_dir, asked)  # noqa: PTH118
+        if asked is None:
+            return self.cwd
+        # Symbolic links are resolved, or a link inside would lead outside.
+        path = os.path.realpath(os.path.join(self.cwd, asked))  # noqa: PTH118
+        root = os.path.realpath(self.cwd)
+        if os.path.commonpath([root, path]) != root:
+            raise ArgumentsError(
+                f"cwd `{asked}` is refused: this server was started with --cwd {self.cwd}; leave "
+                "it out or name a folder below"
+            )
+        return path
+
+
+_BY_FREEDOM = tuple(reversed(APPROVAL_POLICIES))
+
+
+def _narrower(
+    name: str, fixed: str | None, asked: str | None, by_freedom: tuple[str, ...]
+) -> str | None:
+    if fixed is None or asked is None:
+        return fixed or asked
+    if by_freedom.index(asked) > by_freedom.index(fixed):
+        raise ArgumentsError(
+            f"{name} `{asked}` is refused: this server was started with --{name} {fixed}; leave it "
+            "out or ask for less"
+        )
+    return asked
