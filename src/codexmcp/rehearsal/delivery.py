@@ -1,0 +1,153 @@
+"""Gives an outcome its effect on a connection: a good answer, or a fault as real as can be.
+
+Owns the mapping from outcome to bytes and connection ends. Promises that a client that hangs up
+ends the delivery. Must not import the rule or the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import assert_never
+from uuid import uuid4
+
+from codexmcp.rehearsal.encoding import (
+    encode_event,
+    failed_events,
+    response_object,
+    stream_events,
+)
+from codexmcp.rehearsal.http import Connection, Headers
+from codexmcp.rehearsal.outcome import (
+    Cut,
+    Delay,
+    Failed,
+    HTTPError,
+    Nonsense,
+    Outcome,
+    Reset,
+    Stall,
+)
+from codexmcp.rehearsal.request import Request
+from codexmcp.rehearsal.responses import JSONObject, Reply
+
+_JSON: Headers = [("content-type", "application/json")]
+_EVENTS: Headers = [("content-type", "text/event-stream"), ("cache-control", "no-cache")]
+_WRITE_BYTES = 32 * 1024
+
+
+async def deliver(connection: Connection, request: Request, outcome: Outcome) -> None:
+    """Answer a request with an outcome.
+
+    Args:
+        connection: Where the request came from.
+        request: The request; it decides between events and one JSON object.
+        outcome: What happens.
+
+    Raises:
+        ConnectionError: The client went away.
+    """
+    match outcome:
+        case Reply() | Failed():
+            await _answer(connection, request, outcome)
+        case HTTPError():
+            await send_error(connection, outcome)
+        case Delay(seconds=seconds, then=then):
+            if not await _hung_up_within(connection, seconds):
+                await deliver(connection, request, then)
+        case Cut(after_events=count, of=reply):
+            await _begin(connection, request, reply, count)
+            connection.close()
+        case Stall(seconds=seconds, after_events=count, of=reply):
+            if count:
+                await _begin(connection, request, reply, count)
+            await _hung_up_within(connection, seconds)
+            connection.close()
+        case Reset():
+            connection.reset()
+        case Nonsense():
+            await _babble(connection, outcome)
+        case _:
+            assert_never(outcome)
+
+
+async def send_json(connection: Connection, status: int, body: JSONObject) -> None:
+    """Send a JSON object as a whole response."""
+    await connection.respond(status, _JSON, _json(body))
+
+
+async def send_error(connection: Connection, error: HTTPError) -> None:
+    """Send an HTTP error in OpenAI's form, or with the body that the error brings along."""
+    default = {"error": {"message": error.message, "type": error.type, "code": error.code}}
+    body = default if error.body is None else error.body
+    headers = [*_JSON, *error.headers.items()]
+    data = body if isinstance(body, bytes) else _json(body)
+    await connection.respond(error.status, headers, data)
+
+
+async def _answer(connection: Connection, request: Request, answer: Reply | Failed) -> None:
+    if not request.streams:
+        await _answer_whole(connection, request, answer)
+        return
+    pending = bytearray(connection.start_of_stream(_EVENTS))
+    for event in _events(request, answer):
+        pending += connection.part_of_stream(event)
+        if len(pending) > _WRITE_BYTES:
+            await connection.write(bytes(pending))
+            pending.clear()
+            # Draining does not yield while the client keeps up; other connections need their turn.
+            await asyncio.sleep(0)
+    await connection.write(bytes(pending) + connection.end_of_stream())
+
+
+async def _answer_whole(connection: Connection, request: Request, answer: Reply | Failed) -> None:
+    response_id = uuid4().hex
+    if isinstance(answer, Reply):
+        await send_json(connection, 200, response_object(answer, response_id, request.model))
+        return
+    *_, last = failed_events(answer.code, answer.message, response_id, request.model)
+    await send_json(connection, 200, last["response"])
+
+
+async def _begin(connection: Connection, request: Request, reply: Reply, count: int) -> None:
+    if request.streams:
+        parts: Iterable[bytes] = map(connection.part_of_stream, _events(request, reply))
+        head = connection.start_of_stream(_EVENTS)
+        await connection.write(head + b"".join(islice(parts, count)))
+        return
+    body = _json(response_object(reply, uuid4().hex, request.model))
+    head = connection.start_of_stream(_JSON)
+    await connection.write(head + connection.part_of_stream(body[: len(body) // 2]))
+
+
+def _events(request: Request, answer: Reply | Failed) -> Iterator[bytes]:
+    response_id = uuid4().hex
+    if isinstance(answer, Reply):
+        return map(encode_event, stream_events(answer, response_id, request.model))
+    failed = failed_events(answer.code, answer.message, response_id, request.model)
+    return map(encode_event, failed)
+
+
+async def _babble(connection: Connection, nonsense: Nonsense) -> None:
+    if nonsense.as_events:
+        head = connection.start_of_stream(_EVENTS)
+        body = connection.part_of_stream(nonsense.data)
+        await connection.write(head + body + connection.end_of_stream())
+        return
+    await connection.write(nonsense.data)
+    connection.close()
+
+
+async def _hung_up_within(connection: Connection, seconds: float | None) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await connection.hung_up()
+            return True
+    return False
+
+
+def _json(body: JSONObject) -> bytes:
+    return json.dumps(dict(body), separators=(",", ":")).encode()

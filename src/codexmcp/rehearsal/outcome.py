@@ -1,0 +1,115 @@
+"""What a model server can do with a request: answer it, or fail in one named way.
+
+Owns the fault values and `Outcome`, the union that a responder returns. Promises that they are
+plain immutable values; `delivery` gives them their effect. Pure: imports only `responses`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from codexmcp.rehearsal.responses import JSONObject, Message, Reply
+
+_CUT_SHORT = Reply((Message("This answer does not arrive whole."),))
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPError:
+    """Answer with an HTTP error in OpenAI's form `{"error": {"message", "type", "code"}}`.
+
+    Args:
+        status: The HTTP status, 400 to 599.
+        message: The error's message.
+        type: The error's type, such as `invalid_request_error` or `usage_limit_reached`.
+        code: The error's code; None sends null.
+        body: Replaces the whole body: a mapping is sent as JSON, bytes as they are.
+        headers: Additional headers, such as `{"retry-after": "1"}`.
+    """
+
+    status: int
+    message: str = "The scripted model refuses this request."
+    type: str = "invalid_request_error"
+    code: str | None = None
+    body: JSONObject | bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Start a response and end it with a `response.failed` event.
+
+    Args:
+        code: The API's code, such as `rate_limit_exceeded` or `context_length_exceeded`.
+        message: The API's message.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Wait, then do something else. The wait ends early if the client hangs up.
+
+    Args:
+        seconds: How long to wait.
+        then: What follows.
+    """
+
+    seconds: float
+    then: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Close the connection in the middle of an answer.
+
+    Args:
+        after_events: How many events are sent first; 0 closes right after the response's head.
+            With `stream: false` the JSON body is cut in half.
+        of: The answer that is cut.
+    """
+
+    after_events: int = 3
+    of: Reply = _CUT_SHORT
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Fall silent while the connection stays open.
+
+    Args:
+        seconds: How long, after which the connection is closed; None stalls until the client
+            hangs up or the server closes.
+        after_events: How many events are sent first; 0 sends nothing at all, not even a head.
+            With `stream: false` any other number sends half of the JSON body.
+        of: The answer that stalls.
+    """
+
+    seconds: float | None = None
+    after_events: int = 0
+    of: Reply = _CUT_SHORT
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Reset the TCP connection without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nonsense:
+    """Answer with bytes that make no sense.
+
+    Args:
+        data: What is sent.
+        as_events: False sends the bytes in place of an HTTP response; True sends them as the body
+            of a well-formed `text/event-stream` response.
+    """
+
+    data: bytes = b"\x00\xffthis is not HTTP\r\n\r\n"
+    as_events: bool = False
+
+
+Outcome: TypeAlias = Reply | HTTPError | Failed | Delay | Cut | Stall | Reset | Nonsense

@@ -1,0 +1,88 @@
+"""What a scripted model can say: messages, tool calls and token counts.
+
+Owns `Reply` and its parts as plain immutable values. Promises to know nothing of how they travel;
+`encoding` does. Pure. Imports nothing from the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+JSONObject: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Say a text to the user.
+
+    Args:
+        text: The whole text.
+        chunk_size: Characters per delta when streamed; None sends the text as one delta.
+    """
+
+    text: str
+    chunk_size: int | None = None
+
+    def deltas(self) -> Iterator[str]:
+        """Yield the text in pieces of `chunk_size` characters."""
+        size = self.chunk_size or max(1, len(self.text))
+        for start in range(0, len(self.text), size):
+            yield self.text[start : start + size]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """Call a function tool.
+
+    Args:
+        name: The tool's name.
+        arguments: Its arguments, before they become a JSON string.
+        call_id: Pairs the call with its output; None derives a unique one from the response's id.
+    """
+
+    name: str
+    arguments: JSONObject
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomToolCall:
+    """Call a custom (free-form) tool, such as Codex's code-mode `exec`.
+
+    Args:
+        name: The tool's name.
+        input: The free text that the tool takes.
+        call_id: As in `FunctionCall`.
+    """
+
+    name: str
+    input: str
+    call_id: str | None = None
+
+
+Item: TypeAlias = Message | FunctionCall | CustomToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts that a reply reports; all 0 by default, as no model was called."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One whole answer of the model.
+
+    Args:
+        items: What it says and calls, in order; empty is a valid answer.
+        usage: The tokens that it reports.
+    """
+
+    items: tuple[Item, ...] = ()
+    usage: Usage = field(default_factory=Usage)
