@@ -1,0 +1,104 @@
+"""Runs an agent of the OpenAI Agents SDK, and says in our words why it failed.
+
+The one door between the SDK's errors and ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import openai
+from agents import Agent, MaxTurnsExceeded, OpenAIProvider, RunConfig, RunHooks, Runner
+from agents.exceptions import AgentsException
+
+from codexmcp.agents.progress import Kind, Progress
+from codexmcp.agents.workplace import Workplace
+from codexmcp.errors import ConfigurationError, WorkError
+from codexmcp.jsonvalues import dig, text_of
+
+if TYPE_CHECKING:
+    from agents import RunContextWrapper, Tool, TResponseInputItem
+
+ShowStep = Callable[[Progress], None]
+
+
+class _Hooks(RunHooks[None]):
+    """Shows the agent's own steps."""
+
+    def __init__(self, show: ShowStep) -> None:
+        self._show = show
+
+    async def on_llm_start(
+        self,
+        context: RunContextWrapper[None],  # noqa: ARG002 - the SDK's signature
+        agent: Agent[None],  # noqa: ARG002
+        system_prompt: str | None,  # noqa: ARG002
+        input_items: list[TResponseInputItem],  # noqa: ARG002
+    ) -> None:
+        self._show(Progress(Kind.AGENT, "the agent asks its model"))
+
+    async def on_tool_start(
+        self,
+        context: RunContextWrapper[None],  # noqa: ARG002
+        agent: Agent[None],  # noqa: ARG002
+        tool: Tool,
+    ) -> None:
+        self._show(Progress(Kind.TOOL, f"the agent calls {tool.name}", {"tool": tool.name}))
+
+
+async def run_agent(agent: Agent[None], workplace: Workplace, show: ShowStep) -> str:
+    """Give the agent the prompt and return its final answer.
+
+    Raises:
+        ConfigurationError: The model's endpoint refused the key.
+        WorkError: The agent failed.
+    """
+    arguments = workplace.plan.arguments
+    async with openai.AsyncOpenAI(
+        api_key=workplace.plan.agent_key, base_url=workplace.agent_base_url
+    ) as client:
+        provider = OpenAIProvider(openai_client=client, use_responses=True)
+        try:
+            result = await Runner.run(
+                agent,
+                arguments.prompt,
+                max_turns=arguments.max_turns,
+                hooks=_Hooks(show),
+                # The SDK would send traces, prompts included, to OpenAI.
+                run_config=RunConfig(
+                    model=arguments.agent_model, model_provider=provider, tracing_disabled=True
+                ),
+            )
+        except MaxTurnsExceeded:
+            raise WorkError(
+                f"the agent was not done after {arguments.max_turns} turns; continue with "
+                "--resume, or allow more with --max-turns"
+            ) from None
+        except openai.APIError as error:
+            raise _explained(error, workplace) from error
+        except AgentsException as error:
+            raise WorkError(f"the agent failed: {error}") from error
+    return str(result.final_output)
+
+
+def _explained(error: openai.APIError, workplace: Workplace) -> ConfigurationError | WorkError:
+    """Return our error for one of the model's endpoint."""
+    where = workplace.agent_base_url or "OpenAI"
+    if isinstance(error, openai.AuthenticationError):
+        return ConfigurationError(
+            f"{where} refused the key: {_message(error)}; set a valid OPENAI_API_KEY"
+        )
+    if isinstance(error, openai.APITimeoutError):
+        return WorkError(f"the agent's model at {where} did not answer in time; try again")
+    if isinstance(error, openai.APIConnectionError):
+        cause = error.__cause__ or error
+        return WorkError(
+            f"cannot reach the agent's model at {where}: {cause}; check OPENAI_BASE_URL and the "
+            "network"
+        )
+    return WorkError(f"the agent's model at {where} failed: {_message(error)}")
+
+
+def _message(error: openai.APIError) -> str:
+    return text_of(dig(error.body, "message")) or error.message

@@ -1,0 +1,178 @@
+"""The MCP approach: the agent reaches Codex through an MCP server on stdio.
+
+Owns the server's process through the SDK's `MCPServerStdio`. Policy is enforced by the server's
+flags, or, for a server of somebody else's, by the arguments that are sent; never by instructions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from agents import Agent
+from agents.mcp import MCPServerStdio, MCPServerStdioParams
+from mcp.types import CallToolResult, TextContent
+
+from codexmcp.agents.instructions import mcp_instructions
+from codexmcp.agents.progress import Progress, from_codex_event, plain_error
+from codexmcp.agents.record import Record
+from codexmcp.agents.tap import TappedReadStream
+from codexmcp.agents.workplace import Workplace
+from codexmcp.errors import UsageError
+from codexmcp.jsonvalues import dig, object_of, text_of
+from codexmcp.settings import KEY_VARIABLES
+
+ShowStep = Callable[[Progress], None]
+
+
+class CodexServer(MCPServerStdio):
+    """An MCP server with Codex's tools that tells what Codex does while it works.
+
+    Args:
+        params: How to start it.
+        record: Where calls are noted.
+        show: Is handed each step.
+        fixed: Arguments that every call of `codex` gets, whatever the agent asked for.
+        resume: The thread that every call of `codex-reply` continues; None leaves it to the agent.
+    """
+
+    def __init__(
+        self,
+        params: MCPServerStdioParams,
+        *,
+        record: Record,
+        show: ShowStep,
+        fixed: dict[str, str],
+        resume: str | None,
+    ) -> None:
+        super().__init__(
+            params,
+            name="Codex",
+            # None: a call lasts as long as Codex works. The run as a whole has its own bound.
+            client_session_timeout_seconds=None,
+            cache_tools_list=True,
+            # The agent needs the thread's id, and only the structured content carries it.
+            use_structured_content=True,
+            tool_filter={"allowed_tool_names": ["codex-reply"]} if resume else None,
+        )
+        self._record = record
+        self._show = show
+        self._fixed = fixed
+        self._resume = resume
+
+    @contextlib.asynccontextmanager
+    async def create_streams(self) -> AsyncGenerator[Any, None]:
+        """Open the server's streams, and read `codex/event` along the way.
+
+        The SDK drops notifications that MCP does not define, so they are taken from the stream.
+        """
+        async with super().create_streams() as streams:
+            yield TappedReadStream(streams[0], self._on_notification), streams[1]
+
+    async def call_tool(
+        self, tool_name: str, arguments: dict[str, Any] | None, meta: dict[str, Any] | None = None
+    ) -> CallToolResult:
+        """Call a tool with what is fixed, and note how it ended."""
+        arguments = dict(arguments or {})
+        if tool_name == "codex":
+            arguments |= self._fixed
+        elif self._resume is not None:
+            arguments["threadId"] = self._resume
+        self._record.begin_call()
+        try:
+            result = await super().call_tool(tool_name, arguments, meta)
+        except Exception as error:
+            self._record.end_call(
+                error=f"the call of {tool_name} broke off: {error}", thread_id=None
+            )
+            raise
+        texts = [block.text for block in result.content if isinstance(block, TextContent)]
+        thread_id = text_of(dig(result.structured_content, "threadId"))
+        self._record.end_call(
+            error=plain_error("\n".join(texts)) if result.is_error else None,
+            thread_id=thread_id,
+        )
+        return result
+
+    def _on_notification(self, method: str, params: dict[str, Any]) -> None:
+        if method != "codex/event":
+            return
+        for step in from_codex_event(object_of(params.get("msg"))):
+            self._record.note(step)
+            self._show(step)
+
+
+@contextlib.asynccontextmanager
+async def mcp_agent(
+    workplace: Workplace, record: Record, show: ShowStep
+) -> AsyncGenerator[Agent[None], None]:
+    """Give an agent that has Codex's tools, while its MCP server runs."""
+    arguments = workplace.plan.arguments
+    server = CodexServer(
+        _server_params(workplace),
+        record=record,
+        show=show,
+        fixed=_fixed_arguments(workplace) if arguments.server_command else {},
+        resume=arguments.resume,
+    )
+    async with server:
+        yield Agent(
+            name="Codex agent",
+            instructions=mcp_instructions(resume=arguments.resume is not None),
+            mcp_servers=[server],
+        )
+
+
+def _server_params(workplace: Workplace) -> MCPServerStdioParams:
+    plan = workplace.plan
+    if plan.arguments.server_command is not None:
+        words = _split_command(plan.arguments.server_command)
+        return {"command": words[0], "args": words[1:], "env": _foreign_environment(workplace)}
+    flags = [
+        *("--sandbox", plan.sandbox),
+        *("--approval-policy", "never"),
+        *("--cwd", str(plan.folder)),
+        # When we go, running turns shall go at once.
+        *("--drain-timeout", "0"),
+    ]
+    if workplace.codex_model is not None:
+        flags += ["--model", workplace.codex_model]
+    if workplace.codex_endpoint is not None:
+        flags += ["--model-endpoint", workplace.codex_endpoint]
+    for path in plan.deny_read:
+        flags += ["--deny-read", path]
+    if plan.arguments.debug:
+        flags.append("--debug")
+    # -P: a folder named codexmcp in the user's working directory must not be imported.
+    args = ["-P", "-m", "codexmcp", "mcp-server", *flags]
+    return {"command": sys.executable, "args": args, "env": plan.env}
+
+
+def _split_command(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"--server-command is no command line: {error}") from None
+    if not words:
+        raise UsageError("--server-command is empty; give the command of an MCP server")
+    return words
+
+
+def _foreign_environment(workplace: Workplace) -> dict[str, str]:
+    """Return the environment for a server of the user's own, which brings its own access."""
+    plan = workplace.plan
+    if plan.settings.api_key is not None and plan.settings.env_file is None:
+        return {**plan.env, KEY_VARIABLES[0]: plan.settings.api_key}
+    return plan.env
+
+
+def _fixed_arguments(workplace: Workplace) -> dict[str, str]:
+    fixed = {
+        "sandbox": workplace.plan.sandbox,
+        "approval-policy": "never",
+        "cwd": str(workplace.plan.folder),
+    }
+    return {**fixed, "model": workplace.codex_model} if workplace.codex_model else fixed

@@ -1,0 +1,185 @@
+"""Runs one program: from its arguments through an agent's work to an exit code.
+
+Owns the signals, the bound on time and the order of the end. Promises one plain line for every
+error, and that nothing it started is left when it returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codexmcp.agents.arguments import Arguments, parse_arguments
+from codexmcp.agents.display import Cleaner, Display, JsonDisplay, TextDisplay
+from codexmcp.agents.outcome import Outcome
+from codexmcp.agents.progress import Progress
+from codexmcp.agents.record import Record
+from codexmcp.agents.workplace import Plan, Workplace, make_plan, open_workplace
+from codexmcp.errors import (
+    CodexMCPError,
+    DeadlineError,
+    ExitCode,
+    InterruptedByUserError,
+    WorkError,
+)
+
+if TYPE_CHECKING:
+    from agents import Agent
+
+REHEARSAL_NOTE = "rehearsal: no model is called"
+
+ShowStep = Callable[[Progress], None]
+OpenAgent = Callable[[Workplace, Record, ShowStep], "AbstractAsyncContextManager[Agent[None]]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One of the entry points.
+
+    Attributes:
+        name: Its name, such as `main.py`.
+        project: The folder with `.env`, `.codex/` and `output/`.
+        load_agent: Imports and returns what gives the agent. It runs late, because the SDK takes
+            over a second to import and a usage error shall not wait for it.
+        default_prompt: What to do without a prompt; None makes one necessary.
+        server_command: Whether `--server-command` is there.
+    """
+
+    name: str
+    project: Path
+    load_agent: Callable[[], OpenAgent]
+    default_prompt: str | None = None
+    server_command: bool = False
+
+    def main(self, argv: Sequence[str] | None = None) -> int:
+        """Run the program and return its exit code.
+
+        Args:
+            argv: The arguments; None means those of the process.
+        """
+        words = sys.argv[1:] if argv is None else argv
+        try:
+            arguments = parse_arguments(
+                words,
+                program=self.name,
+                default_prompt=self.default_prompt,
+                server_command=self.server_command,
+            )
+        except CodexMCPError as error:
+            sys.stderr.write(f"{self.name}: {error}\n")
+            return error.exit_code
+        _set_logging(debug=arguments.debug)
+        try:
+            return asyncio.run(self._run(arguments))
+        except KeyboardInterrupt:
+            return ExitCode.INTERRUPTED
+
+    async def _run(self, arguments: Arguments) -> int:
+        """Plan, work, and show the end."""
+        started = time.monotonic()
+        record = Record()
+        display = _display(arguments)
+        if arguments.rehearse:
+            display.note(REHEARSAL_NOTE)
+        outcome = Outcome()
+        try:
+            with _interruptible():
+                plan = make_plan(arguments, self.project)
+                display.cleaner = Cleaner(plan.secrets)
+                outcome.watch(plan.folder)
+                left_s = _left(arguments.timeout_s, started)
+                outcome.answer = await self._work(plan, record, display, left_s)
+                outcome.error = _hidden_failure(outcome, record)
+        except CodexMCPError as problem:
+            outcome.error = problem
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the user gets one plain line
+            outcome.error = WorkError(f"{type(problem).__name__}: {problem} (--debug shows where)")
+            outcome.error.__cause__ = problem
+        if outcome.error is not None and arguments.debug:
+            logging.getLogger(__name__).error("the run failed", exc_info=outcome.error)
+        rehearse = " --rehearse" if arguments.rehearse else ""
+        summary = outcome.summary(record, command=f"uv run python {self.name}{rehearse}")
+        display.finish(summary)
+        return summary.exit_code
+
+    async def _work(
+        self, plan: Plan, record: Record, display: Display, timeout_s: float | None
+    ) -> str:
+        """Return the agent's answer."""
+        try:
+            async with asyncio.timeout(timeout_s), open_workplace(plan) as workplace:
+                open_agent = self.load_agent()
+                from codexmcp.agents.agent_run import run_agent  # noqa: PLC0415 - imports the SDK
+
+                async with open_agent(workplace, record, display.show) as agent:
+                    return await run_agent(agent, workplace, display.show)
+        except TimeoutError:
+            raise DeadlineError(
+                f"not done after {plan.arguments.timeout_s:g} s; continue with --resume, or give "
+                "it longer with --timeout"
+            ) from None
+
+
+@contextlib.contextmanager
+def _interruptible() -> Generator[None, None, None]:
+    """Turn SIGINT and SIGTERM into `InterruptedByUserError` while the block runs."""
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    received: list[int] = []
+
+    def interrupt(number: int) -> None:
+        if received:
+            # Asked twice: do not wait for anything. Children notice that we are gone.
+            os._exit(ExitCode.INTERRUPTED)
+        received.append(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt, number)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        name = signal.Signals(received[0]).name
+        raise InterruptedByUserError(f"interrupted by {name}; --resume continues") from None
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _display(arguments: Arguments) -> Display:
+    return JsonDisplay(Cleaner()) if arguments.json else TextDisplay(Cleaner())
+
+
+def _hidden_failure(outcome: Outcome, record: Record) -> WorkError | None:
+    """Return the failure of Codex that the agent's answer may not tell of."""
+    reason = record.failure(files_changed=bool(outcome.files()))
+    return None if reason is None else WorkError(reason)
+
+
+def _left(timeout_s: float | None, started: float) -> float | None:
+    return None if timeout_s is None else max(timeout_s - (time.monotonic() - started), 0.001)
+
+
+def _set_logging(*, debug: bool) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.ERROR,
+        format="%(name)s: %(levelname)s: %(message)s",
+        stream=sys.stderr,
+    )
+    if not debug:
+        # The libraries log what we report in our own words.
+        for name in ("openai", "agents", "mcp", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,0 +1,190 @@
+"""What happens during a run, as one kind of value whichever way it was learned.
+
+Pure. Two sources are read: `codex/event` messages of an MCP server (ours or the removed one), and
+the events of `codex exec --experimental-json`.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from codexmcp.jsonvalues import list_of, object_of
+
+
+class Kind(StrEnum):
+    """What a step is about."""
+
+    AGENT = "agent"
+    TOOL = "tool"
+    THREAD = "thread"
+    COMMAND = "command"
+    COMMAND_END = "command_end"
+    FILE = "file"
+    MESSAGE = "message"
+    TOKENS = "tokens"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step.
+
+    Attributes:
+        kind: What it is about.
+        text: It in words, for a person.
+        data: It in fields, for a program.
+        failed: Whether it says that something went wrong.
+    """
+
+    kind: Kind
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    failed: bool = False
+
+
+def from_codex_event(msg: Mapping[str, Any]) -> list[Progress]:
+    """Return the steps that one `codex/event` message tells of; most tell of none."""
+    match msg.get("type"):
+        case "session_configured":
+            return [_thread(str(msg.get("thread_id", "")), msg.get("model"))]
+        case "exec_command_begin":
+            return [_command(_joined(msg.get("command")))]
+        case "exec_command_end":
+            return [_command_end(_joined(msg.get("command")), msg.get("exit_code"))]
+        case "patch_apply_end":
+            failed = msg.get("success") is not True
+            return [
+                _file(path, str(object_of(change).get("type", "")), failed=failed)
+                for path, change in object_of(msg.get("changes")).items()
+            ]
+        case "agent_message":
+            return [Progress(Kind.MESSAGE, str(msg.get("message", "")))]
+        case "token_count":
+            return _tokens(object_of(object_of(msg.get("info")).get("total_token_usage")))
+        case "stream_error" | "warning":
+            return [_warning(msg.get("message"), msg.get("additional_details"))]
+        case "error":
+            return [_error(msg.get("message"))]
+        case _:
+            return []
+
+
+def from_exec_event(event: Mapping[str, Any]) -> list[Progress]:
+    """Return the steps that one event of `codex exec` tells of; most tell of none."""
+    match event.get("type"):
+        case "thread.started":
+            return [_thread(str(event.get("thread_id", "")), None)]
+        case "item.started":
+            item = object_of(event.get("item"))
+            started = item.get("type") == "command_execution"
+            return [_command(str(item.get("command", "")))] if started else []
+        case "item.completed":
+            return _exec_item(object_of(event.get("item")))
+        case "turn.completed":
+            return _tokens(object_of(event.get("usage")))
+        case "turn.failed":
+            return [_error(object_of(event.get("error")).get("message"))]
+        case "error":
+            return [_warning(event.get("message"), None)]
+        case _:
+            return []
+
+
+def _exec_item(item: Mapping[str, Any]) -> list[Progress]:
+    match item.get("type"):
+        case "command_execution":
+            return [_command_end(str(item.get("command", "")), item.get("exit_code"))]
+        case "file_change":
+            failed = item.get("status") != "completed"
+            return [
+                _file(str(change.get("path", "")), str(change.get("kind", "")), failed=failed)
+                for change in map(object_of, list_of(item.get("changes")))
+            ]
+        case "agent_message":
+            return [Progress(Kind.MESSAGE, str(item.get("text", "")))]
+        case "error":
+            return [_warning(item.get("message"), None)]
+        case _:
+            return []
+
+
+def _thread(thread_id: str, model: object) -> Progress:
+    data = {"threadId": thread_id, **({"model": model} if model else {})}
+    suffix = f" (model {model})" if model else ""
+    return Progress(Kind.THREAD, f"{thread_id}{suffix}", data)
+
+
+def _command(command: str) -> Progress:
+    return Progress(Kind.COMMAND, shown_command(command), {"command": command})
+
+
+def _command_end(command: str, exit_code: object) -> Progress:
+    # Codex reports a command that could not be started at all with no exit code, or -1.
+    started = isinstance(exit_code, int) and exit_code >= 0
+    text = f"exit {exit_code}" if started else "could not be run"
+    data = {"command": command, "exitCode": exit_code}
+    return Progress(Kind.COMMAND_END, text, data, failed=exit_code != 0)
+
+
+def _file(path: str, change: str, *, failed: bool) -> Progress:
+    text = f"{change} {path}" + (" (failed)" if failed else "")
+    return Progress(Kind.FILE, text, {"path": path, "change": change}, failed=failed)
+
+
+def _tokens(usage: Mapping[str, Any]) -> list[Progress]:
+    counts = {
+        "inputTokens": usage.get("input_tokens"),
+        "cachedInputTokens": usage.get("cached_input_tokens"),
+        "outputTokens": usage.get("output_tokens"),
+    }
+    known = {name: count for name, count in counts.items() if isinstance(count, int)}
+    if not any(known.values()):
+        return []
+    text = f"{known.get('inputTokens', 0):,} in, {known.get('outputTokens', 0):,} out"
+    return [Progress(Kind.TOKENS, text, known)]
+
+
+def _warning(message: object, details: object) -> Progress:
+    text = plain_error(str(message or ""))
+    return Progress(Kind.WARNING, f"{text}: {details}" if details else text)
+
+
+def _error(message: object) -> Progress:
+    return Progress(Kind.ERROR, plain_error(str(message or "the turn failed")), failed=True)
+
+
+def plain_error(text: str) -> str:
+    """Return an error's message where the text is the JSON body that an endpoint answered.
+
+    Source: Codex gives the raw body of an HTTP 400 as its error.
+    """
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return text
+    message = object_of(object_of(body).get("error")).get("message")
+    return message if isinstance(message, str) else text
+
+
+def _joined(command: object) -> str:
+    words = list_of(command)
+    return shlex.join(map(str, words)) if words else str(command or "")
+
+
+_SHELL_WORDS = 3
+
+
+def shown_command(command: str) -> str:
+    """Return a command without the shell that Codex wraps around it."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    wrapped = len(words) == _SHELL_WORDS and words[1] in {"-c", "-lc"}
+    return words[2] if wrapped else command
