@@ -68,19 +68,21 @@ class AppServerError(CodexMCPError):
 
 
 class RequestError(AppServerError):
-    """The app-server answered a request with a JSON-RPC error.
+    """The peer answered a request with a JSON-RPC error.
 
     Args:
         method: The request's method, such as `thread/start`.
         code: The JSON-RPC error code.
         message: The server's own message.
+        data: What the error carries beside it; None for nothing.
     """
 
-    def __init__(self, method: str, code: int, message: str) -> None:
-        super().__init__(f"Codex refused {method}: {message}")
+    def __init__(self, method: str, code: int, message: str, data: object = None) -> None:
+        super().__init__(f"{method} was refused: {message}")
         self.method = method
         self.code = code
         self.message = message
+        self.data = data
 
 
 class AppServerClosedError(AppServerError):

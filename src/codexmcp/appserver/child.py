@@ -162,6 +162,8 @@ class Child:
             # Also after a clean exit: whoever is left in the group is an orphan of ours.
             self.signal_group(signal.SIGKILL)
         await self.exited(1.0)
+        # asyncio lets go of the pipes at their end, which a killed group brings about.
+        await self.last_words()
         self._stderr_task.cancel()
         await asyncio.wait({self._stderr_task})
 

@@ -33,6 +33,14 @@ CALL_TIMEOUT_S = 60.0
 """Bound on a call that does not wait for the model. The slowest measured, `thread/resume` of a
 thread with 1,000 turns, took 0.8 s."""
 
+DELTAS = (
+    "item/agentMessage/delta",
+    "item/commandExecution/outputDelta",
+    "item/reasoning/summaryTextDelta",
+    "item/reasoning/textDelta",
+)
+"""Notifications that carry pieces of what a later notification carries whole."""
+
 INTERRUPT_TIMEOUT_S = 2.0
 """Bound on `turn/interrupt`: up to 0.163.0 it is never answered when the turn has just ended
 (https://github.com/openai/codex/issues/36926)."""
@@ -222,9 +230,14 @@ class AppServer:
         answer = await self.call("thread/read", params)
         return object_of(answer.get("thread"))
 
-    async def archive_thread(self, thread_id: str) -> None:
-        """Unload a thread and free its writer lock; it must be unarchived before a resume."""
+    async def unload_thread(self, thread_id: str) -> None:
+        """Unload a resting thread, which frees its memory and its writer lock.
+
+        Source: only archiving does it (measured up to 0.169.0), so it is archived and at once
+        unarchived, which leaves its rollout where it was.
+        """
         await self.call("thread/archive", {"threadId": thread_id})
+        await self.call("thread/unarchive", {"threadId": thread_id})
 
     async def start_turn(
         self, thread_id: str, items: Sequence[Mapping[str, Any]], options: TurnOptions

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
 from typing import Any
 
 from codexmcp.errors import AppServerClosedError
@@ -86,8 +87,8 @@ class FileChange(Item):
     @property
     def paths(self) -> tuple[str, ...]:
         """The files named by the patch."""
-        changes = list_of(self.raw.get("changes"))
-        return tuple(str(object_of(change).get("path", "")) for change in changes)
+        changes = map(object_of, list_of(self.raw.get("changes")))
+        return tuple(str(change["path"]) for change in changes if "path" in change)
 
 
 _ITEMS: dict[str, type[Item]] = {
@@ -112,6 +113,16 @@ class TokenUsage:
     output_tokens: int = 0
     reasoning_output_tokens: int = 0
     total_tokens: int = 0
+
+    def to_json(self) -> dict[str, int]:
+        """Return the counts under app-server's names."""
+        return {
+            "inputTokens": self.input_tokens,
+            "cachedInputTokens": self.cached_input_tokens,
+            "outputTokens": self.output_tokens,
+            "reasoningOutputTokens": self.reasoning_output_tokens,
+            "totalTokens": self.total_tokens,
+        }
 
 
 def parse_usage(raw: object) -> TokenUsage:
@@ -275,11 +286,6 @@ class TurnCompleted(Event):
         """Why it failed; None when it did not."""
         return parse_error(self._turn().get("error"))
 
-    @property
-    def last_message(self) -> str | None:
-        """The last thing that the model said; None when the notification does not carry it."""
-        return last_message_of(self._turn())
-
     def _turn(self) -> Fields:
         return object_of(self.params.get("turn"))
 
@@ -292,14 +298,26 @@ def parse_turn_status(raw: object) -> TurnStatus:
         return TurnStatus.FAILED
 
 
-def last_message_of(turn: Fields) -> str | None:
-    """Return the text of the last agent message among a turn's items; None without one."""
-    texts = [
-        item.text
-        for item in map(parse_item, list_of(turn.get("items")))
-        if isinstance(item, AgentMessage)
-    ]
-    return texts[-1] if texts else None
+def final_message(before: str, item: Item) -> str:
+    """Return the final message of a turn after one more of its items has completed.
+
+    What the model said before it went on to use a tool was commentary, not its answer.
+
+    Args:
+        before: The final message so far.
+        item: The completed item.
+    """
+    if isinstance(item, AgentMessage):
+        return item.text
+    return before if item.type in _QUIET_ITEMS else ""
+
+
+_QUIET_ITEMS = frozenset({"userMessage", "reasoning", "plan", "hookPrompt", "contextCompaction"})
+
+
+def last_message_of(turn: Fields) -> str:
+    """Return the final message among a turn's items; empty without one."""
+    return reduce(final_message, map(parse_item, list_of(turn.get("items"))), "")
 
 
 _EVENTS: dict[str, Callable[[str, Fields], Event]] = {

@@ -75,6 +75,15 @@ def text_input(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
+def image_input(path: str) -> dict[str, Any]:
+    """Return the input item that carries a local image.
+
+    Args:
+        path: Its absolute path; app-server reads it.
+    """
+    return {"type": "localImage", "path": path}
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadInfo:
     """What Codex says of a thread that it started or resumed.

@@ -16,7 +16,6 @@ from typing import Any
 
 from codexmcp.appserver.client import INTERRUPT_TIMEOUT_S, AppServer
 from codexmcp.appserver.events import (
-    AgentMessage,
     ConnectionLost,
     ErrorReported,
     Event,
@@ -26,6 +25,7 @@ from codexmcp.appserver.events import (
     TurnCompleted,
     TurnError,
     TurnStatus,
+    final_message,
     last_message_of,
     parse_error,
     parse_turn_status,
@@ -82,8 +82,8 @@ class _Progress:
 
     def note(self, event: Event) -> None:
         match event:
-            case ItemCompleted(item=AgentMessage() as message):
-                self.message = message.text
+            case ItemCompleted(item=item):
+                self.message = final_message(self.message, item)
             case TokenUsageUpdated(last=last):
                 self.usage = _add(self.usage, last)
             case ErrorReported(error=error):
@@ -239,9 +239,9 @@ async def _give_up(server: AppServer, thread_id: str, turn_id: str) -> None:
 
 def _result_of(thread_id: str, progress: _Progress, end: TurnCompleted) -> TurnResult:
     error = end.error or (progress.last_error if end.status is TurnStatus.FAILED else None)
-    # Failed turns carry no items, and the native server answered them with the error alone.
-    message = end.last_message if end.last_message is not None else progress.message
-    return TurnResult(thread_id, progress.turn_id, end.status, message, error, progress.usage)
+    return TurnResult(
+        thread_id, progress.turn_id, end.status, progress.message, error, progress.usage
+    )
 
 
 def raise_unless_completed(result: TurnResult) -> None:

@@ -11,6 +11,7 @@ import codexmcp
 from codexmcp.errors import CredentialsError, UsageError
 
 if TYPE_CHECKING:
+    from codexmcp.appserver.turns import TurnLimits
     from codexmcp.server.stdio import ServerOptions
 
 _EPILOG = """\
@@ -38,6 +39,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type
     policy.add_argument("--approval-policy", choices=("on-request", "never"))
     policy.add_argument("--cwd", type=Path, metavar="DIR", help="work in DIR or below")
     policy.add_argument("--model", metavar="NAME")
+    policy.add_argument("--profile", metavar="NAME", help="settings of NAME.config.toml")
     policy.add_argument(
         "--deny-read",
         type=Path,
@@ -45,6 +47,26 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type
         default=[],
         metavar="FILE",
         help="hide FILE from commands in the sandboxed modes; may be given several times",
+    )
+    questions = parser.add_argument_group("questions of Codex")
+    questions.add_argument(
+        "--approval-timeout",
+        type=_seconds,
+        default=300.0,
+        metavar="SECONDS",
+        help="how long the client may take to answer; default: %(default)g",
+    )
+    questions.add_argument(
+        "--approval-default",
+        choices=("decline", "cancel"),
+        default="decline",
+        help="what holds without an answer: the turn goes on, or ends; default: %(default)s",
+    )
+    questions.add_argument(
+        "--allow-policy-amendments",
+        action="store_true",
+        help="let the client have rules written to the Codex home, which then run matching "
+        "commands outside the sandbox in every later session",
     )
     bounds = parser.add_argument_group("bounds, in seconds (0 means none)")
     bounds.add_argument("--timeout", type=_seconds, default=0.0, help="on a call; default: none")
@@ -77,6 +99,25 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type
         metavar="URL",
         help="reach the model at URL, a Responses API that needs no key",
     )
+    parser.add_argument(
+        "--no-deltas",
+        action="store_true",
+        help="leave out the pieces of messages and command output while they come; the whole comes "
+        "at the end in any case",
+    )
+    parser.add_argument(
+        "--max-result-bytes",
+        type=int,
+        default=200_000,
+        metavar="N",
+        help="cut longer answers, with a note; 0 means never; default: %(default)s",
+    )
+    parser.add_argument(
+        "--strict-compat",
+        action="store_true",
+        help="be the removed server to the letter: no further arguments or fields, no resuming of "
+        "threads from before a restart, no cut answers",
+    )
     parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
 
 
@@ -95,11 +136,12 @@ def server_options(arguments: argparse.Namespace) -> ServerOptions:
     Raises:
         ConfigurationError: The surroundings do not allow it.
     """
-    from codexmcp.appserver.client import LaunchOptions  # noqa: PLC0415
-    from codexmcp.appserver.turns import TurnLimits  # noqa: PLC0415
+    from codexmcp.appserver.client import DELTAS, LaunchOptions  # noqa: PLC0415
     from codexmcp.home import access, binary, config, key_proxy  # noqa: PLC0415
     from codexmcp.server.engine import EngineOptions  # noqa: PLC0415
     from codexmcp.server.policy import Policy  # noqa: PLC0415
+    from codexmcp.server.protocol import ProtocolOptions  # noqa: PLC0415
+    from codexmcp.server.questions import Answer, Verdict  # noqa: PLC0415
     from codexmcp.server.stdio import ServerOptions  # noqa: PLC0415
     from codexmcp.settings import (  # noqa: PLC0415
         KEY_VARIABLES,
@@ -138,18 +180,45 @@ def server_options(arguments: argparse.Namespace) -> ServerOptions:
         approval_policy=arguments.approval_policy,
         cwd=_folder(arguments.cwd),
         model=arguments.model,
+        profile=arguments.profile,
+        deny_read=tuple(os.path.abspath(path) for path in arguments.deny_read),  # noqa: PTH100
     )
     return ServerOptions(
-        launch=LaunchOptions(codex=codex, env=env, overrides=overrides, flags=flags),
-        version=binary.package_version(codex) or codexmcp.__version__,
+        launch=LaunchOptions(
+            codex=codex,
+            env=env,
+            overrides=overrides,
+            flags=flags,
+            opt_out=DELTAS if arguments.no_deltas else (),
+        ),
+        protocol=ProtocolOptions(
+            version=binary.package_version(codex) or codexmcp.__version__,
+            strict=arguments.strict_compat,
+            approval_timeout_s=arguments.approval_timeout,
+            default_answer=Answer(Verdict(arguments.approval_default)),
+            allow_amendments=arguments.allow_policy_amendments,
+        ),
         proxy=proxy,
         engine=EngineOptions(
             policy=policy,
-            limits=TurnLimits(arguments.timeout or None, arguments.idle_timeout or None),
-            deny_read=[os.path.abspath(path) for path in arguments.deny_read],  # noqa: PTH100
+            limits=_limits(arguments),
+            resumes=not arguments.strict_compat,
+            max_result_bytes=None
+            if arguments.strict_compat
+            else arguments.max_result_bytes or None,
         ),
         drain_s=arguments.drain_timeout,
     )
+
+
+def _limits(arguments: argparse.Namespace) -> TurnLimits:
+    from codexmcp.appserver.turns import TurnLimits  # noqa: PLC0415
+
+    idle_s: float | None = arguments.idle_timeout or None
+    if idle_s is not None:
+        # A turn that waits for an answer is silent, and that is no fault of its own.
+        idle_s = max(idle_s, arguments.approval_timeout + 60)
+    return TurnLimits(arguments.timeout or None, idle_s)
 
 
 def _given_provider(overrides: list[str]) -> dict[str, str]:

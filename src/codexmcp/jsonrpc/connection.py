@@ -138,8 +138,8 @@ class Connection:
         """
         if self._closed_by is not None:
             raise self._closed_by
-        self._next_id += 1
         message_id = self._next_id
+        self._next_id += 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[message_id] = future
         try:
@@ -193,7 +193,9 @@ class Connection:
         except NoAnswer:
             return
         except RequestError as error:
-            line = messages.encode_error(self._dialect, request.id, error.code, error.message)
+            line = messages.encode_error(
+                self._dialect, request.id, error.code, error.message, error.data
+            )
         except Exception as error:  # one broken handler must not end the connection
             logger.exception("answering %s failed", request.method)
             line = messages.encode_error(

@@ -106,11 +106,12 @@ def _classify(value: JsonObject) -> Message | None:
         if is_request_id(message_id):
             return Request(message_id, method, fields)
         return Notification(method, fields) if message_id is None else None
-    error = object_of(value.get("error"))
-    if error:
+    error = value.get("error")
+    if is_object(error):
+        code = integer_of(error.get("code"))
         return ErrorResponse(
             message_id if is_request_id(message_id) else None,
-            integer_of(error.get("code")) or INTERNAL_ERROR,
+            INTERNAL_ERROR if code is None else code,
             str(error.get("message", "")),
         )
     if is_request_id(message_id) and "result" in value:
@@ -140,9 +141,14 @@ def encode_result(dialect: Dialect, message_id: RequestId, result: object) -> by
     return _encode(dialect, {"id": message_id, "result": result})
 
 
-def encode_error(dialect: Dialect, message_id: RequestId | None, code: int, message: str) -> bytes:
-    """Return the line that refuses a request."""
-    return _encode(dialect, {"id": message_id, "error": {"code": code, "message": message}})
+def encode_error(
+    dialect: Dialect, message_id: RequestId | None, code: int, message: str, data: object = None
+) -> bytes:
+    """Return the line that refuses a request; `data` is left out when it is None."""
+    error: JsonObject = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return _encode(dialect, {"id": message_id, "error": error})
 
 
 def _params(params: Mapping[str, Any] | None) -> JsonObject:

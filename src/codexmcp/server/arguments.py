@@ -9,11 +9,11 @@ Source: `codex mcp-server` 0.153.4, whose texts are those of Rust's serde.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from codexmcp.errors import UsageError
-from codexmcp.jsonvalues import is_object, object_of
+from codexmcp.jsonvalues import is_list, is_object, object_of
 
 SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
 APPROVAL_POLICIES = ("on-request", "never")
@@ -21,6 +21,25 @@ APPROVAL_POLICIES = ("on-request", "never")
 
 class ArgumentsError(UsageError):
     """A tool's arguments cannot be used; the message is the tool's answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """Arguments that the removed server did not have; None means left out.
+
+    Attributes:
+        output_schema: JSON Schema that the final message must fit.
+        images: Paths of local images that belong to the prompt.
+        effort: Reasoning effort, such as `low`.
+        timeout_s: Bound on the turn, in seconds.
+        profile: Name of a profile of the Codex home; `codex` only.
+    """
+
+    output_schema: Mapping[str, Any] | None = None
+    images: tuple[str, ...] = ()
+    effort: str | None = None
+    timeout_s: float | None = None
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +55,7 @@ class CodexArguments:
     base_instructions: str | None = None
     developer_instructions: str | None = None
     compact_prompt: str | None = None
+    extras: Extras = Extras()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +64,19 @@ class ReplyArguments:
 
     prompt: str
     thread_id: str
+    extras: Extras = Extras()
 
 
 Check = Callable[[object], str | None]
 """Returns what is wrong with a value; None when nothing is."""
 
 
-def parse_codex_arguments(arguments: object) -> CodexArguments:
+def parse_codex_arguments(arguments: object, *, strict: bool = True) -> CodexArguments:
     """Return the checked arguments of `codex`.
+
+    Args:
+        arguments: The decoded `arguments` of the call; None when there were none.
+        strict: Whether only the removed server's arguments are known.
 
     Raises:
         ArgumentsError: They cannot be used.
@@ -61,17 +86,20 @@ def parse_codex_arguments(arguments: object) -> CodexArguments:
             "Missing arguments for codex tool-call; the `prompt` field is required."
         )
     fields = object_of(arguments)
-    _check_fields(fields, _CODEX_CHECKS, closed=True)
-    given = {name.replace("-", "_"): value for name, value in fields.items() if value is not None}
-    variants = {
-        "sandbox": _variant(fields.get("sandbox")),
-        "approval_policy": _variant(fields.get("approval-policy")),
-    }
-    return CodexArguments(**{**given, **variants})
+    extra_checks = {} if strict else {**_EXTRA_CHECKS, "profile": _optional(_string)}
+    _check_fields(fields, _CODEX_CHECKS | extra_checks, closed=True)
+    old = {name.replace("-", "_"): fields[name] for name in _CODEX_CHECKS if name in fields}
+    variants = {name: _variant(old.get(name)) for name in ("sandbox", "approval_policy")}
+    given = {name: value for name, value in (old | variants).items() if value is not None}
+    return CodexArguments(**given, extras=_extras(fields, strict=strict))
 
 
-def parse_reply_arguments(arguments: object) -> ReplyArguments:
+def parse_reply_arguments(arguments: object, *, strict: bool = True) -> ReplyArguments:
     """Return the checked arguments of `codex-reply`. Unknown ones are ignored.
+
+    Args:
+        arguments: The decoded `arguments` of the call; None when there were none.
+        strict: Whether only the removed server's arguments are known.
 
     Raises:
         ArgumentsError: They cannot be used.
@@ -82,7 +110,7 @@ def parse_reply_arguments(arguments: object) -> ReplyArguments:
             "required."
         )
     fields = object_of(arguments)
-    _check_fields(fields, _REPLY_CHECKS, closed=False)
+    _check_fields(fields, _REPLY_CHECKS | ({} if strict else _EXTRA_CHECKS), closed=False)
     thread_id = fields.get("threadId")
     if thread_id is None:
         thread_id = fields.get("conversationId")
@@ -90,7 +118,20 @@ def parse_reply_arguments(arguments: object) -> ReplyArguments:
         raise ArgumentsError(
             "Failed to parse thread_id: either threadId or conversationId must be provided"
         )
-    return ReplyArguments(prompt=fields["prompt"], thread_id=parse_thread_id(thread_id))
+    extras = replace(_extras(fields, strict=strict), profile=None)
+    return ReplyArguments(fields["prompt"], parse_thread_id(thread_id), extras)
+
+
+def _extras(fields: Mapping[str, Any], *, strict: bool) -> Extras:
+    if strict:
+        return Extras()
+    return Extras(
+        output_schema=fields.get("output-schema"),
+        images=tuple(fields.get("images") or ()),
+        effort=fields.get("effort"),
+        timeout_s=fields.get("timeout"),
+        profile=fields.get("profile"),
+    )
 
 
 def _check_fields(fields: Mapping[str, Any], checks: Mapping[str, Check], *, closed: bool) -> None:
@@ -166,6 +207,18 @@ def _map(value: object) -> str | None:
     return None if isinstance(value, dict) else f"invalid type: {_kind(value)}, expected a map"
 
 
+def _strings(value: object) -> str | None:
+    if not is_list(value):
+        return f"invalid type: {_kind(value)}, expected a sequence"
+    return next((fault for fault in map(_string, value) if fault is not None), None)
+
+
+def _seconds(value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"invalid type: {_kind(value)}, expected a number of seconds"
+    return None if 0 < value < float("inf") else "`timeout` must be more than 0 seconds"
+
+
 def _optional(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 
@@ -230,4 +283,11 @@ _REPLY_CHECKS: dict[str, Check] = {
     "prompt": _string,
     "threadId": _optional(_string),
     "conversationId": _optional(_string),
+}
+
+_EXTRA_CHECKS: dict[str, Check] = {
+    "output-schema": _optional(_map),
+    "images": _optional(_strings),
+    "effort": _optional(_string),
+    "timeout": _optional(_seconds),
 }

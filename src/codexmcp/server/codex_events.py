@@ -113,7 +113,7 @@ def _command(raw: Fields) -> Msg:
         **_given(raw, "processId"),
         "command": _argv(str(raw.get("command", ""))),
         "cwd": f"file://{raw.get('cwd', '')}",
-        "parsed_cmd": [_parsed(action) for action in list_of(raw.get("commandActions"))],
+        "parsed_cmd": [old_action(action) for action in list_of(raw.get("commandActions"))],
         "source": _snake(raw.get("source")),
         "status": _snake(raw.get("status")),
     }
@@ -134,12 +134,24 @@ def _command(raw: Fields) -> Msg:
 
 
 def _file_change(raw: Fields) -> Msg:
-    entries = map(object_of, list_of(raw.get("changes")))
-    changes = {str(change.get("path", "")): _change(change) for change in entries}
-    item: Msg = {"type": "FileChange", "id": raw.get("id"), "changes": changes}
+    item: Msg = {
+        "type": "FileChange",
+        "id": raw.get("id"),
+        "changes": old_changes(raw.get("changes")),
+    }
     if raw.get("status") == "inProgress":
         return item
     return {**item, "status": _snake(raw.get("status"))}
+
+
+def old_changes(changes: object) -> Msg:
+    """Return the changes of a patch by path, as the old server wrote them.
+
+    Args:
+        changes: The `changes` of a `fileChange` item.
+    """
+    entries = map(object_of, list_of(changes))
+    return {str(change.get("path", "")): _change(change) for change in entries}
 
 
 def _change(change: Fields) -> Msg:
@@ -299,9 +311,10 @@ def _argv(command: str) -> list[str]:
         return [command]
 
 
-def _parsed(action: Fields) -> Msg:
+def old_action(action: object) -> Msg:
+    """Return one of a command's `commandActions` as the old server's `parsed_cmd`."""
     renamed = {"command": "cmd"}
-    return {renamed.get(key, _snake(key)): value for key, value in action.items()}
+    return {renamed.get(key, _snake(key)): value for key, value in object_of(action).items()}
 
 
 def _given(raw: Fields, name: str) -> Msg:

@@ -1,46 +1,54 @@
 """Runs the calls of the two tools on an app-server.
 
-Owns the rules about threads: which are loaded, that turns of one thread queue up, that a thread
-from before a restart is resumed, and that the user's config.toml stays as it is. Knows no MCP.
+Owns the use cases: start a thread and run its first turn, run a further one, resume a thread from
+before a restart. Knows no MCP.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import Event, TurnStatus
-from codexmcp.appserver.requests import ThreadInfo, ThreadOptions, TurnOptions, text_input
+from codexmcp.appserver.requests import ThreadInfo, TurnOptions, image_input, text_input
 from codexmcp.appserver.turns import TurnLimits, TurnResult, run_turn
 from codexmcp.errors import RequestError
-from codexmcp.home.permissions import PROFILE, deny_profile
-from codexmcp.home.trust import untrusted_projects
-from codexmcp.jsonvalues import object_of
-from codexmcp.server.arguments import CodexArguments, ReplyArguments
+from codexmcp.jsonrpc.messages import Request
+from codexmcp.jsonvalues import text_of
+from codexmcp.server import extras
+from codexmcp.server.admission import Admission
+from codexmcp.server.arguments import CodexArguments, Extras, ReplyArguments
 from codexmcp.server.keeper import AppServerKeeper
 from codexmcp.server.policy import Policy
-from codexmcp.server.results import CallResult, failure
+from codexmcp.server.questions import Answer, Verdict
+from codexmcp.server.results import CallResult, cut_to, failure
+from codexmcp.server.thread_options import resume_options, start_options
+from codexmcp.server.threads import Threads
 
-ThreadCallback = Callable[[ThreadInfo], None]
-EventCallback = Callable[[str, Event], None]
+DECLINED = Answer(Verdict.DECLINE)
+
+
+async def _decline(_request: Request) -> Answer:
+    return DECLINED
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told what a call does.
+    """Who is told what a call does, and asked what Codex wants to know.
 
     Attributes:
         on_thread: Is handed the thread that a `codex` call started.
         on_event: Is handed the thread's id and each of its events while the call runs.
+        on_question: Answers a question of Codex.
     """
 
-    on_thread: ThreadCallback = lambda _thread: None
-    on_event: EventCallback = lambda _thread_id, _event: None
+    on_thread: Callable[[ThreadInfo], None] = lambda _thread: None
+    on_event: Callable[[str, Event], None] = lambda _thread_id, _event: None
+    on_question: Callable[[Request], Awaitable[Answer]] = _decline
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +58,16 @@ class EngineOptions:
     Attributes:
         policy: What is fixed.
         limits: Bounds on a turn.
-        deny_read: Absolute paths that sandboxed commands must not read.
         base_dir: What a relative `cwd` is relative to.
+        resumes: Whether a thread from before a restart is resumed; the removed server refused.
+        max_result_bytes: Bound on an answer's text; None for none.
     """
 
     policy: Policy = field(default_factory=Policy)
     limits: TurnLimits = field(default_factory=TurnLimits)
-    deny_read: Sequence[str] = ()
     base_dir: Path = field(default_factory=Path.cwd)
-
-
-@dataclass(slots=True)
-class _Thread:
-    """A thread that this server has worked on."""
-
-    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
-    loaded_in: int = 0
+    resumes: bool = True
+    max_result_bytes: int | None = None
 
 
 class Engine:
@@ -74,125 +76,140 @@ class Engine:
     def __init__(self, keeper: AppServerKeeper, options: EngineOptions) -> None:
         self._keeper = keeper
         self._options = options
-        self._threads: dict[str, _Thread] = {}
+        self._threads = Threads()
+        self._admission = Admission()
+        self._listeners: dict[str, Listener] = {}
 
     async def codex(self, call: CodexArguments, listener: Listener) -> CallResult:
         """Start a thread and run its first turn.
 
         Raises:
-            ArgumentsError: The policy forbids what the call asks for.
+            ArgumentsError: The call cannot be used, or the policy forbids what it asks for.
             AppServerError: Codex could not be asked at all.
             DeadlineError: A bound was reached.
         """
-        call = self._options.policy.apply(call, base_dir=str(self._options.base_dir))
+        base_dir = str(self._options.base_dir)
+        call = self._options.policy.apply(call, base_dir=base_dir)
+        items = self._input(call.prompt, call.extras, call.cwd or base_dir)
         server = await self._keeper.get()
-        try:
-            thread = await server.start_thread(await self._thread_options(server, call))
-        except RequestError as error:
-            return failure(_load_failure(error))
-        record = self._threads.setdefault(thread.id, _Thread())
-        record.loaded_in = self._keeper.generation
-        listener.on_thread(thread)
-        async with record.turns:
-            return await self._turn(server, thread.id, call.prompt, listener)
+        call = self._with_profile(call, server)
+        effective = await self._keeper.effective_config()
+        ticket = await self._admission.enter()
+        with ticket.held():
+            try:
+                options = start_options(call, self._options.policy, effective)
+                thread = await server.start_thread(options)
+            except RequestError as error:
+                return failure(_load_failure(error))
+            async with self._threads.turn_of(thread.id) as known:
+                known.loaded_in = self._keeper.generation
+                listener.on_thread(thread)
+                with server.listen(thread.id, ticket.on_event):
+                    return await self._turn(server, thread.id, items, call.extras, listener)
 
     async def reply(self, call: ReplyArguments, listener: Listener) -> CallResult:
         """Run a further turn of a thread, after the turns of it that are under way.
 
         Raises:
+            ArgumentsError: The call cannot be used.
             AppServerError: Codex could not be asked at all.
             DeadlineError: A bound was reached.
         """
-        record = self._threads.setdefault(call.thread_id, _Thread())
-        async with record.turns:
+        base_dir = self._options.policy.cwd or str(self._options.base_dir)
+        items = self._input(call.prompt, call.extras, base_dir)
+        async with self._threads.turn_of(call.thread_id) as known:
             server = await self._keeper.get()
-            if record.loaded_in != self._keeper.generation:
-                try:
-                    await server.resume_thread(call.thread_id, await self._resume_options(server))
-                except RequestError as error:
-                    self._threads.pop(call.thread_id, None)
-                    return failure(_resume_failure(call.thread_id, error), call.thread_id)
-                record.loaded_in = self._keeper.generation
-            return await self._turn(server, call.thread_id, call.prompt, listener)
+            if known.loaded_in != self._keeper.generation:
+                known.loaded_in = 0
+                refusal = await self._resume(server, call.thread_id)
+                if refusal is not None:
+                    return refusal
+                known.loaded_in = self._keeper.generation
+            return await self._turn(server, call.thread_id, items, call.extras, listener)
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer a question that Codex asks during a turn; a decline when nobody is there."""
+        listener = self._listeners.get(str(request.params.get("threadId", "")))
+        return DECLINED if listener is None else await listener.on_question(request)
+
+    async def _resume(self, server: AppServer, thread_id: str) -> CallResult | None:
+        """Load a thread that this app-server does not have; return why it cannot be."""
+        missing = failure(f"Session not found for thread_id: {thread_id}", thread_id)
+        if not self._options.resumes:
+            return missing
+        effective = await self._keeper.effective_config()
+        try:
+            await server.resume_thread(thread_id, resume_options(self._options.policy, effective))
+        except RequestError as error:
+            if "no rollout found" in error.message or "thread not found" in error.message:
+                return missing
+            return failure(f"Cannot continue thread {thread_id}: {error.message}", thread_id)
+        return None
 
     async def _turn(
-        self, server: AppServer, thread_id: str, prompt: str, listener: Listener
+        self,
+        server: AppServer,
+        thread_id: str,
+        items: list[dict[str, Any]],
+        extra: Extras,
+        listener: Listener,
     ) -> CallResult:
-        result = await run_turn(
-            server,
-            thread_id,
-            [text_input(prompt)],
-            TurnOptions(),
-            self._options.limits,
-            lambda event: listener.on_event(thread_id, event),
+        limits = self._options.limits
+        if extra.timeout_s is not None:
+            shortest = min(extra.timeout_s, limits.timeout_s or extra.timeout_s)
+            limits = replace(limits, timeout_s=shortest)
+        started = asyncio.get_running_loop().time()
+        self._listeners[thread_id] = listener
+        try:
+            result = await run_turn(
+                server,
+                thread_id,
+                items,
+                TurnOptions(effort=extra.effort, output_schema=extra.output_schema),
+                limits,
+                lambda event: listener.on_event(thread_id, event),
+            )
+        finally:
+            self._listeners.pop(thread_id, None)
+        duration_ms = round((asyncio.get_running_loop().time() - started) * 1000)
+        await self._threads.unload_surplus(server, self._keeper.generation)
+        return self._call_result(result, extra.output_schema, duration_ms)
+
+    def _input(self, prompt: str, extra: Extras, base_dir: str) -> list[dict[str, Any]]:
+        if extra.output_schema is not None:
+            extras.check_schema(extra.output_schema)
+        images = extras.check_images(
+            extra.images, base_dir=base_dir, within=self._options.policy.cwd
         )
-        return _call_result(result)
+        return [text_input(prompt), *map(image_input, images)]
 
-    async def _thread_options(self, server: AppServer, call: CodexArguments) -> ThreadOptions:
-        effective = await _effective_config(server)
-        config: dict[str, Any] = dict(call.config)
-        if call.compact_prompt is not None:
-            config["compact_prompt"] = call.compact_prompt
-        cwd = Path(call.cwd) if call.cwd is not None else Path.cwd()
-        config |= _distrust(cwd, effective, config)
-        sandbox = call.sandbox or effective.get("sandbox_mode") or "read-only"
-        profile = deny_profile(
-            sandbox, self._options.deny_read, effective.get("sandbox_workspace_write") or {}
-        )
-        if profile is not None:
-            config["permissions"] = {PROFILE: profile}
-        return ThreadOptions(
-            model=call.model,
-            cwd=call.cwd,
-            sandbox=call.sandbox,
-            permissions=PROFILE if profile is not None else None,
-            approval_policy=call.approval_policy or _approval_default(effective, config),
-            base_instructions=call.base_instructions,
-            developer_instructions=call.developer_instructions,
-            config=config,
-        )
+    def _with_profile(self, call: CodexArguments, server: AppServer) -> CodexArguments:
+        if call.extras.profile is None:
+            return call
+        home = Path(text_of(server.info.get("codexHome")) or "")
+        settings = extras.read_profile(home, call.extras.profile)
+        return replace(call, config={**settings, **call.config})
 
-    async def _resume_options(self, server: AppServer) -> ThreadOptions:
-        """Return what overrides a resumed thread's own settings: the fixed ones, nothing else."""
-        policy = self._options.policy
-        fixed = CodexArguments(
-            prompt="",
-            model=policy.model,
-            cwd=policy.cwd,
-            sandbox=policy.sandbox,
-            approval_policy=policy.approval_policy,
-        )
-        if not policy.restricts:
-            return ThreadOptions()
-        return await self._thread_options(server, fixed)
+    def _call_result(
+        self, result: TurnResult, schema: Mapping[str, Any] | None, duration_ms: int
+    ) -> CallResult:
+        answer = _answer_of(result, schema)
+        meta = {"usage": result.usage.to_json(), "durationMs": duration_ms}
+        return cut_to(replace(answer, meta=meta), self._options.max_result_bytes)
 
 
-async def _effective_config(server: AppServer) -> Mapping[str, Any]:
-    answer = await server.call("config/read", {"includeLayers": False})
-    return object_of(answer.get("config"))
-
-
-def _distrust(cwd: Path, effective: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    if any(key == "projects" or key.startswith("projects.") for key in given):
-        return {}
-    projects = untrusted_projects(Path(os.path.abspath(cwd)), effective.get("projects") or {})  # noqa: PTH100
-    return {"projects": projects} if projects else {}
-
-
-def _approval_default(effective: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
-    """Return the policy that holds without an untrusted project, which would change it."""
-    if "projects" not in config or "approval_policy" in config:
-        return None
-    return None if effective.get("approval_policy") else "on-request"
-
-
-def _call_result(result: TurnResult) -> CallResult:
-    if result.status is TurnStatus.COMPLETED:
-        return CallResult(result.message, result.thread_id)
+def _answer_of(result: TurnResult, schema: Mapping[str, Any] | None) -> CallResult:
     if result.status is TurnStatus.INTERRUPTED:
         return failure("the turn was interrupted", result.thread_id)
-    text = result.error.message if result.error else "the turn failed without a reason"
-    return failure(_old_spelling(text), result.thread_id)
+    if result.status is not TurnStatus.COMPLETED:
+        text = result.error.message if result.error else "the turn failed without a reason"
+        return failure(_old_spelling(text), result.thread_id)
+    if schema is None:
+        return CallResult(result.message, result.thread_id)
+    output, fault = extras.read_output(schema, result.message)
+    if fault is not None:
+        return failure(f"{fault}; the answer was: {result.message}", result.thread_id)
+    return CallResult(result.message, result.thread_id, output=output)
 
 
 def _old_spelling(text: str) -> str:
@@ -204,9 +221,3 @@ def _load_failure(error: RequestError) -> str:
     """Return the old server's words for options that Codex refused."""
     reason = error.message.removeprefix("failed to load configuration: ")
     return f"Failed to load Codex configuration from overrides: {reason}"
-
-
-def _resume_failure(thread_id: str, error: RequestError) -> str:
-    if "no rollout found" in error.message or "thread not found" in error.message:
-        return f"Session not found for thread_id: {thread_id}"
-    return f"Cannot continue thread {thread_id}: {error.message}"

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from codexmcp.appserver.client import (
     AppServer,
@@ -19,6 +21,7 @@ from codexmcp.appserver.client import (
     RequestCallback,
 )
 from codexmcp.errors import AppServerClosedError
+from codexmcp.jsonvalues import object_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +44,13 @@ class AppServerKeeper:
         self._lock = asyncio.Lock()
         self._stack = contextlib.AsyncExitStack()
         self._server: AppServer | None = None
-        self._starting: asyncio.Task[AppServer] | None = None
+        self._starting: asyncio.Task[object] | None = None
+        self._config_read: tuple[object, dict[str, Any]] = (None, {})
         self.generation = 0
 
     async def __aenter__(self) -> Self:
         # Codex starts while we still read the first request.
-        self._starting = asyncio.create_task(self.get())
+        self._starting = asyncio.create_task(self.effective_config())
         return self
 
     async def __aexit__(
@@ -75,6 +79,19 @@ class AppServerKeeper:
             assert self._server is not None
             return self._server
 
+    async def effective_config(self) -> dict[str, Any]:
+        """Return Codex's configuration, read anew when its config.toml has changed.
+
+        Asking takes 3 to 9 ms, and every call needs it.
+        """
+        server = await self.get()
+        file = Path(str(server.info.get("codexHome", ""))) / "config.toml"
+        state = (self.generation, _file_state(file))
+        if self._config_read[0] != state:
+            answer = await server.call("config/read", {"includeLayers": False})
+            self._config_read = (state, object_of(answer.get("config")))
+        return self._config_read[1]
+
     async def _replace(self) -> None:
         if self._server is not None:
             logger.warning("starting Codex anew: %s", self._server.closed_by)
@@ -85,3 +102,11 @@ class AppServerKeeper:
         launching = AppServer.launch(self._options, on_request=self._on_request, pace=self._pace)
         self._server = await self._stack.enter_async_context(launching)
         self.generation += 1
+
+
+def _file_state(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a few microseconds count here
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

@@ -44,17 +44,22 @@ class Policy:
         approval_policy: `never` forbids questions; `on-request` allows them.
         cwd: Absolute path; calls work in it or below.
         model: The only model.
+        profile: The profile of the Codex home that holds for every call.
+        deny_read: Absolute paths that commands must not read in the sandboxed modes.
     """
 
     sandbox: str | None = None
     approval_policy: str | None = None
     cwd: str | None = None
     model: str | None = None
+    profile: str | None = None
+    deny_read: tuple[str, ...] = ()
 
     @property
     def restricts(self) -> bool:
         """Whether anything that could be widened by other settings is fixed."""
-        return any((self.sandbox, self.approval_policy, self.cwd, self.model))
+        fixed = (self.sandbox, self.approval_policy, self.cwd, self.model, self.profile)
+        return any(fixed) or bool(self.deny_read)
 
     def apply(self, call: CodexArguments, *, base_dir: str) -> CodexArguments:
         """Return the call as it may run, with every path absolute.
@@ -76,9 +81,15 @@ class Policy:
             ),
             cwd=self._cwd(call.cwd, base_dir),
             model=self._model(call.model),
+            extras=replace(call.extras, profile=self.profile or call.extras.profile),
         )
 
     def _check_config(self, call: CodexArguments) -> None:
+        if call.extras.profile not in {None, self.profile}:
+            raise ArgumentsError(
+                f"profile `{call.extras.profile}` is refused: this server was started with a fixed "
+                "policy, and a profile could widen it; start the server with --profile"
+            )
         for key in call.config:
             if key not in HARMLESS_CONFIG_KEYS:
                 raise ArgumentsError(

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import Any
 
-from codexmcp.appserver.events import Event
-from codexmcp.appserver.requests import ThreadInfo
 from codexmcp.errors import CodexMCPError, RequestError
 from codexmcp.jsonrpc import messages
 from codexmcp.jsonrpc.connection import ByteStream, Connection, NoAnswer
-from codexmcp.server import codex_events
+from codexmcp.jsonvalues import is_object, object_of
 from codexmcp.server.arguments import (
     ArgumentsError,
     parse_codex_arguments,
     parse_reply_arguments,
 )
-from codexmcp.server.engine import Engine, Listener
+from codexmcp.server.call import AskingRules, Call
+from codexmcp.server.engine import DECLINED, Engine
+from codexmcp.server.questions import Answer, can_be_declined, to_codex
 from codexmcp.server.results import CallResult, failure
 from codexmcp.server.tools import CODEX, CODEX_REPLY, tool_definitions
 
@@ -39,19 +40,40 @@ _EMPTY_LISTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class ProtocolOptions:
+    """How the server speaks.
+
+    Attributes:
+        version: What it tells of itself, as `serverInfo`'s version.
+        strict: Whether it is the removed server to the letter, additions left out.
+        approval_timeout_s: How long a client may take to answer a question, in seconds.
+        default_answer: What holds when it does not answer.
+        allow_amendments: Whether a client may have a rule written to the Codex home.
+    """
+
+    version: str
+    strict: bool = False
+    approval_timeout_s: float = 300.0
+    default_answer: Answer = DECLINED
+    allow_amendments: bool = False
+
+
 class McpServer:
     """An MCP server for one client.
 
     Args:
         stream: Where the client's bytes come from and go to.
-        version: What it tells the client of itself, as `serverInfo`'s version.
+        options: How it speaks.
     """
 
-    def __init__(self, stream: ByteStream, version: str) -> None:
+    def __init__(self, stream: ByteStream, options: ProtocolOptions) -> None:
         self.connection = Connection(stream, self, messages.Dialect.MCP)
-        self._version = version
+        self._options = options
         self._engine: Engine | None = None
         self._initialized = False
+        # The removed server asked any client, also one that had not announced to take questions.
+        self._can_ask = options.strict
         self._calls: dict[messages.RequestId, asyncio.Task[Any]] = {}
 
     async def serve(self, engine: Engine) -> None:
@@ -59,26 +81,41 @@ class McpServer:
         self._engine = engine
         await self.connection.serve()
 
+    async def on_codex_request(self, request: messages.Request) -> object:
+        """Answer a request of Codex: put its question to the client whose call raised it."""
+        if self._engine is None or not can_be_declined(request):
+            raise RequestError(
+                request.method, messages.METHOD_NOT_FOUND, "codexmcp does not answer this"
+            )
+        answer = await self._engine.answer(request)
+        return to_codex(request, answer, allow_amendments=self._options.allow_amendments)
+
     async def on_request(self, request: messages.Request) -> object:
         """Answer a request of the client (the connection calls this)."""
         match request.method:
-            case "initialize":
+            case "initialize" if _is_initialize(request.params):
                 return self._initialize(request.params)
             case "ping":
                 return {}
             case "tools/list":
-                return {"tools": tool_definitions()}
-            case "tools/call" if isinstance(request.params.get("name"), str):
+                return {"tools": tool_definitions(strict=self._options.strict)}
+            case "tools/call" if _is_call(request.params):
                 return await self._call_tool(request)
             case method if method in _EMPTY_LISTS:
                 return {_EMPTY_LISTS[method]: []}
             case method:
-                raise RequestError(method, messages.METHOD_NOT_FOUND, f"method not found: {method}")
+                raise RequestError(
+                    method,
+                    messages.METHOD_NOT_FOUND,
+                    f"method not found: {method}",
+                    {"method": method},
+                )
 
     def on_notification(self, notification: messages.Notification) -> None:
         """Take a notification of the client (the connection calls this)."""
         if notification.method == "notifications/cancelled":
-            call = self._calls.get(notification.params.get("requestId", ""))
+            request_id = notification.params.get("requestId")
+            call = self._calls.get(request_id) if messages.is_request_id(request_id) else None
             if call is not None:
                 call.cancel()
 
@@ -92,13 +129,15 @@ class McpServer:
                 "initialize", messages.INVALID_REQUEST, "initialize called more than once"
             )
         self._initialized = True
+        if "elicitation" in object_of(params.get("capabilities")):
+            self._can_ask = True
         return {
             "protocolVersion": params.get("protocolVersion", LATEST_PROTOCOL_VERSION),
             "capabilities": {"tools": {"listChanged": True}},
             "serverInfo": {
                 "name": "codex-mcp-server",
                 "title": "Codex",
-                "version": self._version,
+                "version": self._options.version,
             },
         }
 
@@ -106,23 +145,34 @@ class McpServer:
         task = asyncio.current_task()
         assert task is not None
         self._calls[request.id] = task
+        rules = AskingRules(
+            self._can_ask, self._options.approval_timeout_s, self._options.default_answer
+        )
+        call = Call(self.connection, request, rules)
+        alive = asyncio.create_task(call.keep_alive())
         try:
-            return (await self._run_tool(request)).to_wire()
+            result = await self._run_tool(request, call)
+            return result.to_wire(strict=self._options.strict)
         except asyncio.CancelledError:
             raise NoAnswer from None
         finally:
+            alive.cancel()
+            await asyncio.wait({alive})
             self._calls.pop(request.id, None)
 
-    async def _run_tool(self, request: messages.Request) -> CallResult:
+    async def _run_tool(self, request: messages.Request, call: Call) -> CallResult:
         assert self._engine is not None
         arguments = request.params.get("arguments")
-        listener = self._listener(request.id)
+        strict = self._options.strict
+        listener = call.listener()
         try:
             match request.params["name"]:
                 case name if name == CODEX:
-                    return await self._engine.codex(parse_codex_arguments(arguments), listener)
+                    parsed = parse_codex_arguments(arguments, strict=strict)
+                    return await self._engine.codex(parsed, listener)
                 case name if name == CODEX_REPLY:
-                    return await self._engine.reply(parse_reply_arguments(arguments), listener)
+                    reply = parse_reply_arguments(arguments, strict=strict)
+                    return await self._engine.reply(reply, listener)
                 case name:
                     return failure(f"Unknown tool '{name}'")
         except ArgumentsError as error:
@@ -131,21 +181,14 @@ class McpServer:
             logger.warning("the call of %s failed: %s", request.params["name"], error)
             return failure(str(error))
 
-    def _listener(self, request_id: messages.RequestId) -> Listener:
-        translator = codex_events.EventTranslator()
 
-        def on_thread(thread: ThreadInfo) -> None:
-            for msg in codex_events.session_configured(thread.raw):
-                self._send_event(request_id, thread.id, "", msg)
+def _is_initialize(params: messages.JsonObject) -> bool:
+    """Return whether the parameters are whole: the removed server knew no other `initialize`."""
+    client = object_of(params.get("clientInfo"))
+    texts = (params.get("protocolVersion"), client.get("name"), client.get("version"))
+    return all(isinstance(text, str) for text in texts) and is_object(params.get("capabilities"))
 
-        def on_event(thread_id: str, event: Event) -> None:
-            for msg in translator.translate(event):
-                self._send_event(request_id, thread_id, event.turn_id, msg)
 
-        return Listener(on_thread, on_event)
-
-    def _send_event(
-        self, request_id: messages.RequestId, thread_id: str, turn_id: str, msg: codex_events.Msg
-    ) -> None:
-        meta = {"requestId": request_id, "threadId": thread_id}
-        self.connection.notify("codex/event", {"_meta": meta, "id": turn_id, "msg": msg})
+def _is_call(params: messages.JsonObject) -> bool:
+    arguments = params.get("arguments")
+    return isinstance(params.get("name"), str) and (arguments is None or is_object(arguments))

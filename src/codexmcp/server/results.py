@@ -5,7 +5,8 @@ Pure. Source: results of `codex mcp-server` 0.153.4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -17,22 +18,53 @@ class CallResult:
         content: The model's last message, or the text of the error.
         thread_id: The thread; None when there is none, and then no `structuredContent` is sent.
         is_error: Whether the call failed. A success carries no `isError` at all.
+        output: The value that the message holds, for a call with an output schema.
+        meta: What else is known of the turn: tokens and time.
     """
 
     content: str
     thread_id: str | None = None
     is_error: bool = False
+    output: Any = None
+    meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return the result of `tools/call`."""
+    def to_wire(self, *, strict: bool) -> dict[str, Any]:
+        """Return the result of `tools/call`.
+
+        Args:
+            strict: Whether it holds only what the removed server's held.
+        """
         result: dict[str, Any] = {"content": [{"type": "text", "text": self.content}]}
         if self.thread_id is not None:
-            result["structuredContent"] = {"threadId": self.thread_id, "content": self.content}
+            structured: dict[str, Any] = {"threadId": self.thread_id, "content": self.content}
+            if self.output is not None:
+                structured["output"] = self.output
+            result["structuredContent"] = structured
         if self.is_error:
             result["isError"] = True
+        if self.meta and not strict:
+            result["_meta"] = dict(self.meta)
         return result
 
 
 def failure(text: str, thread_id: str | None = None) -> CallResult:
     """Return the answer to a call that failed."""
     return CallResult(text, thread_id, is_error=True)
+
+
+def cut_to(result: CallResult, max_bytes: int | None) -> CallResult:
+    """Return the result with its text cut to a number of UTF-8 bytes, and a note that says so.
+
+    Args:
+        result: The result.
+        max_bytes: The bound; None leaves the text whole.
+    """
+    whole = result.content.encode("utf-8", "replace")
+    if max_bytes is None or len(whole) <= max_bytes:
+        return result
+    text = whole[:max_bytes].decode("utf-8", "ignore")
+    note = (
+        f"\n\n[cut: {max_bytes} of {len(whole)} bytes; the whole text is the last message of "
+        f"thread {result.thread_id}]"
+    )
+    return replace(result, content=text + note)

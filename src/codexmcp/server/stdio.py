@@ -14,13 +14,11 @@ import signal
 from dataclasses import dataclass, field
 
 from codexmcp.appserver.client import LaunchOptions
-from codexmcp.errors import RequestError
 from codexmcp.home.key_proxy import KeyProxy
-from codexmcp.jsonrpc import messages
 from codexmcp.jsonrpc.pipes import StdioStream
 from codexmcp.server.engine import Engine, EngineOptions
 from codexmcp.server.keeper import AppServerKeeper
-from codexmcp.server.protocol import McpServer
+from codexmcp.server.protocol import McpServer, ProtocolOptions
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +34,13 @@ class ServerOptions:
         launch: How to start Codex.
         proxy: The key proxy to run beside it; None when Codex needs none.
         engine: What holds for every call.
-        version: What the server calls its version.
+        protocol: How the server speaks.
         drain_s: Seconds that running calls may still take after stdin has ended; None means as
             long as their own bounds allow.
     """
 
     launch: LaunchOptions
-    version: str
+    protocol: ProtocolOptions
     proxy: KeyProxy | None = None
     engine: EngineOptions = field(default_factory=EngineOptions)
     drain_s: float | None = None
@@ -71,16 +69,17 @@ async def serve_stdio(options: ServerOptions) -> None:
     except asyncio.CancelledError:
         if not stopping:
             raise
+        raise SystemExit(128 + signal.SIGTERM) from None
 
 
 async def _serve(options: ServerOptions) -> None:
     stream = await StdioStream.open()
-    server = McpServer(stream, options.version)
+    server = McpServer(stream, options.protocol)
     async with contextlib.AsyncExitStack() as stack:
         launch = options.launch
         if options.proxy is not None:
             launch = await stack.enter_async_context(options.proxy.running(launch))
-        keeper = AppServerKeeper(launch, _decline, server.connection.drain)
+        keeper = AppServerKeeper(launch, server.on_codex_request, server.connection.drain)
         await stack.enter_async_context(keeper)
         try:
             await server.serve(Engine(keeper, options.engine))
@@ -92,7 +91,3 @@ async def _serve(options: ServerOptions) -> None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_TIMEOUT_S):
                     await stream.flush()
-
-
-async def _decline(request: messages.Request) -> object:
-    raise RequestError(request.method, messages.METHOD_NOT_FOUND, "nobody can answer here")

@@ -1,0 +1,73 @@
+"""Which threads this server works on, and which of them Codex keeps loaded.
+
+Owns the order of turns on a thread, and the bound on loaded threads.
+
+Source: each loaded thread costs app-server 1.1 MB and two descriptors until it is archived
+(measured on 0.163.0); unarchiving it leaves the rollout where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+from codexmcp.appserver.client import AppServer
+from codexmcp.errors import AppServerError, CodexMCPError
+
+MAX_LOADED = 32
+"""Resting threads that stay loaded, so that a reply needs no resume."""
+
+
+@dataclass(slots=True)
+class KnownThread:
+    """A thread that this server has worked on.
+
+    Attributes:
+        id: Its id.
+        loaded_in: Number of the app-server that has it loaded; 0 when none has.
+    """
+
+    id: str
+    loaded_in: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
+
+
+class Threads:
+    """The threads of one server."""
+
+    def __init__(self, max_loaded: int = MAX_LOADED) -> None:
+        self._max_loaded = max_loaded
+        self._known: OrderedDict[str, KnownThread] = OrderedDict()
+
+    @contextlib.asynccontextmanager
+    async def turn_of(self, thread_id: str) -> AsyncGenerator[KnownThread, None]:
+        """Wait for the thread's earlier turns, and hold off later ones while the block runs."""
+        thread = self._known.setdefault(thread_id, KnownThread(thread_id))
+        self._known.move_to_end(thread_id)
+        thread.waiting += 1
+        try:
+            async with thread.turn:
+                yield thread
+        finally:
+            thread.waiting -= 1
+            if thread.loaded_in == 0 and thread.waiting == 0:
+                self._known.pop(thread_id, None)
+
+    async def unload_surplus(self, server: AppServer, generation: int) -> None:
+        """Unload the threads that have rested longest, down to the bound."""
+        for thread in self._resting(generation):
+            thread.loaded_in = 0
+            self._known.pop(thread.id, None)
+            # A thread that cannot be unloaded only costs memory.
+            with contextlib.suppress(CodexMCPError, AppServerError):
+                await server.unload_thread(thread.id)
+
+    def _resting(self, generation: int) -> list[KnownThread]:
+        loaded = [thread for thread in self._known.values() if thread.loaded_in == generation]
+        surplus = len(loaded) - self._max_loaded
+        resting = [thread for thread in loaded if thread.waiting == 0]
+        return resting[: max(surplus, 0)]
