@@ -1,0 +1,100 @@
+"""Imports run downward only, and heavy libraries stay where they belong."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import codexmcp
+
+ROOT = Path(codexmcp.__file__).parent
+
+LAYERS = [
+    {"errors", "jsonvalues", "__init__"},
+    {"settings", "jsonrpc"},
+    {"appserver"},
+    {"home"},
+    {"server", "rehearsal"},
+    {"testing", "agents"},
+    {"cli"},
+    {"__main__"},
+]
+
+ONLY_IN = {
+    "agents": {"agents"},
+    "openai": {"agents"},
+    "mcp": {"agents"},
+    "rich": {"agents"},
+    "h11": {"rehearsal"},
+    "dotenv": {"settings"},
+    "jsonschema": {"server"},
+    "codex_cli_bin": {"home"},
+}
+"""Third-party packages, and the parts that may import them."""
+
+
+def _part(path: Path) -> str:
+    first = path.relative_to(ROOT).parts[0]
+    return first.removesuffix(".py")
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            assert node.level == 0, f"{path}: relative import"
+            if node.module == "codexmcp":
+                yield from (f"codexmcp.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def _level(part: str) -> int:
+    return next(number for number, parts in enumerate(LAYERS) if part in parts)
+
+
+SOURCES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_from_its_own_part_or_below(path: Path) -> None:
+    part = _part(path)
+    for name in _imports(path):
+        if not name.startswith("codexmcp."):
+            continue
+        imported = name.split(".")[1]
+        if (ROOT / imported).is_dir() or (ROOT / f"{imported}.py").is_file():
+            assert imported == part or _level(imported) < _level(part), name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_third_party_packages_stay_in_their_part(path: Path) -> None:
+    for name in _imports(path):
+        allowed = ONLY_IN.get(name.split(".")[0])
+        assert allowed is None or _part(path) in allowed, name
+
+
+def test_importing_the_package_prints_nothing_and_loads_no_library() -> None:
+    code = "import sys, codexmcp; print(sorted(m for m in sys.modules if m in {'mcp', 'agents'}))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert (run.stdout, run.stderr) == ("[]\n", "")
+
+
+def test_the_mcp_server_starts_without_heavy_libraries() -> None:
+    heavy = ["mcp", "agents", "openai", "pydantic", "rich", "h11", "jsonschema"]
+    code = (
+        "import sys, codexmcp.cli, codexmcp.server.stdio, codexmcp.home.key_proxy;"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert run.stdout == "[]\n"
