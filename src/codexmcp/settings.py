@@ -26,6 +26,7 @@ _SHARED_PREFIXES = ("OPENAI_", "CODEX_", "CODEXMCP_")
 _SHARED_NAMES = frozenset(
     {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 )
+_SECRET_WORDS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 DEFAULT_SANDBOX_MODE = "workspace-write"
 SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
 
@@ -70,8 +71,7 @@ def load_settings(
     from_file = _read_dotenv(dotenv) if dotenv is not None else {}
     key, env_file = _find_key(env, from_file, dotenv)
     for name, value in from_file.items():
-        shared = name.startswith(_SHARED_PREFIXES) or name.upper() in _SHARED_NAMES
-        if shared and name not in SECRET_VARIABLES and not env.get(name):
+        if _is_shared(name) and not env.get(name):
             env[name] = value
     for name in SECRET_VARIABLES:
         env.pop(name, None)
@@ -90,6 +90,12 @@ def child_environment(env: Mapping[str, str] = os.environ, **changes: str) -> di
     """Return the environment for a child: ours without secrets, with `changes` on top."""
     kept = {name: value for name, value in env.items() if name not in SECRET_VARIABLES}
     return {**kept, **changes}
+
+
+def _is_shared(name: str) -> bool:
+    """Return whether a variable of `.env` may reach children: known, and no secret by its name."""
+    known = name.startswith(_SHARED_PREFIXES) or name.upper() in _SHARED_NAMES
+    return known and not any(word in name.upper() for word in _SECRET_WORDS)
 
 
 def _find_key(

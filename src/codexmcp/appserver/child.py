@@ -162,8 +162,10 @@ class Child:
             # Also after a clean exit: whoever is left in the group is an orphan of ours.
             self.signal_group(signal.SIGKILL)
         await self.exited(1.0)
-        # asyncio lets go of the pipes at their end, which a killed group brings about.
         await self.last_words()
+        # asyncio keeps a pipe open until its end has been read, and has no public way to close it.
+        transport: asyncio.SubprocessTransport = vars(self._process)["_transport"]
+        transport.close()
         self._stderr_task.cancel()
         await asyncio.wait({self._stderr_task})
 

@@ -299,13 +299,13 @@ def parse_turn_status(raw: object) -> TurnStatus:
 
 
 def final_message(before: str, item: Item) -> str:
-    """Return the final message of a turn after one more of its items has completed.
+    """Return the final message of a turn as it stands with one more of its items.
 
     What the model said before it went on to use a tool was commentary, not its answer.
 
     Args:
         before: The final message so far.
-        item: The completed item.
+        item: A completed message, or an item of another kind that started.
     """
     if isinstance(item, AgentMessage):
         return item.text

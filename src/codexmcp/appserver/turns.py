@@ -16,10 +16,12 @@ from typing import Any
 
 from codexmcp.appserver.client import INTERRUPT_TIMEOUT_S, AppServer
 from codexmcp.appserver.events import (
+    AgentMessage,
     ConnectionLost,
     ErrorReported,
     Event,
     ItemCompleted,
+    ItemStarted,
     TokenUsage,
     TokenUsageUpdated,
     TurnCompleted,
@@ -82,7 +84,12 @@ class _Progress:
 
     def note(self, event: Event) -> None:
         match event:
-            case ItemCompleted(item=item):
+            case ItemCompleted(item=AgentMessage() as message):
+                self.message = final_message(self.message, message)
+            case ItemCompleted() | ItemStarted(item=AgentMessage()):
+                # A command that was left in the background may end after the answer.
+                pass
+            case ItemStarted(item=item):
                 self.message = final_message(self.message, item)
             case TokenUsageUpdated(last=last):
                 self.usage = _add(self.usage, last)

@@ -19,6 +19,14 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 PROVIDER = "codexmcp"
 """Name of the provider that stands for the key proxy, or for an endpoint that needs no key."""
 
+STREAM_MAX_RETRIES = 2
+"""How often Codex asks again after an answer broke off, which is 5 times by default.
+
+Source: the key proxy does not pass on that its upstream broke an answer off, so Codex waits for its
+own idle timeout, 300 s, each time; by default that makes half an hour (measured on 0.163.0).
+Refused requests are counted apart (`request_max_retries`) and fail within seconds.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnAccess:
@@ -92,6 +100,7 @@ def provider_overrides(base_url: str) -> list[str]:
     """
     provider = {"name": PROVIDER, "base_url": base_url, "wire_api": "responses"}
     fields = ",".join(f"{name}={_quoted(value)}" for name, value in provider.items())
+    fields += f",stream_max_retries={STREAM_MAX_RETRIES}"
     return [f"model_provider={_quoted(PROVIDER)}", f"model_providers.{PROVIDER}={{{fields}}}"]
 
 

@@ -26,6 +26,7 @@ START_TIMEOUT_S = 10.0
 """Bound on the proxy's start, which takes about 10 ms."""
 
 _POLL_S = 0.002
+_WATCH_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,12 @@ class RunningProxy:
 
     base_url: str
     _child: Child
+
+    async def ended(self) -> str:
+        """Wait until the proxy ends, and return how it did."""
+        while self._child.returncode is None:  # noqa: ASYNC110 - its exit sets no event
+            await asyncio.sleep(_WATCH_S)
+        return self._child.describe_exit()
 
     @property
     def trouble(self) -> str:

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.support.builds import CHECKOUT
+
+# Enough to find what is wrong within days of pushes, and few enough for the unit tier's 3 s. No
+# deadline, because a busy machine makes any single example slow.
+settings.register_profile("suite", max_examples=40, deadline=None)
+settings.load_profile("suite")
+
+
+@pytest.fixture
+def codex_home() -> Iterator[Path]:
+    """A fresh Codex home.
+
+    It lies in the checkout and not below the system's temporary folder, because Codex makes no
+    helper binary there: on a machine with bubblewrap every sandboxed command would then fail
+    (measured on 0.163.0). One place for all machines keeps the tests alike.
+    """
+    home = CHECKOUT / ".cache" / "homes" / uuid.uuid4().hex
+    home.mkdir(parents=True, mode=0o700)
+    yield home
+    shutil.rmtree(home)

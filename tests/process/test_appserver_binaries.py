@@ -1,0 +1,140 @@
+"""Binaries that are no app-server, or none that is supported."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from codexmcp.appserver import client
+from codexmcp.appserver.client import AppServer
+from codexmcp.errors import AppServerClosedError, CodexBinaryError, CodexMCPError
+from codexmcp.home.binary import find_codex, package_version
+from tests.support.builds import codex_build, pinned_codex
+from tests.support.processes import processes_of, until
+from tests.support.real_app_server import launch_options
+
+TOO_OLD = "0.149.0"
+
+
+def program(folder: Path, script: str) -> Path:
+    """Return an executable shell script."""
+    path = folder / "codex"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+async def failure(home: Path, codex: Path) -> CodexMCPError:
+    """Return what starting an app-server from a binary raises."""
+    with pytest.raises(CodexMCPError) as caught:
+        async with AppServer.launch(launch_options(home, codex=codex)):
+            pytest.fail("the block must not run")
+    await until(lambda: not processes_of(home), "every process is gone")
+    return caught.value
+
+
+# The first run on a machine downloads the build.
+@pytest.mark.timeout(240)
+async def test_a_build_that_is_too_old_is_refused_with_the_remedy(codex_home: Path) -> None:
+    codex = codex_build(TOO_OLD)
+    error = await failure(codex_home, codex)
+    assert isinstance(error, CodexBinaryError)
+    assert f"{codex} is Codex {TOO_OLD}, and 0.153.4 is the oldest supported" in str(error)
+    assert "unset CODEX_BIN" in str(error)
+    assert package_version(codex) == TOO_OLD
+
+
+async def test_a_file_that_is_not_executable_is_refused(codex_home: Path, tmp_path: Path) -> None:
+    codex = program(tmp_path, "exit 0")
+    codex.chmod(0o644)
+    error = await failure(codex_home, codex)
+    assert isinstance(error, CodexBinaryError)
+    assert f"cannot start {codex}: Permission denied" in str(error)
+
+
+async def test_a_program_that_exits_at_once_is_reported_with_its_words(
+    codex_home: Path, tmp_path: Path
+) -> None:
+    codex = program(tmp_path, "echo 'libssl.so.3: cannot open shared object' >&2; exit 127")
+    error = await failure(codex_home, codex)
+    assert isinstance(error, AppServerClosedError)
+    assert error.reason == "`codex app-server` ended: codex exited with code 127"
+    assert error.stderr_tail == "libssl.so.3: cannot open shared object"
+
+
+async def test_a_program_that_never_answers_is_given_up(
+    codex_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "HANDSHAKE_TIMEOUT_S", 0.2)
+    codex = program(tmp_path, "echo waiting for a debugger >&2; cat >/dev/null")
+    error = await failure(codex_home, codex)
+    assert isinstance(error, AppServerClosedError)
+    assert f"{codex} did not answer as an app-server within 0.2 s" in error.reason
+    assert error.stderr_tail == "waiting for a debugger"
+
+
+async def test_a_program_that_closes_its_stdout_is_reported_at_once(
+    codex_home: Path, tmp_path: Path
+) -> None:
+    codex = program(tmp_path, "echo going dark >&2; exec cat >/dev/null")
+    error = await failure(codex_home, codex)
+    assert isinstance(error, AppServerClosedError)
+    assert error.reason == "the app-server closed the connection"
+    assert error.stderr_tail == "going dark"
+
+
+async def test_a_program_that_answers_nonsense_and_stays_is_given_up_in_time(
+    codex_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "HANDSHAKE_TIMEOUT_S", 0.2)
+    codex = program(tmp_path, "trap '' TERM; echo Welcome; while :; do sleep 1; done")
+    began_s = time.monotonic()
+    error = await failure(codex_home, codex)
+    assert "did not answer" in str(error)
+    assert time.monotonic() - began_s < 6
+
+
+async def test_a_codex_that_refuses_its_settings_is_reported_with_its_words(
+    codex_home: Path,
+) -> None:
+    options = launch_options(codex_home)
+    broken = client.LaunchOptions(
+        codex=options.codex, env=options.env, overrides=["sandbox_mode=[[[", "=", "x"]
+    )
+    with pytest.raises(AppServerClosedError) as caught:
+        async with AppServer.launch(broken):
+            pytest.fail("the block must not run")
+    assert "exited with code" in caught.value.reason
+    assert caught.value.stderr_tail
+
+
+def test_the_bundled_binary_is_found_with_its_version() -> None:
+    codex = find_codex(None)
+    assert codex == pinned_codex()
+    assert package_version(codex) == "0.163.0"
+
+
+def test_a_binary_without_a_package_has_no_package_version(tmp_path: Path) -> None:
+    assert package_version(program(tmp_path, "exit 0")) is None
+
+
+def test_a_named_binary_must_exist_and_be_executable(tmp_path: Path) -> None:
+    with pytest.raises(CodexBinaryError, match="there is no such file"):
+        find_codex(str(tmp_path / "missing"))
+    with pytest.raises(CodexBinaryError, match="there is no such file"):
+        find_codex(str(tmp_path))
+    codex = program(tmp_path, "exit 0")
+    codex.chmod(0o644)
+    with pytest.raises(CodexBinaryError, match="chmod"):
+        find_codex(str(codex))
+    codex.chmod(0o755)
+    assert find_codex(str(codex)) == codex
+
+
+def test_a_bare_name_is_looked_for_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CodexBinaryError, match="no such program on PATH"):
+        find_codex("codex")
+    assert find_codex(str(program(tmp_path, "exit 0"))) == find_codex("codex")

@@ -1,0 +1,203 @@
+"""Codex's own key proxy: where the key goes, where it must not, and that the proxy ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from codexmcp.appserver.child import Child
+from codexmcp.appserver.client import AppServer
+from codexmcp.errors import CodexBinaryError, ConfigurationError
+from codexmcp.home.access import KeyAccess, provider_overrides
+from codexmcp.home.key_proxy import KeyProxy
+from codexmcp.testing import Outcome, Request, ScriptedModel, ShellCall, Text, unreachable_base_url
+from tests.support.builds import pinned_codex
+from tests.support.processes import is_alive, processes_of, until
+from tests.support.real_app_server import UNCONFINED, Conversation, environment, launch_options
+
+KEY = "sk-canary-0123456789abcdef"
+BOUND_S = 20.0
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ScriptedModel]:
+    async with ScriptedModel() as started:
+        yield started
+
+
+def proxy_for(home: Path, base_url: str, *, codex: Path | None = None) -> KeyProxy:
+    access = KeyAccess(KEY, base_url)
+    return KeyProxy(codex or pinned_codex(), environment(home), access)
+
+
+def entries_of(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir()]
+
+
+def places_with_the_key(home: Path) -> list[str]:
+    """Return where the key can be read: in the processes of a home or in its files."""
+    process_files = [
+        Path(f"/proc/{pid}/{name}") for pid in processes_of(home) for name in ("environ", "cmdline")
+    ]
+    files = [path for path in home.rglob("*") if path.is_file()]
+    return [str(path) for path in (*process_files, *files) if KEY.encode() in path.read_bytes()]
+
+
+async def test_only_the_upstream_sees_the_key(codex_home: Path, model: ScriptedModel) -> None:
+    found: list[str] = []
+    looked_at: list[str] = []
+
+    def look(_request: Request) -> Outcome:
+        looked_at.extend(processes_of(codex_home).values())
+        found.extend(places_with_the_key(codex_home))
+        return Text("done")
+
+    model.add(ShellCall("env"), look)
+    launch = replace(launch_options(codex_home), overrides=['model="rehearsal"'])
+    async with (
+        proxy_for(codex_home, model.base_url).running(launch) as options,
+        AppServer.launch(options) as server,
+    ):
+        thread = await server.start_thread(UNCONFINED)
+        assert (await Conversation(server, thread.id).say("ask")).message == "done"
+    assert [request.headers["authorization"] for request in model.requests] == [f"Bearer {KEY}"] * 2
+    assert any("responses-api-proxy" in line for line in looked_at)
+    assert any("app-server" in line for line in looked_at)
+    assert found == []
+    assert places_with_the_key(codex_home) == []
+    assert KEY not in str([request.body for request in model.requests])
+
+
+async def test_the_proxy_and_its_traces_end_with_the_block(
+    codex_home: Path, model: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    async with proxy_for(codex_home, model.base_url).start() as proxy:
+        pid = proxy._child.pid
+        assert proxy.trouble == ""
+        assert entries_of(tmp_path)
+    assert not is_alive(pid)
+    assert processes_of(codex_home) == {}
+    assert entries_of(tmp_path) == []
+
+
+async def test_nothing_but_the_responses_endpoint_is_forwarded(
+    codex_home: Path, model: ScriptedModel
+) -> None:
+    model.add(Text("hi"))
+    async with (
+        proxy_for(codex_home, model.base_url).start() as proxy,
+        httpx.AsyncClient(timeout=BOUND_S) as http,
+    ):
+        body = {"model": "m", "input": "hi"}
+        assert (await http.get(f"{proxy.base_url}/models")).status_code == 403
+        assert (await http.post(f"{proxy.base_url}/files", json=body)).status_code == 403
+        assert (await http.post(f"{proxy.base_url}/responses", json=body)).status_code == 200
+    (request,) = model.requests
+    assert (request.path, request.headers["authorization"]) == ("/v1/responses", f"Bearer {KEY}")
+
+
+async def test_an_upstream_that_refuses_is_named_as_the_trouble(codex_home: Path) -> None:
+    async with (
+        proxy_for(codex_home, unreachable_base_url()).start() as proxy,
+        httpx.AsyncClient(timeout=BOUND_S) as http,
+    ):
+        # How it answers without an upstream is its own affair.
+        with contextlib.suppress(httpx.TransportError):
+            await http.post(f"{proxy.base_url}/responses", json={"model": "m", "input": "hi"})
+        await until(lambda: proxy.trouble, "the proxy tells of the failed request")
+        assert "error" in proxy.trouble
+        assert KEY not in proxy.trouble
+
+
+async def test_a_proxy_that_died_is_named_as_the_trouble(
+    codex_home: Path, model: ScriptedModel
+) -> None:
+    async with proxy_for(codex_home, model.base_url).start() as proxy:
+        os.kill(proxy._child.pid, signal.SIGKILL)
+        assert await proxy._child.exited(BOUND_S)
+        assert proxy.trouble == "codex was ended by SIGKILL"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can bind a child to its parent")
+async def test_the_proxy_dies_when_its_parent_is_killed(
+    codex_home: Path, model: ScriptedModel
+) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from codexmcp.home.access import KeyAccess\n"
+        "from codexmcp.home.key_proxy import KeyProxy\n"
+        "async def main():\n"
+        "    access = KeyAccess('sk-canary', sys.argv[2])\n"
+        "    async with KeyProxy(Path(sys.argv[1]), {}, access).start() as proxy:\n"
+        "        print(proxy._child.pid, flush=True)\n"
+        "        await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    argv = [sys.executable, "-c", program, str(pinned_codex()), model.base_url]
+    # The folder that a killed parent cannot remove shall lie in the home, which is removed.
+    env = {**environment(codex_home), "TMPDIR": str(codex_home)}
+    parent = await Child.start(argv, env=env)
+    try:
+        proxy = int(await asyncio.wait_for(parent.stdout.readline(), BOUND_S))
+        assert is_alive(proxy)
+        os.kill(parent.pid, signal.SIGKILL)
+        await until(lambda: not is_alive(proxy), "the proxy is gone")
+    finally:
+        await parent.stop(eof_grace_s=0)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("exit 3", "codex exited with code 3; it said nothing"),
+        ("echo 'unrecognized subcommand' >&2; exit 2", "unrecognized subcommand"),
+        ("exec 0<&-; echo no key wanted >&2; sleep 0.1; exit 1", "no key wanted"),
+    ],
+)
+async def test_a_proxy_that_cannot_start_is_reported_with_its_words(
+    codex_home: Path, tmp_path: Path, script: str, words: str
+) -> None:
+    codex = tmp_path / "codex"
+    codex.write_text(f"#!/bin/sh\n{script}\n")
+    codex.chmod(0o755)
+    with pytest.raises(ConfigurationError, match="did not come up") as caught:
+        async with proxy_for(codex_home, "http://127.0.0.1:9/v1", codex=codex).start():
+            pytest.fail("the block must not run")
+    assert words in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+async def test_a_proxy_that_never_comes_up_is_given_up(
+    codex_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codexmcp.home.key_proxy.START_TIMEOUT_S", 0.2)
+    codex = tmp_path / "codex"
+    codex.write_text("#!/bin/sh\nexec sleep 1000\n")
+    codex.chmod(0o755)
+    with pytest.raises(ConfigurationError, match="is running; it said nothing"):
+        async with proxy_for(codex_home, "http://127.0.0.1:9/v1", codex=codex).start():
+            pytest.fail("the block must not run")
+    assert processes_of(codex_home) == {}
+
+
+async def test_a_proxy_without_a_binary_is_refused(codex_home: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    with pytest.raises(CodexBinaryError, match=f"cannot start {missing}"):
+        async with proxy_for(codex_home, "http://127.0.0.1:9/v1", codex=missing).start():
+            pytest.fail("the block must not run")
+
+
+def test_the_settings_that_lead_to_a_proxy_hold_no_key() -> None:
+    assert KEY not in str(provider_overrides("http://127.0.0.1:1/v1"))
+    assert KEY not in repr(proxy_for(Path("/h"), "http://h/v1"))

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from codexmcp.home.permissions import deny_profile
+
+HIDDEN = ["/home/u/.codex/auth.json", "/w/.env"]
+
+
+def test_a_read_only_profile_hides_the_files() -> None:
+    assert deny_profile("read-only", HIDDEN, {}) == {
+        "extends": ":read-only",
+        "filesystem": dict.fromkeys(HIDDEN, "deny"),
+    }
+
+
+def test_a_writable_profile_carries_the_users_settings_over() -> None:
+    table = {"writable_roots": ["/data"], "exclude_slash_tmp": True, "network_access": True}
+    assert deny_profile("workspace-write", HIDDEN, table) == {
+        "extends": ":workspace",
+        "filesystem": {"/data": "write", "/tmp": "read", **dict.fromkeys(HIDDEN, "deny")},
+        "network": {"enabled": True},
+    }
+
+
+def test_a_read_only_profile_gets_neither_roots_nor_network() -> None:
+    table = {"writable_roots": ["/data"], "network_access": True}
+    profile = deny_profile("read-only", HIDDEN, table)
+    assert profile == {"extends": ":read-only", "filesystem": dict.fromkeys(HIDDEN, "deny")}
+
+
+def test_a_file_that_is_both_writable_and_hidden_is_hidden() -> None:
+    profile = deny_profile("workspace-write", ["/data"], {"writable_roots": ["/data"]})
+    assert profile is not None
+    assert profile["filesystem"] == {"/data": "deny"}
+
+
+@pytest.mark.parametrize(
+    "table", [{"writable_roots": "/data"}, {"network_access": "yes"}, {"exclude_slash_tmp": 1}]
+)
+def test_a_setting_of_a_wrong_type_opens_nothing(table: dict[str, object]) -> None:
+    profile = deny_profile("workspace-write", ["/x"], table)
+    assert profile == {"extends": ":workspace", "filesystem": {"/x": "deny"}}
+
+
+def test_a_mode_without_a_sandbox_hides_nothing() -> None:
+    assert deny_profile("danger-full-access", HIDDEN, {}) is None
+
+
+def test_nothing_to_hide_needs_no_profile() -> None:
+    assert deny_profile("workspace-write", [], {"network_access": True}) is None

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from codexmcp.errors import ConfigurationError
+from codexmcp.settings import SECRET_VARIABLES, Settings, child_environment, load_settings
+
+KEY = "sk-canary-0123456789"
+
+
+@pytest.fixture
+def dotenv(tmp_path: Path) -> Path:
+    return tmp_path / ".env"
+
+
+def test_without_anything_the_defaults_hold(dotenv: Path) -> None:
+    assert load_settings({}, dotenv=dotenv) == Settings()
+    assert load_settings({}) == Settings()
+
+
+def test_a_key_of_the_file_is_used_when_none_is_exported(dotenv: Path) -> None:
+    dotenv.write_text(f"OPENAI_API_KEY={KEY}\n")
+    settings = load_settings({}, dotenv=dotenv)
+    assert (settings.api_key, settings.env_file) == (KEY, dotenv)
+
+
+def test_an_exported_key_wins_over_the_file(dotenv: Path) -> None:
+    dotenv.write_text("OPENAI_API_KEY=sk-other\n")
+    settings = load_settings({"OPENAI_API_KEY": KEY}, dotenv=dotenv)
+    assert (settings.api_key, settings.env_file) == (KEY, None)
+
+
+def test_an_exported_key_wins_over_the_file_also_by_its_other_name(dotenv: Path) -> None:
+    dotenv.write_text("OPENAI_API_KEY=sk-other\n")
+    assert load_settings({"CODEX_API_KEY": KEY}, dotenv=dotenv).api_key == KEY
+
+
+@pytest.mark.parametrize("empty", ["", " ", "''", '""', "\r\n"])
+def test_an_empty_key_counts_as_missing(dotenv: Path, empty: str) -> None:
+    dotenv.write_text(f"OPENAI_API_KEY={KEY}\n")
+    assert load_settings({"OPENAI_API_KEY": empty}, dotenv=dotenv).api_key == KEY
+
+
+@pytest.mark.parametrize("raw", [f'"{KEY}"', f"'{KEY}'", f"{KEY}\r", f" {KEY}\n", f'"{KEY}\r\n"'])
+def test_what_a_key_brings_along_is_taken_off(raw: str) -> None:
+    assert load_settings({"OPENAI_API_KEY": raw}).api_key == KEY
+
+
+@pytest.mark.parametrize("content", ["OPENAI_API_KEY={}\r\n", "\ufeffOPENAI_API_KEY={}\n"])
+def test_a_file_from_windows_is_read(dotenv: Path, content: str) -> None:
+    dotenv.write_bytes(content.format(KEY).encode())
+    assert load_settings({}, dotenv=dotenv).api_key == KEY
+
+
+@pytest.mark.parametrize("line", ["export OPENAI_API_KEY={}", "OPENAI_API_KEY = '{}'  # mine"])
+def test_a_line_may_be_written_as_for_a_shell(dotenv: Path, line: str) -> None:
+    dotenv.write_text(f"# keys\n\n{line.format(KEY)}\n")
+    assert load_settings({}, dotenv=dotenv).api_key == KEY
+
+
+@pytest.mark.parametrize("key", ["sk-a b", "sk-\x07", "sk-é", "sk-a\nsk-b"])
+def test_a_key_with_impossible_characters_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="OPENAI_API_KEY holds characters") as caught:
+        load_settings({"OPENAI_API_KEY": key})
+    assert "sk-" not in str(caught.value)
+
+
+def test_a_broken_line_is_named_with_its_file_and_not_shown(dotenv: Path) -> None:
+    dotenv.write_text(f"A=1\n\n'{KEY}\nB=2\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({}, dotenv=dotenv)
+    assert f"{dotenv}, line 3: not a NAME=value line" in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+def test_a_file_that_is_not_utf_8_is_named(dotenv: Path) -> None:
+    dotenv.write_bytes(b"OPENAI_API_KEY=\xff\xfe\n")
+    with pytest.raises(ConfigurationError, match="it is not UTF-8 text") as caught:
+        load_settings({}, dotenv=dotenv)
+    assert str(dotenv) in str(caught.value)
+
+
+def test_a_directory_in_place_of_the_file_is_named(dotenv: Path) -> None:
+    dotenv.mkdir()
+    with pytest.raises(ConfigurationError, match="Is a directory"):
+        load_settings({}, dotenv=dotenv)
+
+
+def test_a_file_that_cannot_be_opened_is_named(dotenv: Path) -> None:
+    dotenv.symlink_to(dotenv)
+    with pytest.raises(ConfigurationError, match=f"cannot read {dotenv}"):
+        load_settings({}, dotenv=dotenv)
+
+
+def test_every_secret_leaves_the_environment(dotenv: Path) -> None:
+    dotenv.write_text("".join(f"{name}={KEY}\n" for name in SECRET_VARIABLES))
+    env = dict.fromkeys(SECRET_VARIABLES, KEY) | {"PATH": "/bin"}
+    assert load_settings(env, dotenv=dotenv).api_key == KEY
+    assert env == {"PATH": "/bin"}
+
+
+def test_a_child_inherits_no_secret_and_gets_what_is_added() -> None:
+    env = dict.fromkeys(SECRET_VARIABLES, KEY) | {"PATH": "/bin", "CODEX_HOME": "/a"}
+    assert child_environment(env, CODEX_HOME="/b") == {"PATH": "/bin", "CODEX_HOME": "/b"}
+
+
+def test_no_key_is_shown() -> None:
+    settings = load_settings({"OPENAI_API_KEY": KEY})
+    assert KEY not in repr(settings)
+    assert KEY not in str(settings)
+
+
+def test_what_the_libraries_read_is_passed_on_and_nothing_else(dotenv: Path) -> None:
+    dotenv.write_text("OPENAI_ORG_ID=o\nhttps_proxy=p\nCODEX_EMPTY=\nDATABASE_PASSWORD=x\n")
+    env = {"OPENAI_ORG_ID": "mine"}
+    load_settings(env, dotenv=dotenv)
+    assert env == {"OPENAI_ORG_ID": "mine", "https_proxy": "p"}
+
+
+def test_an_empty_variable_is_filled_from_the_file(dotenv: Path) -> None:
+    dotenv.write_text("CODEX_HOME=/srv/codex\n")
+    env = {"CODEX_HOME": ""}
+    assert load_settings(env, dotenv=dotenv).codex_home == Path("/srv/codex")
+
+
+def test_values_are_not_interpolated(dotenv: Path) -> None:
+    dotenv.write_text("OPENAI_BASE_URL=http://h/${PATH}/v1\n")
+    assert load_settings({}, dotenv=dotenv).base_url == "http://h/${PATH}/v1"
+
+
+def test_the_slash_at_the_end_of_a_base_url_is_taken_off() -> None:
+    assert load_settings({"OPENAI_BASE_URL": "http://h/v1/"}).base_url == "http://h/v1"
+
+
+@pytest.mark.parametrize("url", ["h/v1", "ftp://h/v1", '"http://h/v1"'])
+def test_a_base_url_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="which is no URL"):
+        load_settings({"OPENAI_BASE_URL": url})
+
+
+def test_a_relative_codex_home_is_made_absolute() -> None:
+    assert load_settings({"CODEX_HOME": "h"}).codex_home == Path.cwd() / "h"
+
+
+def test_a_codex_home_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/users/u")
+    assert load_settings({"CODEX_HOME": "~/.codex"}).codex_home == Path("/users/u/.codex")
+
+
+@pytest.mark.parametrize(
+    ("env", "named"),
+    [
+        ({"CODEX_BIN": "/a", "CODEX_PATH": "/b"}, "/a"),
+        ({"CODEX_BIN": "", "CODEX_PATH": "/b"}, "/b"),
+        ({"CODEX_BIN": ""}, None),
+    ],
+)
+def test_the_binary_is_named_by_either_variable(env: dict[str, str], named: str | None) -> None:
+    assert load_settings(env).codex_bin == named
+
+
+@pytest.mark.parametrize("mode", ["read-only", "workspace-write", "danger-full-access"])
+def test_each_sandbox_mode_is_accepted(mode: str) -> None:
+    assert load_settings({"CODEX_SANDBOX_MODE": mode}).sandbox_mode == mode
+
+
+@pytest.mark.parametrize("mode", ["full", "READ-ONLY", "workspaceWrite"])
+def test_another_sandbox_mode_is_refused_with_the_valid_ones(mode: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({"CODEX_SANDBOX_MODE": mode})
+    message = str(caught.value)
+    assert repr(mode) in message
+    assert "read-only, workspace-write, danger-full-access" in message
