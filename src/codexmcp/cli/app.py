@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         format="codexmcp: %(levelname)s: %(message)s",
         stream=sys.stderr,
     )
+    if not arguments.debug:
+        # It warns of children that end while they are being started, which is reported anyway.
+        logging.getLogger("asyncio").setLevel(logging.ERROR)
     try:
         arguments.run(arguments)
     except CodexMCPError as error:

@@ -11,6 +11,8 @@ import stat
 import sys
 import threading
 
+from codexmcp.errors import ConfigurationError
+
 READ_BYTES = 256 * 1024
 """Bytes taken from a pipe at once; a burst of small messages is then one wake-up."""
 
@@ -53,10 +55,21 @@ class StdioStream:
     def __init__(self, reader: asyncio.StreamReader, writer: _Writer) -> None:
         self._reader = reader
         self._writer = writer
+        self.error: OSError | None = None
+        """Why stdout could not be written to; the stream has ended then."""
 
     @classmethod
     async def open(cls) -> StdioStream:
-        """Take over stdin and stdout. Call once per process."""
+        """Take over stdin and stdout. Call once per process.
+
+        Raises:
+            ConfigurationError: One of them is closed.
+        """
+        if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+            raise ConfigurationError(
+                "stdin, stdout or stderr is closed, and an MCP client is expected there; start "
+                "this from a client, or with the three of them open"
+            )
         output_fd = os.dup(sys.stdout.fileno())
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         return cls(await _open_reader(sys.stdin.fileno()), await _open_writer(output_fd))
@@ -67,7 +80,14 @@ class StdioStream:
 
     def write(self, data: bytes) -> None:
         """Take bytes for stdout; they are dropped once the reader of stdout is gone."""
-        self._writer.write(data)
+        if self.error is not None:
+            return
+        try:
+            self._writer.write(data)
+        except OSError as error:
+            # Nobody can be answered any more, so nothing more is read.
+            self.error = error
+            self._reader.feed_eof()
 
     async def drain(self) -> None:
         """Wait until the bytes held back are few; returns at once when the reader is gone."""

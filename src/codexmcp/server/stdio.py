@@ -14,6 +14,7 @@ import signal
 from dataclasses import dataclass, field
 
 from codexmcp.appserver.client import LaunchOptions
+from codexmcp.errors import WorkError
 from codexmcp.home.key_proxy import KeyProxy
 from codexmcp.jsonrpc.pipes import StdioStream
 from codexmcp.server.engine import Engine, EngineOptions
@@ -91,3 +92,7 @@ async def _serve(options: ServerOptions) -> None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_TIMEOUT_S):
                     await stream.flush()
+    if stream.error is not None:
+        raise WorkError(
+            f"cannot write to stdout: {stream.error.strerror}; the client cannot be answered"
+        )

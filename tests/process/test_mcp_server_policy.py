@@ -1,0 +1,113 @@
+"""What is fixed when the server starts, no argument can widen."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codexmcp.testing import Rehearse, ScriptedModel, ShellCall, Step, Text
+from tests.support.mcp_server import call, configure, mcp_server, text_of, thread_of
+
+
+def outputs(model: ScriptedModel) -> str:
+    """Return what the model was told of its commands."""
+    items = model.requests[-1].body["input"]
+    return "\n".join(str(i["output"]) for i in items if i.get("type") == "function_call_output")
+
+
+async def test_arguments_that_ask_for_more_are_refused(codex_home: Path, tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "link").symlink_to("/")
+    asked: list[dict[str, Any]] = [
+        {"sandbox": "danger-full-access"},
+        {"approval_policy": "on-request"},
+        {"cwd": str(tmp_path)},
+        {"cwd": ".."},
+        {"cwd": "link"},
+        {"model": "other"},
+        {"profile": "wide"},
+        {"config": {"sandbox_mode": "danger-full-access"}},
+        {"config": {"sandbox_workspace_write.network_access": True}},
+        {"config": {"mcp_servers": {"x": {"command": "touch", "args": ["/tmp/x"]}}}},
+        {"config": {"notify": ["touch", "/tmp/x"]}},
+        {"images": ["../secret.png"]},
+    ]
+    flags = ["--sandbox", "workspace-write", "--approval-policy", "never", "--model", "rehearsal"]
+    async with ScriptedModel() as model:
+        configure(codex_home, model)
+        async with mcp_server(codex_home, tmp_path, *flags, "--cwd", str(inside)) as client:
+            for number, arguments in enumerate(asked):
+                result = await call(client, number, prompt="x", **arguments)
+                assert result["isError"], arguments
+                assert "refused" in text_of(result), arguments
+        assert model.request_count == 0
+
+
+async def test_arguments_that_ask_for_less_are_taken(codex_home: Path, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    async with ScriptedModel([ShellCall("pwd; touch made"), Text("done")]) as model:
+        configure(codex_home, model)
+        flags = ["--sandbox", "workspace-write", "--cwd", str(tmp_path)]
+        async with mcp_server(codex_home, tmp_path, *flags) as client:
+            result = await call(client, 1, prompt="x", sandbox="read-only", cwd="below")
+            assert "isError" not in result
+            assert str(tmp_path / "below") in outputs(model)
+            assert "Read-only file system" in outputs(model)
+
+
+async def test_a_thread_made_without_limits_is_resumed_within_them(
+    codex_home: Path, tmp_path: Path
+) -> None:
+    target = codex_home / "outside.txt"
+    script: list[Step] = [Text("hello"), ShellCall(f"touch {target}; pwd"), Text("done")]
+    async with ScriptedModel(script) as model:
+        configure(codex_home, model)
+        async with mcp_server(codex_home, tmp_path) as client:
+            made = await call(client, 1, prompt="x", sandbox="danger-full-access", cwd="/")
+        thread_id = thread_of(made)
+        flags = ["--sandbox", "read-only", "--approval-policy", "never", "--cwd", str(tmp_path)]
+        async with mcp_server(codex_home, tmp_path, *flags) as client:
+            await call(client, 1, "codex-reply", prompt="y", threadId=thread_id)
+        assert "Read-only file system" in outputs(model)
+        assert str(tmp_path) in outputs(model)
+        assert not target.exists()
+
+
+@pytest.mark.parametrize("sandbox", ["read-only", "workspace-write"])
+async def test_hidden_files_cannot_be_read_by_commands(
+    codex_home: Path, tmp_path: Path, sandbox: str
+) -> None:
+    secret = codex_home / "secret.env"
+    secret.write_text("KEY=mark\n")
+    script: list[Step] = [ShellCall(f"cat {secret}"), Text("done")] * 2
+    async with ScriptedModel(script) as model:
+        configure(codex_home, model)
+        flags = ["--sandbox", sandbox, "--deny-read", str(secret)]
+        async with mcp_server(codex_home, tmp_path, *flags) as client:
+            made = await call(client, 1, prompt="x")
+        assert "Permission denied" in outputs(model)
+        async with mcp_server(codex_home, tmp_path, *flags) as client:
+            await call(client, 1, "codex-reply", prompt="y", threadId=thread_of(made))
+        assert outputs(model).count("Permission denied") == 2
+        assert "mark" not in outputs(model)
+
+
+@pytest.mark.parametrize("sandbox", [None, "read-only", "workspace-write", "danger-full-access"])
+@pytest.mark.parametrize("make", ["git init -q", "mkdir"])
+async def test_the_config_of_the_user_stays_as_it_is(
+    codex_home: Path, tmp_path: Path, sandbox: str | None, make: str
+) -> None:
+    project = tmp_path / "a project.v1"
+    making = await asyncio.create_subprocess_exec(*make.split(), str(project))
+    assert await making.wait() == 0
+    async with ScriptedModel([Rehearse()]) as model:
+        configure(codex_home, model)
+        before = (codex_home / "config.toml").read_bytes()
+        async with mcp_server(codex_home, tmp_path) as client:
+            arguments = {"sandbox": sandbox} if sandbox else {}
+            await call(client, 1, prompt="`pwd`", cwd=str(project), **arguments)
+        assert (codex_home / "config.toml").read_bytes() == before
