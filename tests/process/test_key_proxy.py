@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import httpx2 as httpx
@@ -62,10 +61,9 @@ async def test_only_the_upstream_sees_the_key(codex_home: Path, model: ScriptedM
         return Text("done")
 
     model.add(ShellCall("env"), look)
-    launch = replace(launch_options(codex_home), overrides=['model="rehearsal"'])
     async with (
-        proxy_for(codex_home, model.base_url).running(launch) as options,
-        AppServer.launch(options) as server,
+        proxy_for(codex_home, model.base_url).start() as proxy,
+        AppServer.launch(launch_options(codex_home, proxy.base_url)) as server,
     ):
         thread = await server.start_thread(UNCONFINED)
         assert (await Conversation(server, thread.id).say("ask")).message == "done"

@@ -207,6 +207,10 @@ class AppServer:
             if not callbacks:
                 self._listeners.pop(thread_id, None)
 
+    def abort(self, reason: str) -> None:
+        """Take the app-server for ended, for a reason that it does not know itself."""
+        self._lose(AppServerClosedError(reason))
+
     async def start_thread(self, options: ThreadOptions) -> ThreadInfo:
         """Start a thread.
 
@@ -364,6 +368,12 @@ class AppServer:
         }
         try:
             self.info = await self.call("initialize", params, timeout_s=HANDSHAKE_TIMEOUT_S)
+        except AppServerClosedError as error:
+            raise AppServerClosedError(
+                f"{options.codex} did not start as an app-server: {error.reason}; name a working "
+                "Codex in CODEX_BIN, or unset it to use the one that comes with codexmcp",
+                error.stderr_tail,
+            ) from None
         except DeadlineError:
             raise AppServerClosedError(
                 f"{options.codex} did not answer as an app-server within {HANDSHAKE_TIMEOUT_S:g} s",

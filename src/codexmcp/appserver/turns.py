@@ -17,11 +17,13 @@ from typing import Any
 from codexmcp.appserver.client import INTERRUPT_TIMEOUT_S, AppServer
 from codexmcp.appserver.events import (
     AgentMessage,
+    CommandOutputDelta,
     ConnectionLost,
     ErrorReported,
     Event,
     ItemCompleted,
     ItemStarted,
+    MessageDelta,
     TokenUsage,
     TokenUsageUpdated,
     TurnCompleted,
@@ -75,12 +77,21 @@ class TurnResult:
 
 @dataclass(slots=True)
 class _Progress:
-    """What the events of a turn have told so far."""
+    """What the events of a turn have told so far.
 
+    Attributes:
+        heard_at: The loop's time of the last sign of life.
+    """
+
+    heard_at: float
     turn_id: str = ""
     message: str = ""
     usage: TokenUsage = field(default_factory=TokenUsage)
     last_error: TurnError | None = None
+
+    def silence_left_s(self, idle_s: float | None, now: float) -> float:
+        """Return how long Codex may still be silent."""
+        return float("inf") if idle_s is None else self.heard_at + idle_s - now
 
     def note(self, event: Event) -> None:
         match event:
@@ -124,12 +135,17 @@ async def run_turn(
     """
     queue: asyncio.Queue[Event] = asyncio.Queue()
 
+    progress = _Progress(heard_at=asyncio.get_running_loop().time())
+
     def take(event: Event) -> None:
         # In this order, so that a callback that raises cannot cost the turn its ending.
-        queue.put_nowait(event)
+        if isinstance(event, MessageDelta | CommandOutputDelta):
+            # A message may come in 20,000 pieces, and they say nothing about the ending.
+            progress.heard_at = asyncio.get_running_loop().time()
+        else:
+            queue.put_nowait(event)
         on_event(event)
 
-    progress = _Progress()
     with server.listen(thread_id, take):
         progress.turn_id = await _start(server, thread_id, items, options)
         try:
@@ -177,11 +193,12 @@ async def _await_end(
     limits: TurnLimits,
 ) -> TurnResult:
     loop = asyncio.get_running_loop()
-    heard_at = loop.time()
+    progress.heard_at = loop.time()
     while True:
-        silence_left_s = None if limits.idle_s is None else heard_at + limits.idle_s - loop.time()
-        event = await _next_event(queue, silence_left_s)
+        event = await _next_event(queue, progress.silence_left_s(limits.idle_s, loop.time()))
         if event is None:
+            if progress.silence_left_s(limits.idle_s, loop.time()) > 0:
+                continue
             recorded = await _recorded_turn(server, thread_id, progress.turn_id)
             if queue.empty():
                 return await _settle_silence(server, thread_id, progress, limits, recorded)
@@ -194,15 +211,15 @@ async def _await_end(
         if isinstance(event, TurnCompleted) and event.turn_id == progress.turn_id:
             return _result_of(thread_id, progress, event)
         if not _is_retry(event):
-            heard_at = loop.time()
+            progress.heard_at = loop.time()
 
 
-async def _next_event(queue: asyncio.Queue[Event], timeout_s: float | None) -> Event | None:
+async def _next_event(queue: asyncio.Queue[Event], timeout_s: float) -> Event | None:
     """Return the next event; None after `timeout_s` without one."""
     if not queue.empty():
         return queue.get_nowait()
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(None if timeout_s == float("inf") else timeout_s):
             return await queue.get()
     except TimeoutError:
         return None

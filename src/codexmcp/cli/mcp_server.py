@@ -138,6 +138,7 @@ def server_options(arguments: argparse.Namespace) -> ServerOptions:
     """
     from codexmcp.appserver.client import DELTAS, LaunchOptions  # noqa: PLC0415
     from codexmcp.home import access, binary, config, key_proxy  # noqa: PLC0415
+    from codexmcp.server.codex import CodexOptions  # noqa: PLC0415
     from codexmcp.server.engine import EngineOptions  # noqa: PLC0415
     from codexmcp.server.policy import Policy  # noqa: PLC0415
     from codexmcp.server.protocol import ProtocolOptions  # noqa: PLC0415
@@ -183,14 +184,15 @@ def server_options(arguments: argparse.Namespace) -> ServerOptions:
         profile=arguments.profile,
         deny_read=tuple(os.path.abspath(path) for path in arguments.deny_read),  # noqa: PTH100
     )
+    launch = LaunchOptions(
+        codex=codex,
+        env=env,
+        overrides=overrides,
+        flags=flags,
+        opt_out=DELTAS if arguments.no_deltas else (),
+    )
     return ServerOptions(
-        launch=LaunchOptions(
-            codex=codex,
-            env=env,
-            overrides=overrides,
-            flags=flags,
-            opt_out=DELTAS if arguments.no_deltas else (),
-        ),
+        codex=CodexOptions(launch, proxy),
         protocol=ProtocolOptions(
             version=binary.package_version(codex) or codexmcp.__version__,
             strict=arguments.strict_compat,
@@ -198,7 +200,6 @@ def server_options(arguments: argparse.Namespace) -> ServerOptions:
             default_answer=Answer(Verdict(arguments.approval_default)),
             allow_amendments=arguments.allow_policy_amendments,
         ),
-        proxy=proxy,
         engine=EngineOptions(
             policy=policy,
             limits=_limits(arguments),
@@ -215,9 +216,9 @@ def _limits(arguments: argparse.Namespace) -> TurnLimits:
     from codexmcp.appserver.turns import TurnLimits  # noqa: PLC0415
 
     idle_s: float | None = arguments.idle_timeout or None
-    if idle_s is not None:
+    if idle_s is not None and arguments.approval_policy != "never":
         # A turn that waits for an answer is silent, and that is no fault of its own.
-        idle_s = max(idle_s, arguments.approval_timeout + 60)
+        idle_s = max(idle_s, arguments.approval_timeout + 5)
     return TurnLimits(arguments.timeout or None, idle_s)
 
 

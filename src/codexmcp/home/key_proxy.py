@@ -14,13 +14,12 @@ import contextlib
 import json
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.appserver.child import Child
-from codexmcp.appserver.client import LaunchOptions
 from codexmcp.errors import ConfigurationError
-from codexmcp.home.access import KeyAccess, provider_overrides
+from codexmcp.home.access import KeyAccess
 
 START_TIMEOUT_S = 10.0
 """Bound on the proxy's start, which takes about 10 ms."""
@@ -75,13 +74,6 @@ class KeyProxy:
                 yield RunningProxy(f"http://127.0.0.1:{port}/v1", child)
             finally:
                 await asyncio.shield(child.stop(eof_grace_s=0))
-
-    @contextlib.asynccontextmanager
-    async def running(self, launch: LaunchOptions) -> AsyncGenerator[LaunchOptions, None]:
-        """Run the proxy while the block runs, and give the launch options that lead to it."""
-        async with self.start() as proxy:
-            overrides = (*launch.overrides, *provider_overrides(proxy.base_url))
-            yield replace(launch, overrides=overrides)
 
 
 @dataclass(frozen=True, slots=True)

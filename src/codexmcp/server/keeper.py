@@ -14,14 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from codexmcp.appserver.client import (
-    AppServer,
-    LaunchOptions,
-    PaceCallback,
-    RequestCallback,
-)
+from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback
 from codexmcp.errors import AppServerClosedError
 from codexmcp.jsonvalues import object_of
+from codexmcp.server.codex import CodexOptions, RunningCodex, run_codex
 
 logger = logging.getLogger(__name__)
 
@@ -30,20 +26,20 @@ class AppServerKeeper:
     """The owner of an app-server.
 
     Args:
-        options: How to start one.
+        options: How to run Codex.
         on_request: Answers Codex's own requests.
         pace: Awaited after each batch of events.
     """
 
     def __init__(
-        self, options: LaunchOptions, on_request: RequestCallback, pace: PaceCallback
+        self, options: CodexOptions, on_request: RequestCallback, pace: PaceCallback
     ) -> None:
         self._options = options
         self._on_request = on_request
         self._pace = pace
         self._lock = asyncio.Lock()
         self._stack = contextlib.AsyncExitStack()
-        self._server: AppServer | None = None
+        self._codex: RunningCodex | None = None
         self._starting: asyncio.Task[object] | None = None
         self._config_read: tuple[object, dict[str, Any]] = (None, {})
         self.generation = 0
@@ -74,10 +70,10 @@ class AppServerKeeper:
             AppServerClosedError: It ended before it was ready.
         """
         async with self._lock:
-            if self._server is None or self._server.closed.is_set():
-                await self._replace()
-            assert self._server is not None
-            return self._server
+            codex = self._codex
+            if codex is None or codex.server.closed.is_set():
+                codex = await self._replace()
+            return codex.server
 
     async def effective_config(self) -> dict[str, Any]:
         """Return Codex's configuration, read anew when its config.toml has changed.
@@ -92,16 +88,22 @@ class AppServerKeeper:
             self._config_read = (state, object_of(answer.get("config")))
         return self._config_read[1]
 
-    async def _replace(self) -> None:
-        if self._server is not None:
-            logger.warning("starting Codex anew: %s", self._server.closed_by)
-        self._server = None
+    @property
+    def trouble(self) -> str:
+        """What is known of why requests to the model fail; empty if nothing."""
+        return "" if self._codex is None else self._codex.trouble()
+
+    async def _replace(self) -> RunningCodex:
+        if self._codex is not None:
+            logger.warning("starting Codex anew: %s", self._codex.server.closed_by)
+        self._codex = None
         with contextlib.suppress(AppServerClosedError):
             await self._stack.aclose()
         self._stack = contextlib.AsyncExitStack()
-        launching = AppServer.launch(self._options, on_request=self._on_request, pace=self._pace)
-        self._server = await self._stack.enter_async_context(launching)
+        running = run_codex(self._options, self._on_request, self._pace)
+        self._codex = await self._stack.enter_async_context(running)
         self.generation += 1
+        return self._codex
 
 
 def _file_state(path: Path) -> tuple[int, int] | None:

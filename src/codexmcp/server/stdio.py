@@ -10,18 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 from dataclasses import dataclass, field
 
-from codexmcp.appserver.client import LaunchOptions
 from codexmcp.errors import WorkError
-from codexmcp.home.key_proxy import KeyProxy
 from codexmcp.jsonrpc.pipes import StdioStream
+from codexmcp.server.codex import CodexOptions
 from codexmcp.server.engine import Engine, EngineOptions
 from codexmcp.server.keeper import AppServerKeeper
 from codexmcp.server.protocol import McpServer, ProtocolOptions
 
 logger = logging.getLogger(__name__)
+
+MAX_DESCRIPTORS = 10_240
+"""More than this macOS refuses, and nobody needs it."""
 
 FLUSH_TIMEOUT_S = 5.0
 """Bound on the last write to a client that does not read."""
@@ -32,17 +35,15 @@ class ServerOptions:
     """How to run the server.
 
     Attributes:
-        launch: How to start Codex.
-        proxy: The key proxy to run beside it; None when Codex needs none.
+        codex: How to run Codex.
         engine: What holds for every call.
         protocol: How the server speaks.
         drain_s: Seconds that running calls may still take after stdin has ended; None means as
             long as their own bounds allow.
     """
 
-    launch: LaunchOptions
+    codex: CodexOptions
     protocol: ProtocolOptions
-    proxy: KeyProxy | None = None
     engine: EngineOptions = field(default_factory=EngineOptions)
     drain_s: float | None = None
 
@@ -76,19 +77,18 @@ async def serve_stdio(options: ServerOptions) -> None:
 async def _serve(options: ServerOptions) -> None:
     stream = await StdioStream.open()
     server = McpServer(stream, options.protocol)
-    async with contextlib.AsyncExitStack() as stack:
-        launch = options.launch
-        if options.proxy is not None:
-            launch = await stack.enter_async_context(options.proxy.running(launch))
-        keeper = AppServerKeeper(launch, server.on_codex_request, server.connection.drain)
-        await stack.enter_async_context(keeper)
+    keeper = AppServerKeeper(options.codex, server.on_codex_request, server.connection.drain)
+    engine = Engine(keeper, options.engine)
+    raise_descriptor_limit()
+    async with keeper:
         try:
-            await server.serve(Engine(keeper, options.engine))
+            await server.serve(engine)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(options.drain_s):
                     await server.connection.answers_done()
         finally:
             await server.connection.close()
+            await engine.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_TIMEOUT_S):
                     await stream.flush()
@@ -96,3 +96,16 @@ async def _serve(options: ServerOptions) -> None:
         raise WorkError(
             f"cannot write to stdout: {stream.error.strerror}; the client cannot be answered"
         )
+
+
+def raise_descriptor_limit() -> None:
+    """Let Codex open as many files as the system allows.
+
+    Source: it needs two descriptors for each loaded thread and does not raise the limit itself; at
+    256, the default of macOS, it fails after about 100 threads (measured on 0.163.0).
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from codexmcp.appserver.client import AppServer
-from codexmcp.errors import AppServerError, CodexMCPError
+from codexmcp.errors import CodexMCPError
 
 MAX_LOADED = 32
 """Resting threads that stay loaded, so that a reply needs no resume."""
@@ -28,6 +28,8 @@ class KnownThread:
     Attributes:
         id: Its id.
         loaded_in: Number of the app-server that has it loaded; 0 when none has.
+        turn: Held by the turn that is under way.
+        waiting: How many hold it or wait for it.
     """
 
     id: str
@@ -59,15 +61,17 @@ class Threads:
 
     async def unload_surplus(self, server: AppServer, generation: int) -> None:
         """Unload the threads that have rested longest, down to the bound."""
-        for thread in self._resting(generation):
-            thread.loaded_in = 0
-            self._known.pop(thread.id, None)
-            # A thread that cannot be unloaded only costs memory.
-            with contextlib.suppress(CodexMCPError, AppServerError):
-                await server.unload_thread(thread.id)
+        for thread in self._surplus(generation):
+            # A reply that comes now waits, and then finds the thread to be resumed.
+            async with self.turn_of(thread.id):
+                if thread.waiting > 1:
+                    continue
+                thread.loaded_in = 0
+                # A thread that cannot be unloaded only costs memory.
+                with contextlib.suppress(CodexMCPError):
+                    await server.unload_thread(thread.id)
 
-    def _resting(self, generation: int) -> list[KnownThread]:
+    def _surplus(self, generation: int) -> list[KnownThread]:
         loaded = [thread for thread in self._known.values() if thread.loaded_in == generation]
-        surplus = len(loaded) - self._max_loaded
         resting = [thread for thread in loaded if thread.waiting == 0]
-        return resting[: max(surplus, 0)]
+        return resting[: max(len(loaded) - self._max_loaded, 0)]

@@ -1,0 +1,77 @@
+"""Codex as the server runs it: an app-server, and the key proxy it needs beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+
+from codexmcp.appserver.client import AppServer, LaunchOptions, PaceCallback, RequestCallback
+from codexmcp.home.access import provider_overrides
+from codexmcp.home.key_proxy import KeyProxy, RunningProxy
+
+
+@dataclass(frozen=True, slots=True)
+class CodexOptions:
+    """How to run Codex.
+
+    Attributes:
+        launch: How to start app-server.
+        proxy: The key proxy to run beside it; None when Codex needs none.
+    """
+
+    launch: LaunchOptions
+    proxy: KeyProxy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCodex:
+    """Codex that runs.
+
+    Attributes:
+        server: The app-server.
+        trouble: Returns what the key proxy has to say about failed requests; empty if nothing.
+    """
+
+    server: AppServer
+    trouble: Callable[[], str]
+
+
+@contextlib.asynccontextmanager
+async def run_codex(
+    options: CodexOptions, on_request: RequestCallback, pace: PaceCallback
+) -> AsyncGenerator[RunningCodex, None]:
+    """Run Codex while the block runs. When the key proxy dies, app-server ends with it.
+
+    Args:
+        options: What to run.
+        on_request: Answers Codex's own requests.
+        pace: Awaited after each batch of events.
+
+    Raises:
+        ConfigurationError: The proxy did not come up, or the binary cannot be used.
+        AppServerClosedError: App-server did not come up.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        launch, proxy = options.launch, None
+        if options.proxy is not None:
+            proxy = await stack.enter_async_context(options.proxy.start())
+            overrides = (*launch.overrides, *provider_overrides(proxy.base_url))
+            launch = replace(launch, overrides=overrides)
+        launching = AppServer.launch(launch, on_request=on_request, pace=pace)
+        server = await stack.enter_async_context(launching)
+        if proxy is None:
+            yield RunningCodex(server, lambda: "")
+            return
+        watching = asyncio.create_task(_abort_with(proxy, server))
+        try:
+            yield RunningCodex(server, lambda: proxy.trouble)
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})
+
+
+async def _abort_with(proxy: RunningProxy, server: AppServer) -> None:
+    # Without its proxy Codex would try to reconnect for ever.
+    server.abort(f"the key proxy ended: {await proxy.ended()}")
