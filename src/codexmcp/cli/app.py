@@ -1,17 +1,18 @@
 """The commands of `codexmcp`, and how every command ends.
 
-Imports the parts of a command only when it runs, because the MCP server must start fast.
+Imports the parts of a command only when it runs: help and usage errors shall not wait for them.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import sys
 from collections.abc import Sequence
 
 import codexmcp
-from codexmcp.cli import mcp_server
+from codexmcp.cli import mcp_server_arguments
 from codexmcp.errors import CodexMCPError, ExitCode
 
 
@@ -22,16 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; None means those of the process.
     """
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.debug else logging.WARNING,
-        format="codexmcp: %(levelname)s: %(message)s",
-        stream=sys.stderr,
-    )
-    if not arguments.debug:
-        # It warns of children that end while they are being started, which is reported anyway.
-        logging.getLogger("asyncio").setLevel(logging.ERROR)
+    _set_logging(debug=arguments.debug)
     try:
-        arguments.run(arguments)
+        importlib.import_module(arguments.module).run(arguments)
     except CodexMCPError as error:
         if arguments.debug:
             raise
@@ -45,7 +39,18 @@ def _parser() -> argparse.ArgumentParser:
         prog="codexmcp", description="Drive OpenAI's Codex from other programs."
     )
     parser.add_argument("--version", action="version", version=codexmcp.__version__)
-    parser.set_defaults(debug=False)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    mcp_server.add_parser(commands)
+    mcp_server = mcp_server_arguments.add_parser(commands)
+    mcp_server.set_defaults(module="codexmcp.cli.mcp_server")
     return parser
+
+
+def _set_logging(*, debug: bool) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING,
+        format="codexmcp: %(levelname)s: %(message)s",
+        stream=sys.stderr,
+    )
+    if not debug:
+        # It warns of children that end while they are being started, which is reported anyway.
+        logging.getLogger("asyncio").setLevel(logging.ERROR)

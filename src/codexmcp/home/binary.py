@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
+import sys
 from pathlib import Path
 
 from codexmcp.errors import CodexBinaryError
@@ -55,7 +57,30 @@ def _named_codex(named: str) -> Path:
         )
     if not os.access(path, os.X_OK):
         raise CodexBinaryError(f"{path} is not executable; run `chmod +x {path}`")
-    return path
+    return native_binary(path)
+
+
+def native_binary(path: Path) -> Path:
+    """Return the program behind npm's `codex`; any other path as it is.
+
+    The wrapper is a script for Node; ended by a signal it leaves the program behind, and the
+    program keeps its threads locked.
+
+    Source: npm packages `@openai/codex` and `@openai/codex-<system>-<machine>` of 0.169.0.
+    """
+    script = path.resolve()
+    if script.suffix != ".js":
+        return path
+    system = {"linux": "linux", "darwin": "darwin"}.get(sys.platform, sys.platform)
+    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    pattern = f"@openai/codex-{system}-{machine}/vendor/*/bin/codex"
+    for folder in script.parents:
+        for found in (*folder.glob(pattern), *folder.glob(f"node_modules/{pattern}")):
+            return found
+    raise CodexBinaryError(
+        f"{path} is npm's wrapper, and the program that it starts is missing; run `npm install -g "
+        "@openai/codex` again, or unset CODEX_BIN to use the Codex that comes with codexmcp"
+    )
 
 
 def _bundled_codex() -> Path:

@@ -1,0 +1,156 @@
+"""The arguments of `codexmcp mcp-server`.
+
+Imports nothing but argparse: `--help` and a wrong option shall be answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+_EPILOG = """\
+examples:
+  codexmcp mcp-server
+      the two tools of the removed `codex mcp-server`, with the caller's choice of policy
+  codexmcp mcp-server --sandbox workspace-write --approval-policy never --cwd output
+      the same with a fixed policy, which no tool argument can widen
+"""
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse hides the type
+    """Add the command to the parser and return its own."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "mcp-server",
+        help="serve Codex's tools `codex` and `codex-reply` over MCP on stdin and stdout",
+        description="Serve the tools `codex` and `codex-reply` over MCP on stdin and stdout, as "
+        "`codex mcp-server` did until it was removed in Codex 0.154.0.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_policy(parser)
+    _add_questions(parser)
+    _add_bounds(parser)
+    _add_answers(parser)
+    _add_codex(parser)
+    parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
+    return parser
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("policy (what is fixed, no tool argument can widen)")
+    group.add_argument("--sandbox", choices=("read-only", "workspace-write", "danger-full-access"))
+    group.add_argument("--approval-policy", choices=("on-request", "never"))
+    group.add_argument("--cwd", type=Path, metavar="DIR", help="work in DIR or below")
+    group.add_argument("--model", metavar="NAME", help="the only model")
+    group.add_argument("--profile", metavar="NAME", help="settings of NAME.config.toml")
+    group.add_argument(
+        "--deny-read",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="hide FILE from commands in the sandboxed modes; may be given several times",
+    )
+
+
+def _add_questions(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("questions of Codex")
+    group.add_argument(
+        "--approval-timeout",
+        type=_seconds,
+        default=300.0,
+        metavar="SECONDS",
+        help="how long the client may take to answer; default: %(default)g",
+    )
+    group.add_argument(
+        "--approval-default",
+        choices=("decline", "cancel"),
+        default="decline",
+        help="what holds without an answer: the turn goes on, or ends; default: %(default)s",
+    )
+    group.add_argument(
+        "--allow-policy-amendments",
+        action="store_true",
+        help="let the client have rules written to the Codex home, which then run matching "
+        "commands outside the sandbox in every later session",
+    )
+
+
+def _add_bounds(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("bounds, in seconds (0 means none)")
+    group.add_argument(
+        "--timeout", type=_seconds, default=0.0, metavar="SECONDS", help="on a call; default: none"
+    )
+    group.add_argument(
+        "--idle-timeout",
+        type=_seconds,
+        default=600.0,
+        metavar="SECONDS",
+        help="on the time without a sign of life from Codex; default: %(default)g",
+    )
+    group.add_argument(
+        "--drain-timeout",
+        type=_seconds,
+        default=None,
+        metavar="SECONDS",
+        help="on running calls after stdin has ended; 0 ends them at once; default: none",
+    )
+
+
+def _add_answers(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("answers")
+    group.add_argument(
+        "--no-deltas",
+        action="store_true",
+        help="leave out the pieces of messages and command output while they come; the whole "
+        "comes at the end in any case",
+    )
+    group.add_argument(
+        "--max-result-bytes",
+        type=_count,
+        default=200_000,
+        metavar="N",
+        help="cut longer answers, with a note; 0 means never; default: %(default)s",
+    )
+    group.add_argument(
+        "--strict-compat",
+        action="store_true",
+        help="be the removed server to the letter: no further arguments or fields, no resuming of "
+        "threads from before a restart, no cut answers",
+    )
+
+
+def _add_codex(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Codex")
+    group.add_argument(
+        "-c",
+        "--config",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a setting of config.toml",
+    )
+    group.add_argument("--enable", action="append", default=[], metavar="FEATURE")
+    group.add_argument("--disable", action="append", default=[], metavar="FEATURE")
+    group.add_argument("--strict-config", action="store_true", help="refuse unknown settings")
+    group.add_argument(
+        "--model-endpoint",
+        metavar="URL",
+        help="reach the model at URL, a Responses API that needs no key",
+    )
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return value
