@@ -99,6 +99,5 @@ def test_the_provider_settings_are_toml_whatever_the_url(url: str) -> None:
         "name": "codexmcp",
         "base_url": url,
         "wire_api": "responses",
-        "stream_max_retries": 2,
         "stream_max_retries": STREAM_MAX_RETRIES,
     }

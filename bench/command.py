@@ -1,0 +1,75 @@
+"""The bench's command line: which subjects, how many rounds, where the figures go."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from bench import main_program, model_cost, server_calls
+from bench.harness import Measured, Subject, measure
+from bench.report import table
+from bench.stage import Stage, open_stage
+
+OpenSubject = Callable[[Stage], AbstractContextManager[Subject]]
+
+SUBJECTS: dict[str, OpenSubject] = {
+    "model": model_cost.open_subject,
+    "server": server_calls.open_subject,
+    "main": main_program.open_subject,
+}
+
+
+def main() -> int:
+    """Measure what the arguments name, and print it as Markdown."""
+    arguments = _parser().parse_args()
+    results: dict[str, Any] = {"machine": _machine(), "subjects": {}}
+    print(f"{results['machine']}\n")
+    with open_stage() as stage:
+        for name in arguments.names or SUBJECTS:
+            _say(f"{name}: load {_load()}")
+            with SUBJECTS[name](stage) as subject:
+                measured = measure(subject, arguments.rounds, _say)
+            print(f"## {name}\n\n{table(subject, measured)}\n\nLoad: {_load()}\n", flush=True)
+            results["subjects"][name] = _raw(measured)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__)
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAMES",
+        help=f"what to measure, of {', '.join(SUBJECTS)}; default: everything",
+    )
+    parser.add_argument("--rounds", type=int, default=15, help="default: %(default)s")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
+    return parser
+
+
+def _machine() -> str:
+    return (
+        f"{os.cpu_count()} cores, {platform.system()} {platform.release()} {platform.machine()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def _load() -> str:
+    return "{:.1f} {:.1f} {:.1f}".format(*os.getloadavg())
+
+
+def _raw(measured: Measured) -> dict[str, dict[str, list[float]]]:
+    return {name: dict(metrics) for name, metrics in measured.items()}
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
