@@ -60,7 +60,10 @@ async def test_a_program_that_exits_at_once_is_reported_with_its_words(
     codex = program(tmp_path, "echo 'libssl.so.3: cannot open shared object' >&2; exit 127")
     error = await failure(codex_home, codex)
     assert isinstance(error, AppServerClosedError)
-    assert error.reason == "`codex app-server` ended: codex exited with code 127"
+    assert error.reason.startswith(
+        f"{codex} did not start as an app-server: `codex app-server` ended: codex exited with "
+        "code 127; name a working Codex in CODEX_BIN"
+    )
     assert error.stderr_tail == "libssl.so.3: cannot open shared object"
 
 
@@ -81,7 +84,7 @@ async def test_a_program_that_closes_its_stdout_is_reported_at_once(
     codex = program(tmp_path, "echo going dark >&2; exec cat >/dev/null")
     error = await failure(codex_home, codex)
     assert isinstance(error, AppServerClosedError)
-    assert error.reason == "the app-server closed the connection"
+    assert "did not start as an app-server: the app-server closed the connection" in error.reason
     assert error.stderr_tail == "going dark"
 
 

@@ -64,7 +64,7 @@ async def test_a_drain_timeout_of_zero_ends_running_turns_at_once(
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 143), (signal.SIGKILL, -9)]
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 )
 async def test_a_signal_leaves_no_process_behind(
     codex_home: Path, tmp_path: Path, number: signal.Signals, code: int
@@ -111,6 +111,25 @@ async def test_a_cancelled_call_is_not_answered_and_its_command_is_killed(
             reply = await call(client, 2, "codex-reply", prompt="y", threadId=thread_id)
             assert text_of(reply) == "still here"
             assert not [m for m in client.received if m.get("id") == 1 and "result" in m]
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGTERM])
+async def test_what_a_command_left_in_the_background_ends_with_the_server(
+    codex_home: Path, tmp_path: Path, number: signal.Signals | None
+) -> None:
+    left = "setsid nohup sleep 303 >/dev/null 2>&1 &"
+    async with ScriptedModel([ShellCall(left), Text("done"), Stall()]) as model:
+        configure(codex_home, model)
+        async with mcp_server(codex_home, tmp_path) as client:
+            done = await call(client, 1, prompt="x", sandbox="danger-full-access")
+            assert any("sleep 303" in line for line in processes_of(codex_home).values())
+            if number is None:
+                client.close_stdin()
+            else:
+                client.signal(number)
+            await client.wait_exit()
+        assert text_of(done) == "done"
+    await all_gone(codex_home)
 
 
 async def test_regular_files_serve_as_stdin_and_stdout(codex_home: Path, tmp_path: Path) -> None:

@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from codexmcp.appserver.client import AppServer
+from codexmcp.server.threads import MAX_LOADED
 from codexmcp.testing import (
     Deltas,
+    FunctionCall,
+    Reply,
     ScriptedModel,
     ShellCall,
     Stall,
@@ -34,6 +38,7 @@ from tests.support.mcp_server import (
     thread_of,
 )
 from tests.support.processes import processes_of, until
+from tests.support.real_app_server import launch_options
 
 MIB = 1024 * 1024
 
@@ -254,3 +259,56 @@ async def test_a_codex_that_died_is_told_in_the_event_stream(
                 lambda: not any("sleep 302" in c for c in processes_of(codex_home).values()),
                 "the command is gone",
             )
+
+
+async def test_a_question_is_withdrawn_when_its_call_is_cancelled(
+    codex_home: Path, tmp_path: Path
+) -> None:
+    arguments = {"cmd": "touch x", "sandbox_permissions": "require_escalated", "justification": "y"}
+    asking = Reply((FunctionCall("exec_command", arguments, "call_1"),))
+    async with ScriptedModel([asking, Text("after")]) as model:
+        configure(codex_home, model)
+        async with mcp_server(codex_home, tmp_path) as client:
+            await start_call(client, 1, prompt="x", sandbox="workspace-write")
+            question = await client.wait_for(
+                lambda m: m.get("method") == "elicitation/create", "the question"
+            )
+            cancelled = {"method": "notifications/cancelled", "params": {"requestId": 1}}
+            await client.send({"jsonrpc": "2.0", **cancelled})
+            withdrawn = await client.wait_for(
+                lambda m: m.get("method") == "notifications/cancelled", "the withdrawal"
+            )
+            assert withdrawn["params"]["requestId"] == question["id"]
+            thread_id = question["params"]["threadId"]
+            reply = await call(client, 2, "codex-reply", prompt="y", threadId=thread_id)
+            assert text_of(reply) == "after"
+
+
+async def test_an_archived_thread_is_taken_back_by_a_reply(
+    codex_home: Path, tmp_path: Path
+) -> None:
+    async with ScriptedModel([Text("one"), Text("two")]) as model:
+        configure(codex_home, model)
+        async with mcp_server(codex_home, tmp_path) as client:
+            thread_id = thread_of(await call(client, 1, prompt="x"))
+        async with AppServer.launch(launch_options(codex_home, model.base_url)) as server:
+            await server.call("thread/archive", {"threadId": thread_id})
+        async with mcp_server(codex_home, tmp_path) as client:
+            reply = await call(client, 1, "codex-reply", prompt="y", threadId=thread_id)
+            assert text_of(reply) == "two"
+
+
+async def test_more_threads_than_stay_loaded_can_all_be_continued(
+    codex_home: Path, tmp_path: Path
+) -> None:
+    count = MAX_LOADED + 3
+    script = [*(Text(f"first {n}") for n in range(count)), Text("again"), Text("more")]
+    async with ScriptedModel(script) as model:
+        configure(codex_home, model)
+        async with mcp_server(codex_home, tmp_path) as client:
+            threads = [thread_of(await call(client, n, prompt="x")) for n in range(count)]
+            for number, thread_id in ((100, threads[0]), (101, threads[-1])):
+                reply = await call(client, number, "codex-reply", prompt="y", threadId=thread_id)
+                assert "isError" not in reply
+            rollouts = list((codex_home / "sessions").rglob("*.jsonl"))
+            assert len(rollouts) == count

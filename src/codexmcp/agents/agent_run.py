@@ -79,12 +79,18 @@ async def run_agent(agent: Agent[None], workplace: Workplace, show: ShowStep) ->
             raise _explained(error, workplace) from error
         except AgentsException as error:
             raise WorkError(f"the agent failed: {error}") from error
+        except (AttributeError, TypeError, ValueError, LookupError) as error:
+            # The SDK takes for granted that an answer has the Responses API's form.
+            raise WorkError(
+                f"the agent could not read what its model at {_endpoint(workplace)} answered: "
+                f"{type(error).__name__}: {error}; does it speak the Responses API?"
+            ) from error
     return str(result.final_output)
 
 
 def _explained(error: openai.APIError, workplace: Workplace) -> ConfigurationError | WorkError:
     """Return our error for one of the model's endpoint."""
-    where = workplace.agent_base_url or "OpenAI"
+    where = _endpoint(workplace)
     if isinstance(error, openai.AuthenticationError):
         return ConfigurationError(
             f"{where} refused the key: {_message(error)}; set a valid OPENAI_API_KEY"
@@ -94,10 +100,20 @@ def _explained(error: openai.APIError, workplace: Workplace) -> ConfigurationErr
     if isinstance(error, openai.APIConnectionError):
         cause = error.__cause__ or error
         return WorkError(
-            f"cannot reach the agent's model at {where}: {cause}; check OPENAI_BASE_URL and the "
-            "network"
+            f"cannot reach the agent's model at {where}: {str(cause) or _kind(cause)}; check "
+            "OPENAI_BASE_URL and the network"
         )
-    return WorkError(f"the agent's model at {where} failed: {_message(error)}")
+    status = f"HTTP {error.status_code}: " if isinstance(error, openai.APIStatusError) else ""
+    return WorkError(f"the agent's model at {where} failed: {status}{_message(error)}")
+
+
+def _endpoint(workplace: Workplace) -> str:
+    return workplace.agent_base_url or "OpenAI"
+
+
+def _kind(error: BaseException) -> str:
+    """Return the name of an error that has no text, such as a connection reset."""
+    return type(error).__name__
 
 
 def _message(error: openai.APIError) -> str:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from codexmcp.errors import UsageError
 
@@ -60,7 +61,7 @@ class Arguments:
 def parse_arguments(
     argv: Sequence[str], *, program: str, default_prompt: str | None, server_command: bool
 ) -> Arguments:
-    """Return what the arguments say; ends the process on `--help` and on wrong usage.
+    """Return what the arguments say; ends the process on `--help`.
 
     Args:
         argv: The arguments, without the program's name.
@@ -69,21 +70,35 @@ def parse_arguments(
         server_command: Whether the program has the option `--server-command`.
 
     Raises:
-        UsageError: There is no prompt, or an empty one.
+        UsageError: The arguments are wrong, or there is no prompt.
     """
     parser = _parser(program, default_prompt, server_command=server_command)
-    values = vars(parser.parse_args(argv))
-    words: list[str] = values.pop("words")
+    given = [_readable(word) for word in argv]
+    # argparse loses the -- when options may stand between the words of the prompt.
+    end = given.index("--") if "--" in given else len(given)
+    values = vars(parser.parse_intermixed_args(given[:end]))
+    words: list[str] = values.pop("words") + given[end + 1 :]
     prompt = _read_prompt(words, default_prompt)
     return Arguments(prompt=prompt, **values)
+
+
+def _readable(word: str) -> str:
+    """Return an argument without bytes that are no UTF-8, which Python keeps as surrogates."""
+    return word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises wrong usage, in place of printing it and ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; --help lists the options, and a prompt may follow --")
 
 
 def _read_prompt(words: list[str], default: str | None) -> str:
     if words == ["-"]:
         prompt = sys.stdin.buffer.read().decode("utf-8", "replace")
     elif words:
-        # An argument may hold bytes that are not UTF-8, which Python keeps as lone surrogates.
-        prompt = " ".join(words).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        prompt = " ".join(words)
     elif default is not None:
         prompt = default
     else:
@@ -96,7 +111,7 @@ def _read_prompt(words: list[str], default: str | None) -> str:
 def _parser(
     program: str, default_prompt: str | None, *, server_command: bool
 ) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=program,
         description="Give Codex a task through an agent of the OpenAI Agents SDK.",
         epilog=_epilog(program),
@@ -158,14 +173,16 @@ examples:
 
 
 def _seconds(text: str) -> float | None:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
     return value or None
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return int(text)

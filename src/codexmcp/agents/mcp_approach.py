@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from agents import Agent
 from agents.mcp import MCPServerStdio, MCPServerStdioParams
+from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult, TextContent
 
 from codexmcp.agents.instructions import mcp_instructions
@@ -21,7 +23,7 @@ from codexmcp.agents.progress import Progress, from_codex_event, plain_error
 from codexmcp.agents.record import Record
 from codexmcp.agents.tap import TappedReadStream
 from codexmcp.agents.workplace import Workplace
-from codexmcp.errors import UsageError
+from codexmcp.errors import ConfigurationError, UsageError, WorkError
 from codexmcp.jsonvalues import dig, object_of, text_of
 from codexmcp.settings import KEY_VARIABLES
 
@@ -35,6 +37,7 @@ class CodexServer(MCPServerStdio):
         params: How to start it.
         record: Where calls are noted.
         show: Is handed each step.
+        explain: Adds the real cause to an error of Codex.
         fixed: Arguments that every call of `codex` gets, whatever the agent asked for.
         resume: The thread that every call of `codex-reply` continues; None leaves it to the agent.
     """
@@ -45,8 +48,10 @@ class CodexServer(MCPServerStdio):
         *,
         record: Record,
         show: ShowStep,
+        explain: Callable[[str], str],
         fixed: dict[str, str],
         resume: str | None,
+        debug: bool,
     ) -> None:
         super().__init__(
             params,
@@ -60,6 +65,9 @@ class CodexServer(MCPServerStdio):
         )
         self._record = record
         self._show = show
+        self._explain = explain
+        self._debug = debug
+        self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._fixed = fixed
         self._resume = resume
 
@@ -69,8 +77,16 @@ class CodexServer(MCPServerStdio):
 
         The SDK drops notifications that MCP does not define, so they are taken from the stream.
         """
-        async with super().create_streams() as streams:
+        # What the server logs, we report in our own words.
+        log = sys.stderr if self._debug else self._log
+        async with stdio_client(self.params, errlog=log) as streams:
             yield TappedReadStream(streams[0], self._on_notification), streams[1]
+
+    def last_words(self) -> str:
+        """Return the last line that the server wrote to stderr; empty when there is none."""
+        self._log.seek(0)
+        lines = [line.strip() for line in self._log if line.strip()]
+        return lines[-1] if lines else ""
 
     async def call_tool(
         self, tool_name: str, arguments: dict[str, Any] | None, meta: dict[str, Any] | None = None
@@ -85,14 +101,14 @@ class CodexServer(MCPServerStdio):
         try:
             result = await super().call_tool(tool_name, arguments, meta)
         except Exception as error:
-            self._record.end_call(
-                error=f"the call of {tool_name} broke off: {error}", thread_id=None
-            )
+            reason = f"the call of {tool_name} broke off: {error}"
+            said = self.last_words()
+            self._record.end_call(error=f"{reason}; {said}" if said else reason, thread_id=None)
             raise
         texts = [block.text for block in result.content if isinstance(block, TextContent)]
         thread_id = text_of(dig(result.structured_content, "threadId"))
         self._record.end_call(
-            error=plain_error("\n".join(texts)) if result.is_error else None,
+            error=self._explain(plain_error("\n".join(texts))) if result.is_error else None,
             thread_id=thread_id,
         )
         return result
@@ -101,7 +117,6 @@ class CodexServer(MCPServerStdio):
         if method != "codex/event":
             return
         for step in from_codex_event(object_of(params.get("msg"))):
-            self._record.note(step)
             self._show(step)
 
 
@@ -115,15 +130,32 @@ async def mcp_agent(
         _server_params(workplace),
         record=record,
         show=show,
+        explain=workplace.explain,
         fixed=_fixed_arguments(workplace) if arguments.server_command else {},
         resume=arguments.resume,
+        debug=arguments.debug,
     )
-    async with server:
+    await _connect(server)
+    try:
         yield Agent(
             name="Codex agent",
             instructions=mcp_instructions(resume=arguments.resume is not None),
             mcp_servers=[server],
         )
+    finally:
+        await server.cleanup()  # type: ignore[no-untyped-call]
+
+
+async def _connect(server: CodexServer) -> None:
+    try:
+        await server.connect()  # type: ignore[no-untyped-call]
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot start the MCP server {server.params.command}: {error.strerror}"
+        ) from error
+    except Exception as error:
+        said = server.last_words() or f"{type(error).__name__}: {error}"
+        raise WorkError(f"the MCP server did not come up: {said}") from error
 
 
 def _server_params(workplace: Workplace) -> MCPServerStdioParams:
@@ -137,6 +169,8 @@ def _server_params(workplace: Workplace) -> MCPServerStdioParams:
         *("--cwd", str(plan.folder)),
         # When we go, running turns shall go at once.
         *("--drain-timeout", "0"),
+        # Nobody watches a message grow here.
+        "--no-deltas",
     ]
     if workplace.codex_model is not None:
         flags += ["--model", workplace.codex_model]

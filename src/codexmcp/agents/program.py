@@ -13,18 +13,23 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codexmcp.agents.alarm import Alarm
 from codexmcp.agents.arguments import Arguments, parse_arguments
-from codexmcp.agents.display import Cleaner, Display, JsonDisplay, TextDisplay
+from codexmcp.agents.background import in_background
+from codexmcp.agents.cleaner import Cleaner
+from codexmcp.agents.display import Display, JsonDisplay, TextDisplay
+from codexmcp.agents.follower import Follower
 from codexmcp.agents.outcome import Outcome
 from codexmcp.agents.progress import Progress
 from codexmcp.agents.record import Record
 from codexmcp.agents.workplace import Plan, Workplace, make_plan, open_workplace
+from codexmcp.appserver.orphans import orphans_ended
 from codexmcp.errors import (
     CodexMCPError,
     DeadlineError,
@@ -40,6 +45,7 @@ REHEARSAL_NOTE = "rehearsal: no model is called"
 
 ShowStep = Callable[[Progress], None]
 OpenAgent = Callable[[Workplace, Record, ShowStep], "AbstractAsyncContextManager[Agent[None]]"]
+RunAgent = Callable[["Agent[None]", Workplace, ShowStep], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ class Program:
             display.note(REHEARSAL_NOTE)
         outcome = Outcome()
         try:
-            with _interruptible():
+            with _interruptible(display), orphans_ended():
                 plan = make_plan(arguments, self.project)
                 display.cleaner = Cleaner(plan.secrets)
                 outcome.watch(plan.folder)
@@ -117,21 +123,33 @@ class Program:
     ) -> str:
         """Return the agent's answer."""
         try:
-            async with asyncio.timeout(timeout_s), open_workplace(plan) as workplace:
-                open_agent = self.load_agent()
-                from codexmcp.agents.agent_run import run_agent  # noqa: PLC0415 - imports the SDK
-
-                async with open_agent(workplace, record, display.show) as agent:
-                    return await run_agent(agent, workplace, display.show)
+            async with (
+                asyncio.timeout(timeout_s),
+                Alarm() as alarm,
+                open_workplace(plan, alarm) as workplace,
+            ):
+                display.cleaner = Cleaner(plan.secrets, workplace.aliases)
+                show = Follower(record, display, alarm).step
+                # In a thread, so that signals and the status line do not wait for the import.
+                open_agent, run_agent = await in_background(self._load)
+                async with open_agent(workplace, record, show) as agent:
+                    return await run_agent(agent, workplace, show)
         except TimeoutError:
             raise DeadlineError(
                 f"not done after {plan.arguments.timeout_s:g} s; continue with --resume, or give "
                 "it longer with --timeout"
             ) from None
 
+    def _load(self) -> tuple[OpenAgent, RunAgent]:
+        """Import what needs the SDK."""
+        open_agent = self.load_agent()
+        from codexmcp.agents.agent_run import run_agent  # noqa: PLC0415
+
+        return open_agent, run_agent
+
 
 @contextlib.contextmanager
-def _interruptible() -> Generator[None, None, None]:
+def _interruptible(display: Display) -> Generator[None, None, None]:
     """Turn SIGINT and SIGTERM into `InterruptedByUserError` while the block runs."""
     task = asyncio.current_task()
     assert task is not None
@@ -141,6 +159,7 @@ def _interruptible() -> Generator[None, None, None]:
     def interrupt(number: int) -> None:
         if received:
             # Asked twice: do not wait for anything. Children notice that we are gone.
+            display.abandon()
             os._exit(ExitCode.INTERRUPTED)
         received.append(number)
         task.cancel()

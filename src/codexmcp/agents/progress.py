@@ -6,8 +6,11 @@ the events of `codex exec --experimental-json`.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shlex
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -170,6 +173,24 @@ def plain_error(text: str) -> str:
         return text
     message = object_of(object_of(body).get("error")).get("message")
     return message if isinstance(message, str) else text
+
+
+def exec_failure(text: str) -> str:
+    """Return why a call of `codex exec` failed, without the words that the SDK adds.
+
+    Source: openai-agents 0.24.0.
+    """
+    text = text.removeprefix("Codex turn failed: ")
+    if match := _EXITED.match(text):
+        code, said = int(match[1]), match[2].strip()
+        with contextlib.suppress(ValueError):
+            how = f"was ended by {signal.Signals(-code).name}"
+            return f"Codex {how}: {said}" if said else f"Codex {how}"
+        return said or f"Codex exited with code {code}"
+    return plain_error(text)
+
+
+_EXITED = re.compile(r"Codex exec exited with code (-?\d+): ?(.*)", re.DOTALL)
 
 
 def _joined(command: object) -> str:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agents import Agent, RunContextWrapper
 from agents.extensions.experimental.codex import (
-    CodexOptions,
     CodexToolStreamEvent,
     ThreadOptions,
     TurnOptions,
@@ -24,7 +23,8 @@ from agents.extensions.experimental.codex import (
 
 from codexmcp.agents.exec_launcher import VARIABLE, ExecLaunch
 from codexmcp.agents.instructions import tool_instructions
-from codexmcp.agents.progress import Progress, from_exec_event, plain_error
+from codexmcp.agents.patience import PatientCodex
+from codexmcp.agents.progress import Progress, exec_failure, from_exec_event
 from codexmcp.agents.record import Record
 from codexmcp.agents.workplace import Workplace
 from codexmcp.errors import ConfigurationError
@@ -57,9 +57,9 @@ async def tool_agent(
 
 def _tool(workplace: Workplace, record: Record, show: ShowStep) -> Any:  # noqa: ANN401 - SDK's type
     plan = workplace.plan
-    watcher = _Watcher(record, show)
+    watcher = _Watcher(workplace, record, show)
     return codex_tool(
-        codex_options=CodexOptions(
+        codex=PatientCodex(
             codex_path_override=str(_launcher()),
             env={**plan.env, VARIABLE: _launch(workplace).to_json()},
         ),
@@ -83,7 +83,8 @@ def _tool(workplace: Workplace, record: Record, show: ShowStep) -> Any:  # noqa:
 class _Watcher:
     """Notes and shows what the tool's Codex does."""
 
-    def __init__(self, record: Record, show: ShowStep) -> None:
+    def __init__(self, workplace: Workplace, record: Record, show: ShowStep) -> None:
+        self._workplace = workplace
         self._record = record
         self._show = show
 
@@ -92,11 +93,10 @@ class _Watcher:
         if event.get("type") == "thread.started":
             self._record.begin_call()
         for step in from_exec_event(event):
-            self._record.note(step)
             self._show(step)
 
     def on_failure(self, _context: RunContextWrapper[Any], error: Exception) -> str:
-        text = plain_error(str(error).removeprefix("Codex stream error: "))
+        text = self._workplace.explain(exec_failure(str(error)))
         self._record.end_call(error=text, thread_id=None)
         # The SDK's own text would not tell the agent what went wrong.
         return f"Codex failed: {text}"

@@ -6,6 +6,7 @@ found here, before a token is spent, with an error that names the remedy.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import tempfile
@@ -13,12 +14,14 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from codexmcp.agents.alarm import Alarm
 from codexmcp.agents.arguments import Arguments
-from codexmcp.errors import ConfigurationError, CredentialsError
+from codexmcp.agents.codex_check import check_codex
+from codexmcp.errors import ConfigurationError, CredentialsError, WorkError
 from codexmcp.home import access
 from codexmcp.home.binary import find_codex
 from codexmcp.home.config import CodexHome, read_home
-from codexmcp.home.key_proxy import KeyProxy
+from codexmcp.home.key_proxy import KeyProxy, RunningProxy
 from codexmcp.settings import KEY_VARIABLES, Settings, child_environment, load_settings
 
 REHEARSAL_MODEL = "rehearsal"
@@ -68,12 +71,33 @@ class Workplace:
         agent_base_url: The endpoint of the agent's model; None means OpenAI's.
         codex_endpoint: The endpoint for Codex that needs no key; None means Codex's own access.
         codex_model: Codex's model; None means that of its configuration.
+        proxy: The key proxy behind `codex_endpoint`, if there is one.
     """
 
     plan: Plan
     agent_base_url: str | None
     codex_endpoint: str | None
     codex_model: str | None
+    proxy: RunningProxy | None = None
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """What the user knows by another name: the key proxy by that of the endpoint behind it."""
+        access_ = self.plan.codex_access
+        if self.proxy is None or not isinstance(access_, access.KeyAccess):
+            return {}
+        return {self.proxy.base_url: access_.base_url}
+
+    def explain(self, error: str) -> str:
+        """Return an error of Codex with the cause that only the key proxy knows.
+
+        Source: the proxy answers 500 when it cannot reach the endpoint, which Codex takes for high
+        demand.
+        """
+        if self.proxy is None or "high demand" not in error or not self.proxy.trouble:
+            return error
+        upstream = self.aliases[self.proxy.base_url]
+        return f"{error} In fact {upstream} could not be reached ({self.proxy.trouble})"
 
 
 def make_plan(arguments: Arguments, project: Path) -> Plan:
@@ -111,12 +135,18 @@ def make_plan(arguments: Arguments, project: Path) -> Plan:
 
 
 @contextlib.asynccontextmanager
-async def open_workplace(plan: Plan) -> AsyncGenerator[Workplace, None]:
+async def open_workplace(plan: Plan, alarm: Alarm) -> AsyncGenerator[Workplace, None]:
     """Bring the endpoints of a plan up for as long as the block runs.
 
+    Args:
+        plan: The plan.
+        alarm: Is rung when the key proxy ends before the block does.
+
     Raises:
-        ConfigurationError: The key proxy did not come up.
+        ConfigurationError: The Codex binary cannot be used, or the key proxy did not come up.
     """
+    if plan.settings.codex_bin is not None:
+        await check_codex(plan.codex)
     if plan.arguments.rehearse:
         from codexmcp.rehearsal.rule import decide  # noqa: PLC0415 - a rehearsal only
         from codexmcp.rehearsal.server import ModelServer  # noqa: PLC0415
@@ -128,10 +158,26 @@ async def open_workplace(plan: Plan) -> AsyncGenerator[Workplace, None]:
     model_name = plan.arguments.model
     if isinstance(plan.codex_access, access.KeyAccess):
         proxy = KeyProxy(plan.codex, child_environment(), plan.codex_access)
-        async with proxy.start() as running:
-            yield Workplace(plan, base_url, running.base_url, model_name)
+        async with proxy.start() as running, _watched(running, alarm):
+            yield Workplace(plan, base_url, running.base_url, model_name, running)
     else:
         yield Workplace(plan, base_url, None, model_name)
+
+
+@contextlib.asynccontextmanager
+async def _watched(proxy: RunningProxy, alarm: Alarm) -> AsyncGenerator[None, None]:
+    """Ring when the proxy ends: Codex would try for ever to reach it again."""
+
+    async def watch() -> None:
+        how = await proxy.ended()
+        alarm.ring(WorkError(f"the key proxy ended: {how}; continue with --resume"))
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.wait({watching})
 
 
 def _credentials(
@@ -141,7 +187,8 @@ def _credentials(
     if arguments.rehearse:
         return "rehearsal", access.OwnAccess()
     way = access.choose_access(
-        key=settings.api_key,
+        # Codex's own login is good for OpenAI only; its key may be meant for another endpoint.
+        key=settings.api_key or home.login_key,
         base_url=settings.base_url,
         config=home.config,
         has_login=home.has_login,

@@ -29,6 +29,13 @@ _LAST_WORDS_S = 0.2
 _STREAM_LIMIT_BYTES = 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 
+_live: set[int] = set()
+
+
+def live_children() -> frozenset[int]:
+    """Return the process ids of the children that somebody here owns."""
+    return frozenset(_live)
+
 
 class Child:
     """A running child process. Make one with `Child.start`; end it with `stop`."""
@@ -36,6 +43,7 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
         self._process = process
         self._name = name
+        _live.add(process.pid)
         self._stderr: deque[str] = deque(maxlen=STDERR_TAIL_LINES)
         self._stderr_task = asyncio.create_task(self._keep_stderr())
 
@@ -168,6 +176,7 @@ class Child:
         transport.close()
         self._stderr_task.cancel()
         await asyncio.wait({self._stderr_task})
+        _live.discard(self.pid)
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the child's process group; nothing happens when it is gone."""

@@ -241,6 +241,10 @@ class AppServer:
         unarchived, which leaves its rollout where it was.
         """
         await self.call("thread/archive", {"threadId": thread_id})
+        await self.unarchive_thread(thread_id)
+
+    async def unarchive_thread(self, thread_id: str) -> None:
+        """Take a thread back from the archive."""
         await self.call("thread/unarchive", {"threadId": thread_id})
 
     async def start_turn(
@@ -335,7 +339,7 @@ class AppServer:
     async def _note_closed(self, reason: str) -> None:
         if await self._child.exited(timeout_s=1.0):
             reason = f"`codex app-server` ended: {self._child.describe_exit()}"
-        self._lose(AppServerClosedError(reason, await self._child.last_words()))
+        self._lose(AppServerClosedError(reason, _telling(await self._child.last_words())))
 
     def _lose(self, reason: AppServerClosedError) -> None:
         """Take the connection for ended; only the first reason counts."""
@@ -381,6 +385,11 @@ class AppServer:
             ) from None
         check_user_agent(options.codex, str(self.info.get("userAgent", "")))
         self._connection.notify("initialized", {})
+
+
+def _telling(stderr: str) -> str:
+    # Said at every start without a bubblewrap on PATH, where Codex uses its own.
+    return "\n".join(line for line in stderr.splitlines() if "find bubblewrap" not in line)
 
 
 def _thread_info(answer: Mapping[str, Any]) -> ThreadInfo:

@@ -42,7 +42,7 @@ def untrusted_projects(cwd: Path, projects: Mapping[str, Any]) -> dict[str, Any]
 def _resolved(path: Path) -> Path:
     try:
         return path.resolve()
-    except (OSError, RuntimeError):  # Python up to 3.12 refuses a loop of links
+    except (OSError, RuntimeError, ValueError):  # a loop of links (up to 3.12), or no possible path
         return path
 
 

@@ -122,7 +122,12 @@ class Connection:
         await self.answers_done()
 
     async def request(
-        self, method: str, params: Mapping[str, Any] | None = None, *, timeout_s: float | None
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float | None,
+        withdrawal: str | None = None,
     ) -> Any:  # noqa: ANN401 - a JSON value; the typed methods above narrow it
         """Ask the peer and return its result.
 
@@ -130,6 +135,7 @@ class Connection:
             method: The method's name.
             params: Its parameters; None leaves the member out.
             timeout_s: Bound on the wait in seconds; None waits as long as the peer lives.
+            withdrawal: Notification that tells the peer when nobody waits any more; None for none.
 
         Raises:
             RequestError: The peer refused.
@@ -148,7 +154,11 @@ class Connection:
                 await self._stream.drain()
                 answer = await future
         except TimeoutError:
+            self._withdraw(message_id, withdrawal)
             raise DeadlineError(f"no answer to {method} within {timeout_s:g} s") from None
+        except asyncio.CancelledError:
+            self._withdraw(message_id, withdrawal)
+            raise
         finally:
             self._waiting.pop(message_id, None)
         if isinstance(answer, messages.ErrorResponse):
@@ -203,6 +213,10 @@ class Connection:
             )
         self._stream.write(line)
         await self._stream.drain()
+
+    def _withdraw(self, message_id: messages.RequestId, withdrawal: str | None) -> None:
+        if withdrawal is not None:
+            self.notify(withdrawal, {"requestId": message_id})
 
     def _settle(self, message_id: messages.RequestId | None, answer: object) -> None:
         future = None if message_id is None else self._waiting.get(message_id)

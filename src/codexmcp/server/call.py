@@ -17,6 +17,7 @@ from codexmcp.jsonrpc.connection import Connection
 from codexmcp.jsonrpc.messages import Request, RequestId
 from codexmcp.jsonvalues import dig
 from codexmcp.server import codex_events
+from codexmcp.server.codex_items import Msg
 from codexmcp.server.engine import DECLINED, Listener
 from codexmcp.server.progress import describe
 from codexmcp.server.questions import Answer, elicitation_params, read_answer
@@ -58,6 +59,7 @@ class Call:
         self._rules = rules
         self._translator = codex_events.EventTranslator()
         self._changes: dict[str, Any] = {}
+        self._asking: set[asyncio.Task[Any]] = set()
         self._progress_token = dig(request.params, "_meta", "progressToken")
         self._progress = 0
         self._doing = "Codex is starting"
@@ -90,14 +92,30 @@ class Call:
         params = elicitation_params(request, self._id, changes)
         if params is None or not self._rules.can_ask:
             return self._rules.default
+        thread_id, turn_id = (str(request.params.get(name, "")) for name in ("threadId", "turnId"))
+        for msg in codex_events.approval_requested(request, changes):
+            self._send_event(thread_id, turn_id, msg)
+        asking = asyncio.current_task()
+        assert asking is not None
+        self._asking.add(asking)
         try:
             result = await self._connection.request(
-                "elicitation/create", params, timeout_s=self._rules.timeout_s
+                "elicitation/create",
+                params,
+                timeout_s=self._rules.timeout_s,
+                withdrawal="notifications/cancelled",
             )
         except CodexMCPError as error:
             logger.warning("the client did not answer a question of Codex: %s", error)
             return self._rules.default
+        finally:
+            self._asking.discard(asking)
         return read_answer(result)
+
+    def withdraw_questions(self) -> None:
+        """Ask no longer: the call has ended."""
+        for asking in tuple(self._asking):
+            asking.cancel()
 
     async def keep_alive(self) -> None:
         """Send a progress notification every so often, until cancelled."""
@@ -116,6 +134,6 @@ class Call:
             },
         )
 
-    def _send_event(self, thread_id: str, turn_id: str, msg: codex_events.Msg) -> None:
+    def _send_event(self, thread_id: str, turn_id: str, msg: Msg) -> None:
         meta = {"requestId": self._id, "threadId": thread_id}
         self._connection.notify("codex/event", {"_meta": meta, "id": turn_id, "msg": msg})

@@ -22,6 +22,7 @@ from codexmcp.jsonvalues import text_of
 from codexmcp.server import extras
 from codexmcp.server.admission import Admission
 from codexmcp.server.arguments import CodexArguments, Extras, ReplyArguments
+from codexmcp.server.codex_events import old_spelling
 from codexmcp.server.keeper import AppServerKeeper
 from codexmcp.server.policy import Policy
 from codexmcp.server.questions import Answer, Verdict
@@ -30,6 +31,9 @@ from codexmcp.server.thread_options import resume_options, start_options
 from codexmcp.server.threads import Threads
 
 DECLINED = Answer(Verdict.DECLINE)
+
+TIDY_TIMEOUT_S = 2.0
+"""Bound on the work behind the calls at the end; unloading a thread takes 10 ms."""
 
 
 async def _decline(_request: Request) -> Answer:
@@ -134,8 +138,10 @@ class Engine:
         return DECLINED if listener is None else await listener.on_question(request)
 
     async def close(self) -> None:
-        """Stop what goes on behind the calls."""
+        """Wait for what goes on behind the calls, or stop it when it takes too long."""
         if self._tidying is not None:
+            # Half-way a thread is archived, and its owner would miss it.
+            await asyncio.wait({self._tidying}, timeout=TIDY_TIMEOUT_S)
             self._tidying.cancel()
             await asyncio.wait({self._tidying})
 
@@ -150,9 +156,16 @@ class Engine:
         missing = failure(f"Session not found for thread_id: {thread_id}", thread_id)
         if not self._options.resumes:
             return missing
-        effective = await self._keeper.effective_config()
+        options = resume_options(self._options.policy, await self._keeper.effective_config())
         try:
-            await server.resume_thread(thread_id, resume_options(self._options.policy, effective))
+            try:
+                await server.resume_thread(thread_id, options)
+            except RequestError as error:
+                if "is archived" not in error.message:
+                    raise
+                # Also what a kill leaves behind while a thread is being unloaded.
+                await server.unarchive_thread(thread_id)
+                await server.resume_thread(thread_id, options)
         except RequestError as error:
             if "no rollout found" in error.message or "thread not found" in error.message:
                 return missing
@@ -220,18 +233,13 @@ def _answer_of(result: TurnResult, schema: Mapping[str, Any] | None) -> CallResu
         return failure("the turn was interrupted", result.thread_id)
     if result.status is not TurnStatus.COMPLETED:
         text = result.error.message if result.error else "the turn failed without a reason"
-        return failure(_old_spelling(text), result.thread_id)
+        return failure(old_spelling(text), result.thread_id)
     if schema is None:
         return CallResult(result.message, result.thread_id)
     output, fault = extras.read_output(schema, result.message)
     if fault is not None:
         return failure(f"{fault}; the answer was: {result.message}", result.thread_id)
     return CallResult(result.message, result.thread_id, output=output)
-
-
-def _old_spelling(text: str) -> str:
-    # From 0.163.0 on Codex writes typographic apostrophes in the texts that callers match on.
-    return text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
 def _load_failure(error: RequestError) -> str:

@@ -156,6 +156,7 @@ class McpServer:
         except asyncio.CancelledError:
             raise NoAnswer from None
         finally:
+            call.withdraw_questions()
             alive.cancel()
             await asyncio.wait({alive})
             self._calls.pop(request.id, None)

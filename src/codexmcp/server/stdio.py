@@ -14,6 +14,7 @@ import resource
 import signal
 from dataclasses import dataclass, field
 
+from codexmcp.appserver.orphans import orphans_ended, orphans_reaped
 from codexmcp.errors import WorkError
 from codexmcp.jsonrpc.pipes import StdioStream
 from codexmcp.server.codex import CodexOptions
@@ -57,21 +58,21 @@ async def serve_stdio(options: ServerOptions) -> None:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
-    stopping = False
+    stopped_by: signal.Signals | None = None
 
-    def stop() -> None:
-        nonlocal stopping
-        stopping = True
+    def stop(number: signal.Signals) -> None:
+        nonlocal stopped_by
+        stopped_by = number
         task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop, number)
     try:
         await _serve(options)
     except asyncio.CancelledError:
-        if not stopping:
+        if stopped_by is None:
             raise
-        raise SystemExit(128 + signal.SIGTERM) from None
+        raise SystemExit(128 + stopped_by) from None
 
 
 async def _serve(options: ServerOptions) -> None:
@@ -80,18 +81,19 @@ async def _serve(options: ServerOptions) -> None:
     keeper = AppServerKeeper(options.codex, server.on_codex_request, server.connection.drain)
     engine = Engine(keeper, options.engine)
     raise_descriptor_limit()
-    async with keeper:
-        try:
-            await server.serve(engine)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(options.drain_s):
-                    await server.connection.answers_done()
-        finally:
-            await server.connection.close()
-            await engine.close()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_TIMEOUT_S):
-                    await stream.flush()
+    with orphans_ended(always=True):
+        async with orphans_reaped(), keeper:
+            try:
+                await server.serve(engine)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(options.drain_s):
+                        await server.connection.answers_done()
+            finally:
+                await server.connection.close()
+                await engine.close()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FLUSH_TIMEOUT_S):
+                        await stream.flush()
     if stream.error is not None:
         raise WorkError(
             f"cannot write to stdout: {stream.error.strerror}; the client cannot be answered"

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import json
+
+from codexmcp.agents.exec_launcher import ExecLaunch
+
+
+def test_the_launch_survives_the_environment_variable() -> None:
+    launch = ExecLaunch("/bin/codex", ['a="ü\\n"', "b=1"], replaces_sandbox=True)
+    assert ExecLaunch(**json.loads(launch.to_json())) == launch
+
+
+def test_settings_come_after_the_subcommand_and_before_what_the_sdk_passes() -> None:
+    launch = ExecLaunch("/bin/codex", ["a=1", "b=2"], replaces_sandbox=False)
+    assert launch.command_line(["exec", "--sandbox", "read-only", "-"]) == [
+        *("/bin/codex", "exec", "-c", "a=1", "-c", "b=2", "--sandbox", "read-only", "-"),
+    ]
+
+
+def test_a_permissions_profile_takes_the_place_of_the_sandbox_mode() -> None:
+    launch = ExecLaunch("/bin/codex", [], replaces_sandbox=True)
+    sdk = ["exec", "--model", "m", "--sandbox", "workspace-write", "resume", "--", "t-1", "-"]
+    assert launch.command_line(sdk) == [
+        *("/bin/codex", "exec", "--model", "m", "resume", "--", "t-1", "-"),
+    ]
+    assert launch.command_line(["exec", "-"]) == ["/bin/codex", "exec", "-"]
