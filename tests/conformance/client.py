@@ -28,8 +28,8 @@ class NoAnswerError(Exception):
 class Client:
     """One server process and everything it has said."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.received: list[Message] = []
+    def __init__(self, process: asyncio.subprocess.Process, received: list[Message]) -> None:
+        self.received = received
         self._process = process
         self._news = asyncio.Condition()
         self._ended = False
@@ -118,9 +118,19 @@ class Client:
 
 @asynccontextmanager
 async def running(
-    command: Sequence[str], env: Mapping[str, str], cwd: Path
+    command: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path,
+    received: list[Message] | None = None,
 ) -> AsyncIterator[Client]:
-    """Run a server and a client of it; at the end the server's whole process group is killed."""
+    """Run a server and a client of it; at the end the server's whole process group is killed.
+
+    Args:
+        command: The server's command line.
+        env: Its environment.
+        cwd: Its working directory.
+        received: What an earlier server has said to the same client.
+    """
     process = await asyncio.create_subprocess_exec(
         *command,
         env=env,
@@ -131,7 +141,7 @@ async def running(
         limit=_LINE_LIMIT_BYTES,
         start_new_session=True,
     )
-    client = Client(process)
+    client = Client(process, [] if received is None else received)
     try:
         async with asyncio.TaskGroup() as tasks:
             readers = [tasks.create_task(client.read()), tasks.create_task(client.read_stderr())]

@@ -8,6 +8,7 @@ Source: `codex mcp-server` 0.153.4, whose texts are those of Rust's serde.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -160,43 +161,53 @@ def parse_thread_id(text: str) -> str:
     Raises:
         ArgumentsError: It is no UUID. The words are those of Rust's `uuid` crate.
     """
-    bare = text.removeprefix("urn:uuid:")
-    if len(bare) == len("{}") + 36 and bare.startswith("{") and bare.endswith("}"):
-        bare = bare[1:-1]
-    for index, character in enumerate(bare):
-        if character not in _UUID_CHARACTERS:
-            raise ArgumentsError(
-                "Failed to parse thread_id: invalid character: expected an optional prefix of "
-                f"`urn:uuid:` followed by [0-9a-fA-F-], found `{character}` at {index + 1}"
-            )
-    digits = bare.replace("-", "").lower()
-    if "-" not in bare and len(digits) != _UUID_DIGITS:
-        raise ArgumentsError(
-            "Failed to parse thread_id: invalid length: expected length 32 for simple format, "
-            f"found {len(bare)}"
-        )
-    groups = bare.split("-")
-    if "-" in bare and len(groups) != len(_UUID_GROUPS):
-        raise ArgumentsError(
-            f"Failed to parse thread_id: invalid group count: expected 5, found {len(groups)}"
-        )
-    if "-" in bare:
-        _check_groups(groups)
+    match = _UUID.fullmatch(text)
+    if match is None:
+        raise ArgumentsError(f"Failed to parse thread_id: {_uuid_fault(text)}")
+    digits = text.removeprefix(_URN).strip("{}").replace("-", "").lower()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
+def _uuid_fault(text: str) -> str:
+    """Return what is wrong with a text that is no UUID."""
+    size = len(text.encode())
+    # In a wrapping of the right length only the inside is looked at.
+    if _in_braces(text) and size == _UUID_SIZE + len("{}"):
+        text = text[1:-1]
+    elif text.startswith(_URN) and size == _UUID_SIZE + len(_URN):
+        text = text.removeprefix(_URN)
+    bare = text[1:-1] if _in_braces(text) else text.removeprefix(_URN)
+    offset = 1 if _in_braces(text) else len(text) - len(bare)
+    strange = next((index for index, char in enumerate(bare) if char not in _UUID_CHARACTERS), None)
+    if strange is not None:
+        return (
+            "invalid character: expected an optional prefix of `urn:uuid:` followed by "
+            f"[0-9a-fA-F-], found `{bare[strange]}` at {offset + strange + 1}"
+        )
+    groups = bare.split("-")
+    if len(groups) == 1 and bare == text:
+        return f"invalid length: expected length 32 for simple format, found {len(text)}"
+    if len(groups) != len(_UUID_GROUPS):
+        return f"invalid group count: expected 5, found {len(groups)}"
+    index, wrong = next(
+        ((i, len(group)) for i, group in enumerate(groups[:-1]) if len(group) != _UUID_GROUPS[i]),
+        # The crate counts a prefix as a part of the last group.
+        (len(groups) - 1, len(text) - _UUID_LAST_GROUP_AT),
+    )
+    return f"invalid group length in group {index}: expected {_UUID_GROUPS[index]}, found {wrong}"
+
+
+def _in_braces(text: str) -> bool:
+    return len(text) > 1 and text.startswith("{") and text.endswith("}")
+
+
+_URN = "urn:uuid:"
+_UUID_SIZE = 36
 _UUID_CHARACTERS = frozenset("0123456789abcdefABCDEF-")
-_UUID_DIGITS = 32
 _UUID_GROUPS = (8, 4, 4, 4, 12)
-
-
-def _check_groups(groups: list[str]) -> None:
-    for index, (group, length) in enumerate(zip(groups, _UUID_GROUPS, strict=True)):
-        if len(group) != length:
-            raise ArgumentsError(
-                f"Failed to parse thread_id: invalid group length in group {index}: expected "
-                f"{length}, found {len(group)}"
-            )
+_UUID_LAST_GROUP_AT = 24
+_HYPHENATED = "-".join(f"[0-9a-fA-F]{{{length}}}" for length in _UUID_GROUPS)
+_UUID = re.compile(rf"[0-9a-fA-F]{{32}}|(?:{_URN})?{_HYPHENATED}|\{{{_HYPHENATED}\}}")
 
 
 def _string(value: object) -> str | None:

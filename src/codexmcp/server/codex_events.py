@@ -1,7 +1,7 @@
 """App-server's events as the `codex/event` messages of the removed server.
 
-Pure. What app-server does not tell is left out: raw response items, `mcp_startup_complete`'s lists,
-the permission profile's entries, rate limits, and time to the first token.
+Pure. What app-server does not tell is left out: raw response items, how MCP servers start, the
+permission profile's entries, rate limits, and time to the first token.
 
 Source: `codex mcp-server` 0.153.4 and `codex app-server` 0.163.0, side by side for the same turns.
 """
@@ -9,16 +9,36 @@ Source: `codex mcp-server` 0.153.4 and `codex app-server` 0.163.0, side by side 
 from __future__ import annotations
 
 import base64
-import re
-import shlex
 from collections.abc import Callable
 from typing import Any
 
-from codexmcp.appserver.events import Event, Fields, TurnStatus, last_message_of
-from codexmcp.jsonvalues import is_object, list_of, object_of
+from codexmcp.appserver.events import (
+    Event,
+    Fields,
+    ItemCompleted,
+    TurnStatus,
+    final_message,
+)
+from codexmcp.jsonrpc.messages import Request
+from codexmcp.jsonvalues import is_object, list_of, object_of, text_of, without_nulls
+from codexmcp.server.codex_items import (
+    Msg,
+    old_action,
+    old_changes,
+    old_item,
+    old_messages,
+    snake,
+    snake_names,
+    words_of,
+)
 
-Msg = dict[str, Any]
-"""The `msg` of one `codex/event`."""
+
+def old_spelling(text: str) -> str:
+    """Return a text of Codex with the apostrophes that callers match on.
+
+    Source: from 0.163.0 on Codex writes typographic ones.
+    """
+    return text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
 def session_configured(thread: Fields) -> list[Msg]:
@@ -28,6 +48,7 @@ def session_configured(thread: Fields) -> list[Msg]:
         thread: The answer to `thread/start`.
     """
     info = object_of(thread.get("thread"))
+    profile = thread.get("activePermissionProfile")
     message = {
         "type": "session_configured",
         "session_id": info.get("sessionId"),
@@ -36,33 +57,94 @@ def session_configured(thread: Fields) -> list[Msg]:
         "model_provider_id": thread.get("modelProvider"),
         "approval_policy": thread.get("approvalPolicy"),
         "approvals_reviewer": thread.get("approvalsReviewer"),
-        "active_permission_profile": thread.get("activePermissionProfile"),
+        "active_permission_profile": without_nulls(profile) if is_object(profile) else None,
         "cwd": thread.get("cwd"),
         "reasoning_effort": thread.get("reasoningEffort"),
         "rollout_path": info.get("path"),
     }
     startup: Msg = {"type": "mcp_startup_complete", "ready": [], "failed": [], "cancelled": []}
-    return [{key: value for key, value in message.items() if value is not None}, startup]
+    return [without_nulls(message), startup]
+
+
+def approval_requested(request: Request, changes: object) -> list[Msg]:
+    """Return what tells of a question of Codex; nothing for one that the old server lacked.
+
+    Args:
+        request: The question.
+        changes: For a file change, the `changes` of its item.
+    """
+    params = request.params
+    old: Msg = {
+        "call_id": params.get("itemId"),
+        "turn_id": params.get("turnId"),
+        "started_at_ms": params.get("startedAtMs"),
+        **without_nulls({"reason": params.get("reason")}),
+    }
+    if request.method == "item/fileChange/requestApproval":
+        root = without_nulls({"grant_root": params.get("grantRoot")})
+        return [
+            {"type": "apply_patch_approval_request", **old, "changes": old_changes(changes), **root}
+        ]
+    if request.method != "item/commandExecution/requestApproval":
+        return []
+    cwd = str(params.get("cwd") or "")
+    more = {
+        "kind": params.get("kind"),
+        "environmentId": params.get("environmentId"),
+        "proposed_execpolicy_amendment": params.get("proposedExecpolicyAmendment"),
+    }
+    return [
+        {
+            "type": "exec_approval_request",
+            **old,
+            **without_nulls(more),
+            "command": words_of(str(params.get("command") or "")),
+            "cwd": cwd,
+            "available_decisions": list(map(_old_decision, list_of(params["availableDecisions"])))
+            if "availableDecisions" in params
+            else [],
+            "parsed_cmd": [old_action(a, cwd) for a in list_of(params.get("commandActions"))],
+        }
+    ]
 
 
 class EventTranslator:
-    """Translates the events of one thread, in order."""
+    """Translates the events of one call's turn, in order."""
 
     def __init__(self) -> None:
         self._started_at_ms: dict[str, Any] = {}
+        self._held: list[Msg] = []
+        self._final_message = ""
 
     def translate(self, event: Event) -> list[Msg]:
-        """Return the old messages that stand for an event; none for one the old server lacked."""
+        """Return the old messages that stand for an event; none for one the old server lacked.
+
+        They belong to the event's turn. A message that app-server sends without a turn comes with
+        the next that has one.
+        """
+        told = self._translate(event)
+        if not event.turn_id:
+            self._held += told
+            return []
+        told = [*self._held, *told]
+        self._held = []
+        return told
+
+    def _translate(self, event: Event) -> list[Msg]:
         match event.method:
             case "item/started" | "item/completed":
                 return self._item(event)
+            case "turn/completed":
+                return self._turn_completed(event)
             case _:
                 make = _SIMPLE.get(event.method)
-                return make(event) if make is not None else []
+                return [make(event)] if make is not None else []
 
     def _item(self, event: Event) -> list[Msg]:
+        if isinstance(event, ItemCompleted):
+            self._final_message = final_message(self._final_message, event.item)
         raw = object_of(event.params.get("item"))
-        item = _old_item(raw)
+        item = old_item(raw)
         if item is None:
             return []
         ended = event.method == "item/completed"
@@ -80,257 +162,119 @@ class EventTranslator:
         else:
             self._started_at_ms[item_id] = event.params.get("startedAtMs")
             message["started_at_ms"] = event.params.get("startedAtMs")
-        return [message, *_legacy(item, message, ended=ended)]
+        return [message, *old_messages(item, message, ended=ended)]
 
-
-def _old_item(raw: Fields) -> Msg | None:
-    make = _ITEMS.get(str(raw.get("type")))
-    return make(raw) if make is not None else None
-
-
-def _user_message(raw: Fields) -> Msg:
-    return {"type": "UserMessage", "id": raw.get("id"), "content": raw.get("content", [])}
-
-
-def _agent_message(raw: Fields) -> Msg:
-    content = [{"type": "Text", "text": raw.get("text", "")}]
-    return {"type": "AgentMessage", "id": raw.get("id"), "content": content, **_given(raw, "phase")}
-
-
-def _reasoning(raw: Fields) -> Msg:
-    return {
-        "type": "Reasoning",
-        "id": raw.get("id"),
-        "summary_text": raw.get("summary") or [],
-        "raw_content": raw.get("content") or [],
-    }
-
-
-def _command(raw: Fields) -> Msg:
-    item: Msg = {
-        "type": "CommandExecution",
-        "id": raw.get("id"),
-        **_given(raw, "processId"),
-        "command": _argv(str(raw.get("command", ""))),
-        "cwd": f"file://{raw.get('cwd', '')}",
-        "parsed_cmd": [old_action(action) for action in list_of(raw.get("commandActions"))],
-        "source": _snake(raw.get("source")),
-        "status": _snake(raw.get("status")),
-    }
-    if raw.get("status") == "inProgress":
-        return item
-    output = raw.get("aggregatedOutput") or ""
-    milliseconds = raw.get("durationMs") or 0
-    duration = {"secs": milliseconds // 1000, "nanos": milliseconds % 1000 * 1_000_000}
-    return {
-        **item,
-        "stdout": output,
-        "stderr": "",
-        "aggregated_output": output,
-        "exit_code": -1 if raw.get("exitCode") is None else raw["exitCode"],
-        "duration": duration,
-        "formatted_output": output,
-    }
-
-
-def _file_change(raw: Fields) -> Msg:
-    item: Msg = {
-        "type": "FileChange",
-        "id": raw.get("id"),
-        "changes": old_changes(raw.get("changes")),
-    }
-    if raw.get("status") == "inProgress":
-        return item
-    return {**item, "status": _snake(raw.get("status"))}
-
-
-def old_changes(changes: object) -> Msg:
-    """Return the changes of a patch by path, as the old server wrote them.
-
-    Args:
-        changes: The `changes` of a `fileChange` item.
-    """
-    entries = map(object_of, list_of(changes))
-    return {str(change.get("path", "")): _change(change) for change in entries}
-
-
-def _change(change: Fields) -> Msg:
-    kind = object_of(change.get("kind"))
-    diff = change.get("diff", "")
-    if kind.get("type") == "update":
-        return {"type": "update", "unified_diff": diff, "move_path": kind.get("move_path")}
-    return {"type": kind.get("type"), "content": diff}
-
-
-def _legacy(item: Msg, message: Msg, *, ended: bool) -> list[Msg]:
-    """Return the older message that the old server sent beside an item's."""
-    match item["type"], ended:
-        case "UserMessage", True:
-            return [_legacy_user_message(item)]
-        case "AgentMessage", True:
-            text = item["content"][0]["text"]
-            old = {"type": "agent_message", "message": text, "phase": item.get("phase")}
-            return [{**old, "memory_citation": None}]
-        case "CommandExecution", _:
-            return [_legacy_command(item, message, ended=ended)]
-        case "FileChange", _:
-            return [_legacy_patch(item, message, ended=ended)]
-        case _:
-            return []
-
-
-def _legacy_user_message(item: Msg) -> Msg:
-    texts = [part.get("text", "") for part in item["content"] if part.get("type") == "text"]
-    lists: Msg = {
-        name: [] for name in ("images", "local_images", "audio", "local_audio", "text_elements")
-    }
-    return {"type": "user_message", "message": "\n".join(texts), **lists}
-
-
-def _legacy_command(item: Msg, message: Msg, *, ended: bool) -> Msg:
-    moment = "completed_at_ms" if ended else "started_at_ms"
-    fields = {key: value for key, value in item.items() if key not in {"type", "id", "status"}}
-    old: Msg = {
-        "type": "exec_command_end" if ended else "exec_command_begin",
-        "call_id": item["id"],
-        "turn_id": message["turn_id"],
-        moment: message[moment],
-        **fields,
-    }
-    return {**old, "status": item["status"]} if ended else old
-
-
-def _legacy_patch(item: Msg, message: Msg, *, ended: bool) -> Msg:
-    old = {"call_id": item["id"], "turn_id": message["turn_id"]}
-    if not ended:
-        return {
-            "type": "patch_apply_begin",
-            **old,
-            "auto_approved": True,
-            "changes": item["changes"],
+    def _turn_completed(self, event: Event) -> list[Msg]:
+        turn = object_of(event.params.get("turn"))
+        times: Msg = {
+            "started_at": turn.get("startedAt"),
+            "completed_at": turn.get("completedAt"),
+            "duration_ms": turn.get("durationMs"),
         }
-    status = item.get("status")
-    outcome = {"success": status == "completed", "changes": item["changes"], "status": status}
-    return {"type": "patch_apply_end", **old, "stdout": "", "stderr": "", **outcome}
+        match turn.get("status"):
+            case TurnStatus.COMPLETED:
+                last = {"last_agent_message": self._final_message or None}
+                return [{"type": "task_complete", "turn_id": event.turn_id, **last, **times}]
+            case TurnStatus.INTERRUPTED:
+                old = {"type": "turn_aborted", "turn_id": event.turn_id, "reason": "interrupted"}
+                return [{**old, **times}]
+            case _:
+                # A failed turn ended with its `error` message.
+                return []
 
 
-def _task_started(event: Event) -> list[Msg]:
+def _task_started(event: Event) -> Msg:
     turn = object_of(event.params.get("turn"))
     old = {"type": "task_started", "turn_id": event.turn_id, "started_at": turn.get("startedAt")}
-    return [{**old, "collaboration_mode_kind": "default"}]
+    return {**old, "collaboration_mode_kind": "default"}
 
 
-def _turn_ended(event: Event) -> list[Msg]:
-    turn = object_of(event.params.get("turn"))
-    times: Msg = {"completed_at": turn.get("completedAt"), "duration_ms": turn.get("durationMs")}
-    if turn.get("status") == TurnStatus.COMPLETED:
-        old = {"type": "task_complete", "turn_id": event.turn_id}
-        last = {"last_agent_message": last_message_of(turn), "started_at": turn.get("startedAt")}
-        return [{**old, **last, **times}]
-    if turn.get("status") == TurnStatus.INTERRUPTED:
-        return [
-            {"type": "turn_aborted", "turn_id": event.turn_id, "reason": "interrupted", **times}
-        ]
-    # A failed turn ended with its `error` message.
-    return []
-
-
-def _message_delta(event: Event) -> list[Msg]:
-    return [
-        {
-            "type": "agent_message_content_delta",
-            "thread_id": event.thread_id,
-            "turn_id": event.turn_id,
-            "item_id": event.params.get("itemId"),
-            "delta": event.params.get("delta", ""),
-        }
-    ]
-
-
-def _output_delta(event: Event) -> list[Msg]:
-    chunk = base64.b64encode(str(event.params.get("delta", "")).encode(errors="replace")).decode()
-    old = {"type": "exec_command_output_delta", "call_id": event.params.get("itemId")}
-    return [{**old, "stream": "stdout", "chunk": chunk}]
-
-
-def _token_count(event: Event) -> list[Msg]:
+def _token_count(event: Event) -> Msg:
     usage = object_of(event.params.get("tokenUsage"))
     info = {
         "total_token_usage": _snake_keys(usage.get("total")),
         "last_token_usage": _snake_keys(usage.get("last")),
         "model_context_window": usage.get("modelContextWindow"),
     }
-    return [{"type": "token_count", "info": info, "rate_limits": None}]
+    return {"type": "token_count", "info": info, "rate_limits": None}
 
 
-def _error(event: Event) -> list[Msg]:
+def _error(event: Event) -> Msg:
     error = object_of(event.params.get("error"))
+    retried = bool(event.params.get("willRetry"))
     old: Msg = {
-        "type": "stream_error" if event.params.get("willRetry") else "error",
-        "message": error.get("message", ""),
-        "codex_error_info": _snake_info(error.get("codexErrorInfo")),
+        "type": "stream_error" if retried else "error",
+        "message": old_spelling(str(error.get("message", ""))),
+        "codex_error_info": snake_names(error.get("codexErrorInfo")),
     }
-    if event.params.get("willRetry"):
-        old["additional_details"] = error.get("additionalDetails")
-    return [old]
+    if retried:
+        details = text_of(error.get("additionalDetails"))
+        old["additional_details"] = None if details is None else old_spelling(details)
+    return old
 
 
-def _warning(event: Event) -> list[Msg]:
-    return [{"type": "warning", "message": event.params.get("message", "")}]
+def _warning(event: Event) -> Msg:
+    return {"type": "warning", "message": event.params.get("message", "")}
 
 
-def _turn_diff(event: Event) -> list[Msg]:
-    return [{"type": "turn_diff", "unified_diff": event.params.get("diff", "")}]
+def _turn_diff(event: Event) -> Msg:
+    return {"type": "turn_diff", "unified_diff": event.params.get("diff", "")}
 
 
-_SIMPLE: dict[str, Callable[[Event], list[Msg]]] = {
+def _output_delta(event: Event) -> Msg:
+    chunk = base64.b64encode(str(event.params.get("delta", "")).encode(errors="replace")).decode()
+    old = {"type": "exec_command_output_delta", "call_id": event.params.get("itemId")}
+    return {**old, "stream": "stdout", "chunk": chunk}
+
+
+def _section_break(event: Event) -> Msg:
+    old = {"type": "agent_reasoning_section_break", "item_id": event.params.get("itemId")}
+    return {**old, "summary_index": event.params.get("summaryIndex")}
+
+
+def _delta(kind: str, *indexes: str) -> Callable[[Event], Msg]:
+    """Return what translates a piece of text; `indexes` are the fields that number it."""
+
+    def make(event: Event) -> Msg:
+        return {
+            "type": kind,
+            "thread_id": event.thread_id,
+            "turn_id": event.turn_id,
+            "item_id": event.params.get("itemId"),
+            "delta": event.params.get("delta", ""),
+            **{snake(name): event.params.get(name) for name in indexes},
+        }
+
+    return make
+
+
+def _old_decision(decision: object) -> object:
+    if is_object(decision):
+        words = object_of(decision.get("acceptWithExecpolicyAmendment")).get("execpolicy_amendment")
+        return {"approved_execpolicy_amendment": {"proposed_execpolicy_amendment": words}}
+    return _DECISIONS.get(str(decision), decision)
+
+
+def _snake_keys(fields: object) -> Msg:
+    return {snake(key): value for key, value in object_of(fields).items()}
+
+
+_DECISIONS = {
+    "accept": "approved",
+    "acceptForSession": "approved_for_session",
+    "decline": "denied",
+    "cancel": "abort",
+}
+
+_SIMPLE: dict[str, Callable[[Event], Msg]] = {
     "turn/started": _task_started,
-    "turn/completed": _turn_ended,
     "turn/diff/updated": _turn_diff,
-    "item/agentMessage/delta": _message_delta,
+    "item/agentMessage/delta": _delta("agent_message_content_delta"),
     "item/commandExecution/outputDelta": _output_delta,
+    "item/reasoning/summaryPartAdded": _section_break,
+    "item/reasoning/summaryTextDelta": _delta("reasoning_content_delta", "summaryIndex"),
+    "item/reasoning/textDelta": _delta("reasoning_raw_content_delta", "contentIndex"),
     "thread/tokenUsage/updated": _token_count,
     "error": _error,
     "warning": _warning,
 }
-
-_ITEMS: dict[str, Callable[[Fields], Msg]] = {
-    "userMessage": _user_message,
-    "agentMessage": _agent_message,
-    "reasoning": _reasoning,
-    "commandExecution": _command,
-    "fileChange": _file_change,
-}
-
-
-def _argv(command: str) -> list[str]:
-    # App-server joins the words as a shell would quote them, so splitting gives them back.
-    try:
-        return shlex.split(command)
-    except ValueError:
-        return [command]
-
-
-def old_action(action: object) -> Msg:
-    """Return one of a command's `commandActions` as the old server's `parsed_cmd`."""
-    renamed = {"command": "cmd"}
-    return {renamed.get(key, _snake(key)): value for key, value in object_of(action).items()}
-
-
-def _given(raw: Fields, name: str) -> Msg:
-    value = raw.get(name)
-    return {} if value is None else {_snake(name): value}
-
-
-def _snake_info(info: object) -> object:
-    if is_object(info):
-        return {_snake(key): _snake_info(value) for key, value in info.items()}
-    return _snake(info) if isinstance(info, str) else info
-
-
-def _snake_keys(fields: object) -> Msg:
-    return {_snake(key): value for key, value in object_of(fields).items()}
-
-
-def _snake(name: object) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(name)).lower()

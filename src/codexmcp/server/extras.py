@@ -74,6 +74,8 @@ def check_images(paths: Sequence[str], *, base_dir: str, within: str | None) -> 
 
 
 def _check_image(given: str, base_dir: str, within: str | None) -> str:
+    if "\0" in given:
+        raise ArgumentsError(f"image `{given}` cannot be read: its path has a null character")
     path = os.path.realpath(os.path.join(base_dir, given))  # noqa: PTH118
     root = None if within is None else os.path.realpath(within)
     if root is not None and os.path.commonpath([root, path]) != root:
@@ -101,7 +103,7 @@ def read_profile(home: Path, name: str) -> dict[str, Any]:
     Source: app-server takes no profile, and `codex exec --profile` silently ignores a missing one.
     """
     path = home / f"{name}{PROFILE_SUFFIX}"
-    if path.parent != home or name.startswith("."):
+    if path.parent != home or not name or name.startswith("."):
         raise ArgumentsError(f"profile `{name}` is no name")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

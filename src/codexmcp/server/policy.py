@@ -110,6 +110,8 @@ class Policy:
             return None if asked is None else os.path.join(base_dir, asked)  # noqa: PTH118
         if asked is None:
             return self.cwd
+        if "\0" in asked:
+            raise ArgumentsError(f"cwd `{asked}` is refused: it has a null character")
         # Symbolic links are resolved, or a link inside would lead outside.
         path = os.path.realpath(os.path.join(self.cwd, asked))  # noqa: PTH118
         root = os.path.realpath(self.cwd)

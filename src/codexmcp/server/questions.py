@@ -9,7 +9,6 @@ https://github.com/openai/codex/issues/18268 for clients that answered as MCP sa
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,7 +16,7 @@ from typing import Any
 
 from codexmcp.jsonrpc.messages import Request, RequestId
 from codexmcp.jsonvalues import dig, list_of, object_of, text_of
-from codexmcp.server.codex_events import old_action, old_changes
+from codexmcp.server.codex_items import old_action, old_changes, words_of
 
 COMMAND = "item/commandExecution/requestApproval"
 FILE_CHANGE = "item/fileChange/requestApproval"
@@ -121,9 +120,9 @@ def _command_question(params: Mapping[str, Any]) -> dict[str, Any]:
         "message": f"Allow Codex to run `{command}` in `{cwd}`?",
         "requestedSchema": {"type": "object", "properties": {}},
         "codex_elicitation": "exec-approval",
-        "codex_command": _words(command),
+        "codex_command": words_of(command),
         "codex_cwd": cwd,
-        "codex_parsed_cmd": [old_action(a) for a in list_of(params.get("commandActions"))],
+        "codex_parsed_cmd": [old_action(a, cwd) for a in list_of(params.get("commandActions"))],
     }
 
 
@@ -192,10 +191,3 @@ def _old_answer(decision: object) -> Answer:
         words = list_of(dig(decision, name, "proposed_execpolicy_amendment"))
         return Answer(Verdict.ACCEPT, amendment=tuple(map(str, words)) or None)
     return Answer(_DECISIONS.get(name, Verdict.DECLINE))
-
-
-def _words(command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError:
-        return [command]

@@ -1,0 +1,54 @@
+"""The servers under comparison: the removed one, and ours on each Codex build."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conformance.npm import newest_npm_build
+from tests.support.builds import codex_build, pinned_codex
+
+ORACLE_VERSION = "0.153.4"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A server to talk to.
+
+    Attributes:
+        name: How tests and the table of differences call it.
+        codex: Finds the Codex binary; called when it is needed, as it may have to be installed.
+        native: Whether this is the removed server itself.
+        options: Options of ours.
+    """
+
+    name: str
+    codex: Callable[[], Path]
+    native: bool = False
+    options: tuple[str, ...] = ()
+
+    def command(self, options: Sequence[str] = ()) -> list[str]:
+        """Return the command line of the server; `options` are for ours only."""
+        if self.native:
+            return [str(self.codex()), "mcp-server"]
+        return [sys.executable, "-m", "codexmcp", "mcp-server", *self.options, *options]
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that the server needs besides everybody's."""
+        return {} if self.native else {"CODEX_BIN": str(self.codex())}
+
+
+ORACLE = Build("native", lambda: codex_build(ORACLE_VERSION), native=True)
+
+# The three of ours: the oracle's own Codex, so that every difference is ours; the one that comes
+# with the package; and the newest release, so that a new Codex that changes something is seen.
+SAME = Build("same", lambda: codex_build(ORACLE_VERSION))
+BUNDLED = Build("bundled", pinned_codex)
+NEWEST = Build("newest", newest_npm_build)
+
+# The removed server to the letter, where ours adds something of its own.
+STRICT = Build("strict", lambda: codex_build(ORACLE_VERSION), options=("--strict-compat",))
+
+OURS = (SAME, BUNDLED, NEWEST)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codexmcp.server.arguments import (
+    APPROVAL_POLICIES,
+    SANDBOX_MODES,
+    ArgumentsError,
+    CodexArguments,
+    Extras,
+)
+from codexmcp.server.policy import HARMLESS_CONFIG_KEYS, Policy
+
+modes = st.none() | st.sampled_from(SANDBOX_MODES)
+approvals = st.none() | st.sampled_from(APPROVAL_POLICIES)
+
+
+def applied(policy: Policy, base_dir: str = "/base", **asked: object) -> CodexArguments:
+    call = CodexArguments("Hi.", **asked)  # type: ignore[arg-type]
+    return policy.apply(call, base_dir=base_dir)
+
+
+@given(modes, modes)
+def test_no_call_gets_a_wider_sandbox_than_is_fixed(fixed: str | None, asked: str | None) -> None:
+    try:
+        got = applied(Policy(sandbox=fixed), sandbox=asked).sandbox
+    except ArgumentsError:
+        assert fixed is not None
+        assert asked is not None
+        assert SANDBOX_MODES.index(asked) > SANDBOX_MODES.index(fixed)
+    else:
+        assert got == (asked or fixed)
+        if fixed is not None and got is not None:
+            assert SANDBOX_MODES.index(got) <= SANDBOX_MODES.index(fixed)
+
+
+@given(approvals, approvals)
+def test_questions_cannot_be_turned_on_again(fixed: str | None, asked: str | None) -> None:
+    if fixed == "never" and asked == "on-request":
+        with pytest.raises(ArgumentsError, match="--approval-policy never"):
+            applied(Policy(approval_policy=fixed), approval_policy=asked)
+    else:
+        got = applied(Policy(approval_policy=fixed), approval_policy=asked)
+        assert got.approval_policy == (asked or fixed)
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [(None, "/fixed"), (".", "/fixed"), ("a/../b", "/fixed/b"), ("/fixed/c", "/fixed/c")],
+)
+def test_a_fixed_folder_holds_calls_in_it_or_below(asked: str | None, path: str) -> None:
+    assert applied(Policy(cwd="/fixed"), cwd=asked).cwd == path
+
+
+@pytest.mark.parametrize("asked", ["..", "/", "/fixed2", "a/../..", "/fixed/../etc"])
+def test_no_call_leaves_a_fixed_folder(asked: str) -> None:
+    with pytest.raises(ArgumentsError, match="--cwd /fixed"):
+        applied(Policy(cwd="/fixed"), cwd=asked)
+
+
+def test_a_folder_that_cannot_exist_is_refused() -> None:
+    with pytest.raises(ArgumentsError, match="null character"):
+        applied(Policy(cwd="/fixed"), cwd="a\0b")
+
+
+def test_a_link_does_not_lead_out_of_a_fixed_folder(tmp_path: Path) -> None:
+    (tmp_path / "fixed").mkdir()
+    (tmp_path / "fixed" / "out").symlink_to(tmp_path)
+    with pytest.raises(ArgumentsError, match="is refused"):
+        applied(Policy(cwd=str(tmp_path / "fixed")), cwd="out")
+
+
+def test_without_a_fixed_folder_a_relative_one_is_joined() -> None:
+    assert applied(Policy(), cwd="a").cwd == "/base/a"
+    assert applied(Policy(), cwd="/a").cwd == "/a"
+    assert applied(Policy()).cwd is None
+
+
+def test_another_model_than_the_fixed_one_is_refused() -> None:
+    assert applied(Policy(model="m")).model == "m"
+    assert applied(Policy(model="m"), model="m").model == "m"
+    with pytest.raises(ArgumentsError, match="--model m"):
+        applied(Policy(model="m"), model="n")
+
+
+RESTRICTIONS = [
+    Policy(sandbox="danger-full-access"),
+    Policy(approval_policy="on-request"),
+    Policy(cwd="/fixed"),
+    Policy(model="m"),
+    Policy(profile="p"),
+    Policy(deny_read=("/secret",)),
+]
+
+
+@pytest.mark.parametrize("policy", RESTRICTIONS)
+@pytest.mark.parametrize("key", ["mcp_servers", "sandbox_mode", "features.x", "model_provider", ""])
+def test_under_any_restriction_settings_that_could_widen_are_refused(
+    policy: Policy, key: str
+) -> None:
+    with pytest.raises(ArgumentsError, match=f"config `{key}` is refused"):
+        applied(policy, config={key: 1})
+
+
+@pytest.mark.parametrize("policy", RESTRICTIONS)
+def test_harmless_settings_and_the_fixed_profile_are_taken(policy: Policy) -> None:
+    config = dict.fromkeys(HARMLESS_CONFIG_KEYS, 1)
+    call = applied(policy, config=config, extras=Extras(profile=policy.profile))
+    assert call.config == config
+    assert call.extras.profile == policy.profile
+
+
+def test_another_profile_is_refused_under_a_restriction() -> None:
+    with pytest.raises(ArgumentsError, match="profile `q` is refused"):
+        applied(Policy(sandbox="read-only"), extras=Extras(profile="q"))
+
+
+def test_without_a_policy_a_call_may_set_anything() -> None:
+    config: dict[str, object] = {"mcp_servers": {}}
+    call = applied(Policy(), config=config, sandbox="danger-full-access")
+    assert (call.config, call.sandbox) == (config, "danger-full-access")

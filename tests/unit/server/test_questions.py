@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codexmcp.jsonrpc.messages import Request
+from codexmcp.server.questions import (
+    COMMAND,
+    ELICITATION,
+    FILE_CHANGE,
+    PERMISSIONS,
+    USER_INPUT,
+    Answer,
+    Verdict,
+    can_be_declined,
+    elicitation_params,
+    read_answer,
+    to_codex,
+)
+
+PLACE = {"threadId": "t", "turnId": "u", "itemId": "i"}
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def question(method: str, **params: Any) -> Request:
+    return Request(7, method, {**PLACE, **params})
+
+
+def command(**more: Any) -> Request:
+    action = {"type": "listFiles", "command": "ls", "path": None}
+    fields = {"command": "/bin/bash -lc 'ls a'", "cwd": "/w", "commandActions": [action]}
+    return question(COMMAND, **fields, **more)
+
+
+def test_a_command_is_put_in_the_old_fields() -> None:
+    assert elicitation_params(command(), 3, None) == {
+        "message": "Allow Codex to run `/bin/bash -lc 'ls a'` in `/w`?",
+        "requestedSchema": {"type": "object", "properties": {}},
+        "codex_elicitation": "exec-approval",
+        "codex_command": ["/bin/bash", "-lc", "ls a"],
+        "codex_cwd": "/w",
+        "codex_parsed_cmd": [{"type": "list_files", "cmd": "ls", "path": None}],
+        "threadId": "t",
+        "codex_mcp_tool_call_id": "3",
+        "codex_event_id": "u",
+        "codex_call_id": "i",
+    }
+
+
+def test_a_patch_is_put_with_its_changes_and_reasons() -> None:
+    changes = [{"path": "/w/a", "kind": {"type": "add"}, "diff": "x"}]
+    asked = question(FILE_CHANGE, reason="r", grantRoot="/w")
+    params = elicitation_params(asked, "c", changes)
+    assert params is not None
+    assert params["codex_changes"] == {"/w/a": {"type": "add", "content": "x"}}
+    assert (params["codex_reason"], params["codex_grant_root"]) == ("r", "/w")
+
+
+def test_a_question_of_an_mcp_server_names_it() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    asked = question(ELICITATION, serverName="s", message="Why?", requestedSchema=schema)
+    assert elicitation_params(asked, 1, None) == {
+        "message": "s (an MCP server of Codex) asks: Why?",
+        "requestedSchema": schema,
+    }
+
+
+def test_a_url_is_passed_on() -> None:
+    asked = question(ELICITATION, mode="url", url="https://a", elicitationId="e")
+    params = elicitation_params(asked, 1, None) or {}
+    assert (params["mode"], params["url"], params["elicitationId"]) == ("url", "https://a", "e")
+
+
+@pytest.mark.parametrize("method", [PERMISSIONS, USER_INPUT, "other"])
+def test_other_questions_cannot_be_put(method: str) -> None:
+    assert elicitation_params(question(method), 1, None) is None
+
+
+@pytest.mark.parametrize(
+    ("result", "verdict"),
+    [
+        ({"decision": "approved"}, Verdict.ACCEPT),
+        ({"decision": "approved_for_session"}, Verdict.ACCEPT_FOR_SESSION),
+        ({"decision": "denied"}, Verdict.DECLINE),
+        ({"decision": {"denied": {"rejection": "no"}}}, Verdict.DECLINE),
+        ({"decision": "abort"}, Verdict.CANCEL),
+        ({"decision": "timed_out"}, Verdict.DECLINE),
+        ({"decision": "denied", "action": "accept"}, Verdict.DECLINE),
+        ({"action": "accept"}, Verdict.ACCEPT),
+        ({"action": "decline"}, Verdict.DECLINE),
+        ({"action": "cancel"}, Verdict.CANCEL),
+    ],
+)
+def test_both_dialects_of_answers_are_read(result: object, verdict: Verdict) -> None:
+    assert read_answer(result).verdict is verdict
+
+
+def test_an_amendment_is_read() -> None:
+    words = {"proposed_execpolicy_amendment": ["git", "status"]}
+    answer = read_answer({"decision": {"approved_execpolicy_amendment": words}})
+    assert answer == Answer(Verdict.ACCEPT, ("git", "status"))
+
+
+@given(json_values)
+def test_what_cannot_be_read_never_approves(result: object) -> None:
+    plain = isinstance(result, dict) and {"decision", "action"} & set(result)
+    if not plain:
+        assert read_answer(result).verdict is Verdict.DECLINE
+
+
+@given(json_values)
+def test_only_the_words_for_it_approve(decision: object) -> None:
+    approving = {Verdict.ACCEPT, Verdict.ACCEPT_FOR_SESSION}
+    if "approved" not in str(decision):
+        assert read_answer({"decision": decision}).verdict not in approving
+
+
+def test_an_amendment_is_passed_on_only_where_it_is_allowed() -> None:
+    answer = Answer(Verdict.ACCEPT, ("git",))
+    allowed = to_codex(command(), answer, allow_amendments=True)
+    amendment = {"execpolicy_amendment": ["git"]}
+    assert allowed == {"decision": {"acceptWithExecpolicyAmendment": amendment}}
+    assert to_codex(command(), answer, allow_amendments=False) == {"decision": "accept"}
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        (COMMAND, {"decision": "decline"}),
+        (FILE_CHANGE, {"decision": "decline"}),
+        (ELICITATION, {"action": "decline", "content": None}),
+        (PERMISSIONS, {"permissions": {}}),
+        (USER_INPUT, {"answers": {}}),
+    ],
+)
+def test_every_question_has_an_answer_that_means_no(method: str, answer: object) -> None:
+    asked = question(method)
+    assert can_be_declined(asked)
+    assert to_codex(asked, Answer(Verdict.DECLINE), allow_amendments=True) == answer
+
+
+def test_what_was_filled_in_is_passed_on() -> None:
+    answer = Answer(Verdict.ACCEPT, content={"a": "b"})
+    sent = to_codex(question(ELICITATION), answer, allow_amendments=False)
+    assert sent == {"action": "accept", "content": {"a": "b"}}
+
+
+def test_a_request_that_is_no_question_cannot_be_declined() -> None:
+    assert not can_be_declined(question("currentTime/read"))
