@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from codexmcp.testing import (
     unreachable_base_url,
 )
 from tests.support.builds import codex_build
-from tests.support.programs import KEY, Project, Ran
+from tests.support.programs import BOUND_S, KEY, Project, Ran
 
 NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -246,3 +247,29 @@ async def test_a_retry_that_succeeds_is_no_failure(project: Project, program: st
     assert ran.code == 0, ran.err
     assert "warning   Reconnecting... 1/2" in ran.err
     assert ran.out.startswith("Codex reported:\ndone\n")
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "code", "words"),
+    [
+        ('"$@" > /dev/full', 1, "error: cannot write the output: No space left on device"),
+        ('"$@" >&-', 0, ""),
+        # The reader goes away after one line, and what Codex did stays done.
+        ('{ "$@"; echo "code $?" >&2; } | head -n 1', 0, "code 0"),
+    ],
+)
+async def test_a_lost_stdout_ends_in_at_most_one_line(
+    project: Project, pipeline: str, code: int, words: str
+) -> None:
+    command = [sys.executable, str(project.root / "main.py"), "--rehearse", "`echo hello`"]
+    process = await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", pipeline, "sh", *command),
+        env=project.env,
+        cwd=project.root,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, err = await asyncio.wait_for(process.communicate(), BOUND_S)
+    assert process.returncode == code
+    assert words in err.decode()
+    assert "Traceback" not in err.decode()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from codexmcp.agents.cleaner import Cleaner
 from codexmcp.agents.outcome import Summary
+from codexmcp.agents.output import Output
 from codexmcp.agents.progress import Kind, Progress
 
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ class Display(Protocol):
 
     Attributes:
         cleaner: Makes text fit to be shown; replaced once the secrets are known.
+        out: Where stdout's text goes.
     """
 
     cleaner: Cleaner
+    out: Output
 
     def note(self, text: str) -> None:
         """Show a remark about the run itself."""
@@ -51,7 +54,7 @@ class JsonDisplay:
 
     def __init__(self, cleaner: Cleaner, out: TextIO | None = None) -> None:
         self.cleaner = cleaner
-        self._out = out or sys.stdout
+        self.out = Output(out or sys.stdout)
 
     def note(self, text: str) -> None:
         """Write a remark."""
@@ -80,8 +83,7 @@ class JsonDisplay:
         """Do nothing: what was written is whole."""
 
     def _write(self, value: dict[str, Any]) -> None:
-        self._out.write(json.dumps(self.cleaner.clean_value(value), ensure_ascii=True) + "\n")
-        self._out.flush()
+        self.out.write_line(json.dumps(self.cleaner.clean_value(value), ensure_ascii=True))
 
 
 class TextDisplay:
@@ -94,9 +96,9 @@ class TextDisplay:
         self, cleaner: Cleaner, out: TextIO | None = None, err: TextIO | None = None
     ) -> None:
         self.cleaner = cleaner
-        self._out = out or sys.stdout
-        self._err = err or sys.stderr
-        self._status = _status_line(self._err) if self._err.isatty() else None
+        self.out = Output(out or sys.stdout)
+        self._err = Output(err or sys.stderr)
+        self._status = _status_line(err or sys.stderr) if self._err.is_terminal else None
 
     def note(self, text: str) -> None:
         """Show a remark."""
@@ -122,10 +124,8 @@ class TextDisplay:
             self._print(
                 f'\nContinue with: {summary.command} --resume {summary.record.thread_id} "<prompt>"'
             )
-        self._out.flush()
         if summary.error is not None:
-            self._err.write(self.cleaner.clean(f"error: {summary.error}") + "\n")
-            self._err.flush()
+            self._err.write_line(self.cleaner.clean(f"error: {summary.error}"))
 
     def abandon(self) -> None:
         """Take the status line away."""
@@ -139,13 +139,10 @@ class TextDisplay:
         if self._status is not None:
             self._status.print(label, shown, failed=failed)
         else:
-            self._err.write(f"{label}{shown}\n")
-            self._err.flush()
+            self._err.write_line(f"{label}{shown}")
 
     def _print(self, text: str) -> None:
-        cleaned = self.cleaner.clean(text)
-        encoding = self._out.encoding or "utf-8"
-        self._out.write(cleaned.encode(encoding, "replace").decode(encoding) + "\n")
+        self.out.write_line(self.cleaner.clean(text))
 
 
 def _status_line(err: TextIO) -> StatusLine:

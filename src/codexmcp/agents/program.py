@@ -26,6 +26,7 @@ from codexmcp.agents.cleaner import Cleaner
 from codexmcp.agents.display import Display, JsonDisplay, TextDisplay
 from codexmcp.agents.follower import Follower
 from codexmcp.agents.outcome import Outcome
+from codexmcp.agents.output import Output
 from codexmcp.agents.progress import Progress
 from codexmcp.agents.record import Record
 from codexmcp.agents.workplace import Plan, Workplace, make_plan, open_workplace
@@ -116,6 +117,9 @@ class Program:
         rehearse = " --rehearse" if arguments.rehearse else ""
         summary = outcome.summary(record, command=f"uv run python {self.name}{rehearse}")
         display.finish(summary)
+        if display.out.failure is not None:
+            Output(sys.stderr).write_line(f"error: {display.out.failure}")
+            return summary.exit_code or ExitCode.FAILED
         return summary.exit_code
 
     async def _work(
