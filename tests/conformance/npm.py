@@ -1,7 +1,7 @@
 """The newest Codex of the npm registry, installed once into a cache.
 
-Without npm or its registry `newest_npm_build` raises, and the tests of the build `newest` fail: a
-skip would hide for months that nobody looks at new releases. Whoever cannot reach npm says so by
+Without the registry `newest_npm_build` raises, and the tests of the build `newest` fail: a skip
+would hide for months that nobody looks at new releases. Whoever cannot reach it says so by
 deselecting them, `-k "not newest"`, and pytest reports how many tests that left out.
 """
 
@@ -10,15 +10,16 @@ from __future__ import annotations
 import fcntl
 import functools
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.node import NPM, environment
+
 PACKAGE = "@openai/codex"
 _TIMEOUT_S = 100.0
-_REMEDY = 'install Node.js with npm, or leave these tests out with -k "not newest"'
+_REMEDY = 'make the npm registry reachable, or leave these tests out with -k "not newest"'
 
 
 class NpmError(Exception):
@@ -30,7 +31,7 @@ def newest_npm_build() -> Path:
     """Return the native binary of the newest release.
 
     Raises:
-        NpmError: npm is missing, or the registry cannot be reached.
+        NpmError: The registry cannot be reached.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "codexmcp-tests"
     cache.mkdir(parents=True, exist_ok=True)
@@ -67,13 +68,14 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _npm(*arguments: str) -> str:
-    npm = shutil.which("npm")
-    if npm is None:
-        raise NpmError(f"there is no npm on PATH; {_REMEDY}")
-    command = [npm, *arguments]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True
+            [*NPM, *arguments],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=True,
         )
     except subprocess.TimeoutExpired:
         raise NpmError(f"npm {arguments[0]} took over {_TIMEOUT_S:g} s; {_REMEDY}") from None
