@@ -37,9 +37,13 @@ _QUESTIONS = (
         "A call whose question was answered by `abort` or an error, or not at all, is never "
         "answered.",
         "`abort` answers it with the error `the turn was interrupted`. An error, and no answer "
-        "within `--approval-timeout`, count as `--approval-default`, a decline.",
+        "within `--approval-timeout`, count as `--approval-default`, a decline; the question is "
+        "then withdrawn by `notifications/cancelled`.",
         "A call without an answer hangs its caller.",
-        _course(f"{_ASKS}(abort|an error|no answer)"),
+        (
+            *_course(f"{_ASKS}(abort|an error|no answer)"),
+            Rule("rest", [], only=f"{_ASKS}no answer"),
+        ),
         tuple(f"{kind}{how}" for kind in _BOTH for how in ("abort", "an error", "no answer")),
     ),
     Difference(

@@ -30,7 +30,9 @@ def tool_definitions(*, strict: bool) -> list[dict[str, Any]]:
         more = _EXTRAS if tool["name"] == CODEX else _TURN_EXTRAS
         tool["inputSchema"]["properties"] |= more
         tool["outputSchema"]["properties"]["output"] = {
-            "description": "The answer's value, when an `output-schema` was given."
+            "type": "object",
+            "additionalProperties": True,
+            "description": "The answer's value, when an `output-schema` was given.",
         }
     return definitions
 

@@ -58,13 +58,8 @@ def _cancellations() -> Iterable[Scenario]:
         (*HELLO, codex(1), Requests(1), cancel(1), silence),
         EVENTS,
     )
-    # Which of the two calls the removed server tells of the second turn is chance.
-    yield Scenario(
-        "reply after a cancellation",
-        lambda gate: (held(gate, Text("Late.")), Text("Again.")),
-        (*HELLO, codex(1), Requests(1), cancel(1), silence, reply(2, 1), Response(2)),
-        ANSWERS,
-    )
+    # A reply after a cancellation is not compared: whether the removed server answers it is chance,
+    # because the cancelled call still takes the thread's events away from later ones.
     yield Scenario(
         "cancelled during a command",
         says(shell(LONG)),

@@ -35,7 +35,10 @@ class FakeConnection:
         self.told.append((method, params))
         self.news.set()
 
-    async def request(self, method: str, params: Any, *, timeout_s: float) -> object:
+    async def request(
+        self, method: str, params: Any, *, timeout_s: float, withdrawal: str | None = None
+    ) -> object:
+        assert withdrawal == "notifications/cancelled"
         self.told.append((method, params))
         if self._answer is None:
             raise DeadlineError(f"no answer within {timeout_s:g} s")

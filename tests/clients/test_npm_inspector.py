@@ -1,0 +1,60 @@
+"""The MCP Inspector's command-line client, which also reads configuration as Cursor does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+from codexmcp.testing import ScriptedModel, Text
+from tests.clients.install import inspector
+from tests.clients.page import block, commands
+from tests.clients.user import Ran, User
+
+NPX = ["npx", "@modelcontextprotocol/inspector"]
+
+
+async def inspect(user: User, *arguments: str) -> Ran:
+    command = await asyncio.to_thread(inspector)
+    # Its secrets have no other place to go to, and it says so at length.
+    return await user.run([*command, *arguments], MCP_INSPECTOR_SECRET_STORE="memory")
+
+
+async def documented(user: User, command: Sequence[str]) -> Ran:
+    assert list(command[:2]) == NPX
+    return (await inspect(user, *command[2:])).worked()
+
+
+async def test_the_commands_of_the_documentation_list_the_tools_and_call_one(user: User) -> None:
+    lists, calls = commands("MCP Inspector")
+    async with ScriptedModel([Text("hello")]) as model:
+        user.reach(model)
+        listed = json.loads((await documented(user, lists)).out)
+        called = json.loads((await documented(user, calls)).out)
+    assert [tool["name"] for tool in listed["tools"]] == ["codex", "codex-reply"]
+    assert called["structuredContent"]["content"] == "hello"
+    assert not called.get("isError")
+
+
+async def test_it_finds_no_error_in_the_tools_schemas(user: User) -> None:
+    server = ["--cli", "codexmcp", "mcp-server"]
+    checked = (await inspect(user, *server, "--method", "tools/list", "--strict")).worked()
+    assert "Error" not in checked.err
+
+
+async def test_it_works_by_the_configuration_for_cursor(user: User) -> None:
+    file = user.folder / "mcp.json"
+    file.write_text(block("Cursor", "json"))
+    server = ["--cli", "--config", str(file), "--server", "codex"]
+    call = ["--method", "tools/call", "--tool-name", "codex", "--tool-arg", "prompt=x"]
+    async with ScriptedModel([Text("hello")]) as model:
+        user.reach(model)
+        called = (await inspect(user, *server, *call)).worked()
+    assert json.loads(called.out)["structuredContent"]["content"] == "hello"
+
+
+async def test_a_wrong_argument_is_an_error_of_the_tool(user: User) -> None:
+    server = ["--cli", "codexmcp", "mcp-server", "--method", "tools/call", "--tool-name", "codex"]
+    called = await inspect(user, *server, "--tool-arg", "prompt=x", "timeout=0")
+    assert called.code == 5
+    assert "`timeout` must be more than 0 seconds" in called.out
