@@ -19,7 +19,7 @@ from codexmcp.errors import ConfigurationError
 KEY_VARIABLES = ("OPENAI_API_KEY", "CODEX_API_KEY")
 """Where a key is looked for, the first that is not empty wins."""
 
-SECRET_VARIABLES = (*KEY_VARIABLES, "CODEX_ACCESS_TOKEN")
+SECRET_VARIABLES = KEY_VARIABLES
 """What no child of ours inherits."""
 
 _SHARED_PREFIXES = ("OPENAI_", "CODEX_", "CODEXMCP_")
@@ -148,6 +148,11 @@ def _base_url(value: str | None) -> str | None:
     if not value.startswith(("http://", "https://")):
         raise ConfigurationError(
             f"OPENAI_BASE_URL is {value!r}, which is no URL; it must look like https://host/v1"
+        )
+    if "@" in value.split("/")[2]:
+        raise ConfigurationError(
+            "OPENAI_BASE_URL holds a user name or password, which would be shown to others; use a "
+            "key instead"
         )
     return value.rstrip("/")
 

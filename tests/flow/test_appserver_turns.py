@@ -377,6 +377,33 @@ async def test_cancelling_a_start_that_is_never_answered_is_bounded(
         await running
 
 
+async def test_a_start_that_is_not_answered_in_time_is_given_up(
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Codex may work on the prompt all the same, and then tells the turn's id in an event.
+    def start(_params: Mapping[str, Any]) -> Answer:
+        talk.emit("turn/started", turn={"id": TURN})
+        return Silence()
+
+    call = talk.server.call
+
+    async def impatient(method: str, params: Mapping[str, Any], **_more: float) -> dict[str, Any]:
+        return await call(method, params, timeout_s=SHORT_S)
+
+    monkeypatch.setattr(talk.server, "call", impatient)
+    talk.fake.answers["turn/start"] = start
+    with pytest.raises(DeadlineError, match="no answer to turn/start"):
+        await talk.run()
+    assert talk.after_start() == GIVEN_UP
+    assert ("turn/interrupt", {"threadId": THREAD, "turnId": TURN}) in talk.fake.calls
+
+
+async def test_whatever_breaks_the_wait_gives_the_turn_up(talk: Conversation) -> None:
+    with pytest.raises(OverflowError):
+        await talk.run(TurnLimits(timeout_s=10**400))
+    assert talk.after_start() == GIVEN_UP
+
+
 @pytest.mark.parametrize("limits", [TurnLimits(timeout_s=SHORT_S), TurnLimits(idle_s=SHORT_S)])
 async def test_an_interrupt_that_is_never_answered_is_bounded(
     talk: Conversation, monkeypatch: pytest.MonkeyPatch, limits: TurnLimits

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from codexmcp.appserver.child import STDERR_TAIL_LINES, Child
+from codexmcp.appserver.child import STDERR_TAIL_LINES, Child, live_children
 from codexmcp.errors import CodexBinaryError
 from tests.support.processes import group_of, is_alive, until
 
@@ -67,6 +67,19 @@ async def test_a_stop_that_is_cancelled_still_kills(started: AsyncExitStack) -> 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(stopping, BOUND_S)
     assert await child.exited(BOUND_S)
+
+
+async def test_a_stop_that_is_cancelled_lets_go_of_the_child(started: AsyncExitStack) -> None:
+    child = await shell(started, STUBBORN)
+    assert await line_of(child) == "ready"
+    assert child.pid in live_children()
+    stopping = asyncio.create_task(child.stop(eof_grace_s=1000))
+    await asyncio.wait_for(child.stdin.wait_closed(), BOUND_S)
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(stopping, BOUND_S)
+    assert child.returncode == -signal.SIGKILL
+    assert child.pid not in live_children()
 
 
 async def test_what_a_child_leaves_in_its_group_ends_with_it(started: AsyncExitStack) -> None:

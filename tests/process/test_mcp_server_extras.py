@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ async def test_an_answer_that_fits_the_schema_comes_as_a_value(
         ({"output_schema": {"type": "string"}}, "output-schema must describe an object"),
         ({"images": ["missing.png"]}, "image `missing.png` cannot be read: No such file"),
         ({"images": ["text.png"]}, "image `text.png` is no PNG"),
+        ({"images": ["fifo.png"]}, "image `fifo.png` is no regular file"),
+        ({"output_schema": {"type": "object", "$ref": "http://h/"}}, "only to parts of itself"),
+        ({"timeout": 10**20}, "`timeout` must be at most 1000000000 seconds"),
         ({"images": "a.png"}, "expected a sequence"),
         ({"profile": "nope"}, "there is no profile `nope`"),
         ({"profile": "../evil"}, "profile `../evil` is no name"),
@@ -58,6 +62,7 @@ async def test_what_cannot_be_used_is_refused_before_anything_starts(
     codex_home: Path, tmp_path: Path, arguments: dict[str, Any], words: str
 ) -> None:
     (tmp_path / "text.png").write_text("no image")
+    os.mkfifo(tmp_path / "fifo.png")
     async with ScriptedModel() as model:
         configure(codex_home, model)
         (codex_home / "broken.config.toml").write_text("model = ")

@@ -8,8 +8,18 @@ from typing import Any
 
 import pytest
 
+from codexmcp.server.threads import MAX_LOADED
 from codexmcp.testing import Rehearse, ScriptedModel, ShellCall, Step, Text
-from tests.support.mcp_server import call, configure, mcp_server, text_of, thread_of
+from tests.conformance.client import running
+from tests.support.mcp_server import (
+    SERVER,
+    call,
+    configure,
+    environment,
+    mcp_server,
+    text_of,
+    thread_of,
+)
 
 
 def outputs(model: ScriptedModel) -> str:
@@ -59,22 +69,68 @@ async def test_arguments_that_ask_for_less_are_taken(codex_home: Path, tmp_path:
             assert "Read-only file system" in outputs(model)
 
 
-async def test_a_thread_made_without_limits_is_resumed_within_them(
-    codex_home: Path, tmp_path: Path
-) -> None:
-    target = codex_home / "outside.txt"
-    script: list[Step] = [Text("hello"), ShellCall(f"touch {target}; pwd"), Text("done")]
-    async with ScriptedModel(script) as model:
+async def test_a_thread_from_elsewhere_is_not_continued(codex_home: Path, tmp_path: Path) -> None:
+    async with ScriptedModel([Text("hello")]) as model:
         configure(codex_home, model)
         async with mcp_server(codex_home, tmp_path) as client:
             made = await call(client, 1, prompt="x", sandbox="danger-full-access", cwd="/")
-        thread_id = thread_of(made)
-        flags = ["--sandbox", "read-only", "--approval-policy", "never", "--cwd", str(tmp_path)]
+        async with mcp_server(codex_home, tmp_path, "--cwd", str(tmp_path)) as client:
+            reply = await call(client, 1, "codex-reply", prompt="y", threadId=thread_of(made))
+            assert reply["isError"]
+            assert "outside of --cwd" in text_of(reply)
+        assert model.request_count == 1
+
+
+@pytest.mark.parametrize(
+    ("made_with", "fixed"), [("danger-full-access", "read-only"), ("read-only", "workspace-write")]
+)
+async def test_a_thread_is_resumed_within_its_own_limits_and_the_fixed_ones(
+    codex_home: Path, tmp_path: Path, made_with: str, fixed: str
+) -> None:
+    script: list[Step] = [Text("hello"), ShellCall("touch made; pwd"), Text("done")]
+    async with ScriptedModel(script) as model:
+        configure(codex_home, model)
+        async with mcp_server(codex_home, tmp_path) as client:
+            made = await call(client, 1, prompt="x", sandbox=made_with, cwd=str(tmp_path))
+        flags = ["--sandbox", fixed, "--approval-policy", "never", "--cwd", str(tmp_path)]
         async with mcp_server(codex_home, tmp_path, *flags) as client:
-            await call(client, 1, "codex-reply", prompt="y", threadId=thread_id)
+            await call(client, 1, "codex-reply", prompt="y", threadId=thread_of(made))
         assert "Read-only file system" in outputs(model)
-        assert str(tmp_path) in outputs(model)
-        assert not target.exists()
+        assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("flags", [(), ("--strict-compat",)])
+@pytest.mark.parametrize("sandbox", ["read-only", "workspace-write"])
+async def test_a_thread_keeps_its_settings_when_it_was_unloaded(
+    codex_home: Path, tmp_path: Path, sandbox: str, flags: tuple[str, ...]
+) -> None:
+    (tmp_path / "below").mkdir()
+    others: list[Step] = [Text("other")] * (MAX_LOADED + 2)
+    script: list[Step] = [Text("one"), *others, ShellCall("touch made; pwd"), Text("done")]
+    async with ScriptedModel(script) as model:
+        configure(codex_home, model)
+        async with mcp_server(codex_home, tmp_path, *flags) as client:
+            arguments = {"sandbox": sandbox, "cwd": "below", "developer_instructions": "Be brief."}
+            first = await call(client, 0, prompt="x", **arguments)
+            for number in range(1, MAX_LOADED + 3):
+                await call(client, number, prompt="x")
+            reply = await call(client, 99, "codex-reply", prompt="y", threadId=thread_of(first))
+            assert text_of(reply) == "done"
+        assert (tmp_path / "below" / "made").exists() is (sandbox == "workspace-write")
+        assert str(tmp_path / "below") in outputs(model)
+        assert str(model.requests[-1].body["input"]).count("Be brief.") == 1
+
+
+async def test_a_hidden_file_that_could_be_moved_is_refused_at_the_start(
+    codex_home: Path, tmp_path: Path
+) -> None:
+    secret = tmp_path / "project" / ".env"
+    secret.parent.mkdir()
+    secret.write_text("KEY=mark\n")
+    flags = ["--cwd", str(tmp_path), "--deny-read", str(secret)]
+    async with running([*SERVER, *flags], environment(codex_home), tmp_path) as client:
+        assert await client.wait_exit() == 2
+        assert "could rename" in client.stderr
 
 
 @pytest.mark.parametrize("sandbox", ["read-only", "workspace-write"])

@@ -33,6 +33,7 @@ ONLY_IN = {
     "h11": {"rehearsal"},
     "dotenv": {"settings"},
     "jsonschema": {"server"},
+    "referencing": {"server"},
     "codex_cli_bin": {"home"},
 }
 """Third-party packages, and the parts that may import them."""

@@ -5,6 +5,7 @@ The one door between the SDK's errors and ours.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -80,12 +81,21 @@ async def run_agent(agent: Agent[None], workplace: Workplace, show: ShowStep) ->
         except AgentsException as error:
             raise WorkError(f"the agent failed: {error}") from error
         except (AttributeError, TypeError, ValueError, LookupError) as error:
+            if _is_ours(error):
+                raise
             # The SDK takes for granted that an answer has the Responses API's form.
             raise WorkError(
                 f"the agent could not read what its model at {_endpoint(workplace)} answered: "
                 f"{type(error).__name__}: {error}; does it speak the Responses API?"
             ) from error
     return str(result.final_output)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Return whether the SDK had called code of ours, such as a hook, which raised it."""
+    called_by_us = error.__traceback__ and error.__traceback__.tb_next
+    modules = (str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(called_by_us))
+    return any(module.startswith("codexmcp.") for module in modules)
 
 
 def _explained(error: openai.APIError, workplace: Workplace) -> ConfigurationError | WorkError:

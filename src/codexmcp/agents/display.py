@@ -1,6 +1,7 @@
 """Shows a run: to a person on stderr and stdout, or to a program as JSON lines on stdout.
 
-The only file that prints. Promises that no key and no control character gets out.
+Decides what is shown; `output` and `status` write it. Promises that nothing it shows holds a key
+or a control character.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 
 from codexmcp.appserver.child import parent_death_hook
 
+NOT_FOR_PEOPLE = "codexmcp-exec is started by newway.py; run newway.py instead"
+
 VARIABLE = "CODEXMCP_EXEC"
 """Environment variable that holds the launch. Codex does not inherit it."""
 
@@ -52,7 +54,11 @@ class ExecLaunch:
 
 def main() -> None:
     """Become Codex."""
-    launch = ExecLaunch(**json.loads(os.environ.pop(VARIABLE)))
+    given = os.environ.pop(VARIABLE, None)
+    if given is None:
+        sys.stderr.write(f"{NOT_FOR_PEOPLE}\n")
+        raise SystemExit(2)
+    launch = ExecLaunch(**json.loads(given))
     # Survives exec: Codex goes when the program that runs the agent is killed.
     hook = parent_death_hook(os.getppid())
     if hook is not None:

@@ -11,7 +11,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
+from typing import Any, TextIO
 
 from agents import Agent
 from agents.mcp import MCPServerStdio, MCPServerStdioParams
@@ -40,6 +40,7 @@ class CodexServer(MCPServerStdio):
         explain: Adds the real cause to an error of Codex.
         fixed: Arguments that every call of `codex` gets, whatever the agent asked for.
         resume: The thread that every call of `codex-reply` continues; None leaves it to the agent.
+        log: Where the server's stderr goes; None means our own stderr.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class CodexServer(MCPServerStdio):
         explain: Callable[[str], str],
         fixed: dict[str, str],
         resume: str | None,
-        debug: bool,
+        log: TextIO | None,
     ) -> None:
         super().__init__(
             params,
@@ -66,8 +67,7 @@ class CodexServer(MCPServerStdio):
         self._record = record
         self._show = show
         self._explain = explain
-        self._debug = debug
-        self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._log = log
         self._fixed = fixed
         self._resume = resume
 
@@ -78,12 +78,13 @@ class CodexServer(MCPServerStdio):
         The SDK drops notifications that MCP does not define, so they are taken from the stream.
         """
         # What the server logs, we report in our own words.
-        log = sys.stderr if self._debug else self._log
-        async with stdio_client(self.params, errlog=log) as streams:
+        async with stdio_client(self.params, errlog=self._log or sys.stderr) as streams:
             yield TappedReadStream(streams[0], self._on_notification), streams[1]
 
     def last_words(self) -> str:
         """Return the last line that the server wrote to stderr; empty when there is none."""
+        if self._log is None:
+            return ""
         self._log.seek(0)
         lines = [line.strip() for line in self._log if line.strip()]
         return lines[-1] if lines else ""
@@ -126,24 +127,25 @@ async def mcp_agent(
 ) -> AsyncGenerator[Agent[None], None]:
     """Give an agent that has Codex's tools, while its MCP server runs."""
     arguments = workplace.plan.arguments
-    server = CodexServer(
-        _server_params(workplace),
-        record=record,
-        show=show,
-        explain=workplace.explain,
-        fixed=_fixed_arguments(workplace) if arguments.server_command else {},
-        resume=arguments.resume,
-        debug=arguments.debug,
-    )
-    await _connect(server)
-    try:
-        yield Agent(
-            name="Codex agent",
-            instructions=mcp_instructions(resume=arguments.resume is not None),
-            mcp_servers=[server],
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        server = CodexServer(
+            _server_params(workplace),
+            record=record,
+            show=show,
+            explain=workplace.explain,
+            fixed=_fixed_arguments(workplace) if arguments.server_command else {},
+            resume=arguments.resume,
+            log=None if arguments.debug else log,
         )
-    finally:
-        await server.cleanup()  # type: ignore[no-untyped-call]
+        await _connect(server)
+        try:
+            yield Agent(
+                name="Codex agent",
+                instructions=mcp_instructions(resume=arguments.resume is not None),
+                mcp_servers=[server],
+            )
+        finally:
+            await server.cleanup()  # type: ignore[no-untyped-call]
 
 
 async def _connect(server: CodexServer) -> None:

@@ -22,6 +22,7 @@ from codexmcp.home import access
 from codexmcp.home.binary import find_codex
 from codexmcp.home.config import CodexHome, read_home
 from codexmcp.home.key_proxy import KeyProxy, RunningProxy
+from codexmcp.home.permissions import can_be_moved
 from codexmcp.settings import KEY_VARIABLES, Settings, child_environment, load_settings
 
 REHEARSAL_MODEL = "rehearsal"
@@ -120,17 +121,25 @@ def make_plan(arguments: Arguments, project: Path) -> Plan:
     if isinstance(codex_access, access.OwnAccess) and codex_access.key_variable in KEY_VARIABLES:
         env[codex_access.key_variable] = agent_key
     secrets = [path for path in (dotenv, home.auth_file) if path.exists()]
+    folder = _prepare_folder(arguments.cwd or project / "output", sandbox)
+    denied = tuple(str(path.resolve()) for path in secrets)
+    for file in denied if sandbox == "workspace-write" else ():
+        if can_be_moved(file, str(folder)):
+            raise ConfigurationError(
+                f"Codex would work in {folder}, and its commands could rename the folder of {file} "
+                "to read it; choose another --cwd"
+            )
     return Plan(
         arguments=arguments,
         settings=settings,
         codex=codex,
         home=home,
-        folder=_prepare_folder(arguments.cwd or project / "output", sandbox),
+        folder=folder,
         sandbox=sandbox,
         env=env,
         agent_key=agent_key,
         codex_access=codex_access,
-        deny_read=tuple(str(path.resolve()) for path in secrets),
+        deny_read=denied,
     )
 
 
@@ -198,7 +207,8 @@ def _credentials(
         raise CredentialsError(
             "Codex can reach its model, but the agent has no key for its own: a ChatGPT login "
             "serves Codex alone; set OPENAI_API_KEY (in the environment or in .env), or point "
-            "CODEX_HOME at a home where `codex login --with-api-key` was run, or try --rehearse"
+            "CODEX_HOME at a home where `codexmcp codex login --with-api-key` was run, or try "
+            "--rehearse"
         )
     return key, way
 

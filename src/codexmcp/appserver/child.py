@@ -169,14 +169,20 @@ class Child:
         finally:
             # Also after a clean exit: whoever is left in the group is an orphan of ours.
             self.signal_group(signal.SIGKILL)
-        await self.exited(1.0)
-        await self.last_words()
-        # asyncio keeps a pipe open until its end has been read, and has no public way to close it.
-        transport: asyncio.SubprocessTransport = vars(self._process)["_transport"]
-        transport.close()
-        self._stderr_task.cancel()
-        await asyncio.wait({self._stderr_task})
-        _live.discard(self.pid)
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Give back what belongs to a child that was killed."""
+        try:
+            await self.exited(1.0)
+            await self.last_words()
+        finally:
+            # asyncio keeps a pipe open until its end was read, and has no public way to close it.
+            transport: asyncio.SubprocessTransport = vars(self._process)["_transport"]
+            transport.close()
+            _live.discard(self.pid)
+            self._stderr_task.cancel()
+            await asyncio.wait({self._stderr_task})
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the child's process group; nothing happens when it is gone."""

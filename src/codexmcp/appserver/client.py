@@ -228,6 +228,21 @@ class AppServer:
         params = {"threadId": thread_id, "excludeTurns": True, **options.to_wire()}
         return _thread_info(await self.call("thread/resume", params))
 
+    async def load_thread(self, thread_id: str, options: ThreadOptions) -> ThreadInfo:
+        """Resume a thread, out of the archive if it lies there.
+
+        Raises:
+            RequestError: There is no such thread, or another process writes to it.
+        """
+        try:
+            return await self.resume_thread(thread_id, options)
+        except RequestError as error:
+            if "is archived" not in error.message:
+                raise
+        # A kill may have left it there while it was being unloaded.
+        await self.unarchive_thread(thread_id)
+        return await self.resume_thread(thread_id, options)
+
     async def read_thread(self, thread_id: str, *, include_turns: bool = True) -> Mapping[str, Any]:
         """Return the thread as Codex has recorded it, without becoming its writer."""
         params = {"threadId": thread_id, "includeTurns": include_turns}

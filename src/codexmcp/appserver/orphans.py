@@ -60,10 +60,14 @@ async def orphans_reaped() -> AsyncGenerator[None, None]:
 
 
 async def _reap_for_ever(spared: set[int]) -> None:
+    unowned: set[int] = set()
     while True:
         await asyncio.sleep(REAP_INTERVAL_S)
+        before = unowned
         # asyncio waits for our own children itself.
-        for pid in _children() - spared - live_children():
+        unowned = _children() - spared - live_children()
+        # Only at the second sight: one of ours that was just forked has its owner by then.
+        for pid in unowned & before:
             with contextlib.suppress(OSError):
                 os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 - it does not wait
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,22 +144,35 @@ async def run_turn(
             progress.heard_at = asyncio.get_running_loop().time()
         else:
             queue.put_nowait(event)
+        if event.method == "turn/started" and not progress.turn_id:
+            progress.turn_id = event.turn_id
         on_event(event)
 
     with server.listen(thread_id, take):
-        progress.turn_id = await _start(server, thread_id, items, options)
+        progress.turn_id = await _start(server, thread_id, items, options, progress)
         try:
-            async with asyncio.timeout(limits.timeout_s):
+            async with (
+                _given_up_on_failure(server, thread_id, progress.turn_id),
+                asyncio.timeout(limits.timeout_s),
+            ):
                 return await _await_end(server, thread_id, progress, queue, limits)
         except TimeoutError:
-            await _give_up(server, thread_id, progress.turn_id)
             raise DeadlineError(
                 f"the turn was not done after {limits.timeout_s:g} s and was interrupted; its "
                 f"thread {thread_id} can be continued{_cause(progress)}"
             ) from None
-        except asyncio.CancelledError:
-            await asyncio.shield(_give_up(server, thread_id, progress.turn_id))
-            raise
+
+
+@contextlib.asynccontextmanager
+async def _given_up_on_failure(
+    server: AppServer, thread_id: str, turn_id: str
+) -> AsyncGenerator[None, None]:
+    """Give the turn up unless the block ends normally: nobody would be told of its end."""
+    try:
+        yield
+    except (Exception, asyncio.CancelledError):
+        await asyncio.shield(_give_up(server, thread_id, turn_id))
+        raise
 
 
 async def _start(
@@ -167,22 +180,31 @@ async def _start(
     thread_id: str,
     items: Sequence[Mapping[str, Any]],
     options: TurnOptions,
+    progress: _Progress,
 ) -> str:
-    """Start the turn; when cancelled meanwhile, learn its id first, to give it up."""
+    """Start the turn; when nobody waits for it any more, learn its id first, to give it up."""
     starting = asyncio.ensure_future(server.start_turn(thread_id, items, options))
     try:
         return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        await asyncio.shield(_withdraw(server, thread_id, starting))
+    except (DeadlineError, asyncio.CancelledError):
+        await asyncio.shield(_withdraw(server, thread_id, starting, progress))
         raise
 
 
-async def _withdraw(server: AppServer, thread_id: str, starting: asyncio.Future[str]) -> None:
+async def _withdraw(
+    server: AppServer, thread_id: str, starting: asyncio.Future[str], progress: _Progress
+) -> None:
     await asyncio.wait({starting}, timeout=INTERRUPT_TIMEOUT_S)
     if not starting.done():
         starting.cancel()
-    with contextlib.suppress(AppServerError, DeadlineError, asyncio.CancelledError):
-        await _give_up(server, thread_id, await starting)
+    try:
+        turn_id = await starting
+    except (DeadlineError, asyncio.CancelledError):
+        # Codex may have begun without an answer, and then tells the id in `turn/started`.
+        turn_id = progress.turn_id
+    except AppServerError:
+        return
+    await _give_up(server, thread_id, turn_id)
 
 
 async def _await_end(
@@ -201,7 +223,7 @@ async def _await_end(
                 continue
             recorded = await _recorded_turn(server, thread_id, progress.turn_id)
             if queue.empty():
-                return await _settle_silence(server, thread_id, progress, limits, recorded)
+                return _settle_silence(thread_id, progress, limits, recorded)
             continue
         if isinstance(event, ConnectionLost):
             raise event.reason
@@ -225,20 +247,18 @@ async def _next_event(queue: asyncio.Queue[Event], timeout_s: float) -> Event | 
         return None
 
 
-async def _settle_silence(
-    server: AppServer,
+def _settle_silence(
     thread_id: str,
     progress: _Progress,
     limits: TurnLimits,
     recorded: Mapping[str, Any],
 ) -> TurnResult:
-    """End a silent turn as Codex has recorded it; interrupt it when it is still running."""
+    """Return the end of a silent turn as Codex has recorded it; raise when it still runs."""
     status = parse_turn_status(recorded.get("status", TurnStatus.IN_PROGRESS))
     if status is not TurnStatus.IN_PROGRESS:
         message = last_message_of(recorded) or progress.message
         error = parse_error(recorded.get("error"))
         return TurnResult(thread_id, progress.turn_id, status, message, error, progress.usage)
-    await _give_up(server, thread_id, progress.turn_id)
     raise DeadlineError(
         f"Codex was silent for {limits.idle_s:g} s and the turn was interrupted; its thread "
         f"{thread_id} can be continued{_cause(progress)}"

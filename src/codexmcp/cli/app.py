@@ -42,6 +42,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     mcp_server = mcp_server_arguments.add_parser(commands)
     mcp_server.set_defaults(module="codexmcp.cli.mcp_server")
+    codex = commands.add_parser(
+        "codex",
+        help="run the Codex that codexmcp uses, such as `codexmcp codex login`",
+        description="Run the Codex that codexmcp uses, with any arguments of its own.",
+        prefix_chars="\0",
+        add_help=False,
+    )
+    codex.add_argument("arguments", nargs=argparse.REMAINDER)
+    codex.set_defaults(module="codexmcp.cli.codex", debug=False)
     return parser
 
 

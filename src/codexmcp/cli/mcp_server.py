@@ -15,8 +15,10 @@ from codexmcp.home import access
 from codexmcp.home.binary import find_codex, package_version
 from codexmcp.home.config import default_home, read_home
 from codexmcp.home.key_proxy import KeyProxy
+from codexmcp.home.permissions import can_be_moved
 from codexmcp.server.codex import CodexOptions
 from codexmcp.server.engine import EngineOptions
+from codexmcp.server.extras import read_profile
 from codexmcp.server.policy import Policy
 from codexmcp.server.protocol import ProtocolOptions
 from codexmcp.server.questions import Answer, Verdict
@@ -54,11 +56,12 @@ def _codex(arguments: argparse.Namespace) -> CodexOptions:
         overrides += access.provider_overrides(arguments.model_endpoint.rstrip("/"))
     else:
         home = read_home(settings.codex_home or default_home())
+        profile = {} if arguments.profile is None else read_profile(home.path, arguments.profile)
         try:
             way = access.choose_access(
                 key=settings.api_key,
                 base_url=settings.base_url,
-                config={**home.config, **_given_provider(arguments.config)},
+                config={**home.config, **profile, **_given_provider(arguments.config)},
                 has_login=home.has_login,
             )
         except CredentialsError:
@@ -99,18 +102,30 @@ def _protocol(arguments: argparse.Namespace, version: str) -> ProtocolOptions:
 def _engine(arguments: argparse.Namespace) -> EngineOptions:
     strict: bool = arguments.strict_compat
     return EngineOptions(
-        policy=Policy(
-            sandbox=arguments.sandbox,
-            approval_policy=arguments.approval_policy,
-            cwd=_folder(arguments.cwd),
-            model=arguments.model,
-            profile=arguments.profile,
-            deny_read=tuple(map(os.path.abspath, arguments.deny_read)),
-        ),
+        policy=_policy(arguments),
         limits=_limits(arguments),
         resumes=not strict,
         max_result_bytes=None if strict else arguments.max_result_bytes or None,
     )
+
+
+def _policy(arguments: argparse.Namespace) -> Policy:
+    policy = Policy(
+        sandbox=arguments.sandbox,
+        approval_policy=arguments.approval_policy,
+        cwd=_folder(arguments.cwd),
+        model=arguments.model,
+        profile=arguments.profile,
+        deny_read=tuple(map(os.path.realpath, arguments.deny_read)),
+    )
+    writable = policy.cwd is not None and policy.sandbox not in {"read-only", "danger-full-access"}
+    for file in policy.deny_read if writable else ():
+        if can_be_moved(file, os.path.realpath(policy.cwd or "/")):
+            raise UsageError(
+                f"--deny-read {file} lies in a folder below --cwd {policy.cwd}, which commands "
+                "could rename to reach the file; work in another folder"
+            )
+    return policy
 
 
 def _limits(arguments: argparse.Namespace) -> TurnLimits:

@@ -41,7 +41,11 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argp
 def _add_policy(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("policy (what is fixed, no tool argument can widen)")
     group.add_argument("--sandbox", choices=("read-only", "workspace-write", "danger-full-access"))
-    group.add_argument("--approval-policy", choices=("on-request", "never"))
+    group.add_argument(
+        "--approval-policy",
+        choices=("on-request", "never"),
+        help="with on-request a client that approves a command lets it out of the sandbox",
+    )
     group.add_argument("--cwd", type=Path, metavar="DIR", help="work in DIR or below")
     group.add_argument("--model", metavar="NAME", help="the only model")
     group.add_argument("--profile", metavar="NAME", help="settings of NAME.config.toml")
@@ -79,9 +83,9 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_bounds(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("bounds, in seconds (0 means none)")
+    group = parser.add_argument_group("bounds, in seconds")
     group.add_argument(
-        "--timeout", type=_seconds, default=0.0, metavar="SECONDS", help="on a call; default: none"
+        "--timeout", type=_seconds, default=0.0, metavar="SECONDS", help="on a turn; default: none"
     )
     group.add_argument(
         "--idle-timeout",
@@ -93,9 +97,9 @@ def _add_bounds(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--drain-timeout",
         type=_seconds,
-        default=None,
+        default=3600.0,
         metavar="SECONDS",
-        help="on running calls after stdin has ended; 0 ends them at once; default: none",
+        help="on running calls after stdin has ended; 0 ends them at once; default: %(default)g",
     )
 
 

@@ -49,31 +49,33 @@ class KeyProxy:
         Raises:
             ConfigurationError: It did not come up.
         """
-        with tempfile.TemporaryDirectory(prefix="codexmcp-") as folder:
-            info = Path(folder) / "proxy.json"
-            child = await Child.start(
-                [
-                    str(self.codex),
-                    "responses-api-proxy",
-                    "--server-info",
-                    str(info),
-                    "--upstream-url",
-                    f"{self.access.base_url}/responses",
-                ],
-                env=self.env,
-                # It does not notice the end of its stdin.
-                die_with_parent=True,
-            )
-            try:
+        async with contextlib.AsyncExitStack() as stack:
+            # Gone before anything else happens: a kill would leave the folder behind.
+            with tempfile.TemporaryDirectory(prefix="codexmcp-") as folder:
+                info = Path(folder) / "proxy.json"
+                child = await self._spawn(info)
+                stack.push_async_callback(_stop, child)
                 # A program that ends before it reads is reported by `_await_port`.
                 with contextlib.suppress(ConnectionError):
                     child.stdin.write(self.access.key.encode() + b"\n")
                     await child.stdin.drain()
                     child.stdin.close()
                 port = await _await_port(child, info)
-                yield RunningProxy(f"http://127.0.0.1:{port}/v1", child)
-            finally:
-                await asyncio.shield(child.stop(eof_grace_s=0))
+            yield RunningProxy(f"http://127.0.0.1:{port}/v1", child)
+
+    async def _spawn(self, info: Path) -> Child:
+        upstream = f"{self.access.base_url}/responses"
+        options = ("--server-info", str(info), "--upstream-url", upstream)
+        return await Child.start(
+            [str(self.codex), "responses-api-proxy", *options],
+            env=self.env,
+            # It does not notice the end of its stdin.
+            die_with_parent=True,
+        )
+
+
+async def _stop(child: Child) -> None:
+    await asyncio.shield(child.stop(eof_grace_s=0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,10 +169,6 @@ class Connection:
         """Tell the peer something."""
         self._stream.write(messages.encode_notification(self._dialect, method, params))
 
-    def send_raw(self, line: bytes) -> None:
-        """Write a line that the caller has encoded."""
-        self._stream.write(line)
-
     async def drain(self) -> None:
         """Wait until the bytes held back for the peer are few again."""
         await self._stream.drain()

@@ -20,10 +20,8 @@ JsonObject = dict[str, Any]
 RequestId = int | str
 """An id as JSON-RPC allows it; its JSON type is kept."""
 
-PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
-INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 
 

@@ -1,6 +1,7 @@
 """Byte streams over a child's pipes and over this process's own stdin and stdout.
 
-Promises that a write never blocks the event loop on a pipe, a socket or a terminal.
+Promises that a write never blocks the event loop on a pipe or a socket. An event loop cannot wait
+for a file or a terminal: these are written at once, and block it for as long as the write takes.
 """
 
 from __future__ import annotations

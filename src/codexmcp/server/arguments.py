@@ -18,6 +18,7 @@ from codexmcp.jsonvalues import is_list, is_object, object_of
 
 SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
 APPROVAL_POLICIES = ("on-request", "never")
+LONGEST_TIMEOUT_S = 10**9
 
 
 class ArgumentsError(UsageError):
@@ -227,7 +228,9 @@ def _strings(value: object) -> str | None:
 def _seconds(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"invalid type: {_kind(value)}, expected a number of seconds"
-    return None if 0 < value < float("inf") else "`timeout` must be more than 0 seconds"
+    if value > LONGEST_TIMEOUT_S:
+        return f"`timeout` must be at most {LONGEST_TIMEOUT_S} seconds"
+    return None if value > 0 else "`timeout` must be more than 0 seconds"
 
 
 def _optional(check: Check) -> Check:

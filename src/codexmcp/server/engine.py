@@ -14,7 +14,13 @@ from typing import Any
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import Event, TurnStatus
-from codexmcp.appserver.requests import ThreadInfo, TurnOptions, image_input, text_input
+from codexmcp.appserver.requests import (
+    ThreadInfo,
+    ThreadOptions,
+    TurnOptions,
+    image_input,
+    text_input,
+)
 from codexmcp.appserver.turns import TurnLimits, TurnResult, run_turn
 from codexmcp.errors import RequestError
 from codexmcp.jsonrpc.messages import Request
@@ -24,11 +30,11 @@ from codexmcp.server.admission import Admission
 from codexmcp.server.arguments import CodexArguments, Extras, ReplyArguments
 from codexmcp.server.codex_events import old_spelling
 from codexmcp.server.keeper import AppServerKeeper
-from codexmcp.server.policy import Policy
+from codexmcp.server.policy import Policy, allows
 from codexmcp.server.questions import Answer, Verdict
 from codexmcp.server.results import CallResult, cut_to, failure
 from codexmcp.server.thread_options import resume_options, start_options
-from codexmcp.server.threads import Threads
+from codexmcp.server.threads import KnownThread, Threads
 
 DECLINED = Answer(Verdict.DECLINE)
 
@@ -108,6 +114,7 @@ class Engine:
                 return failure(_load_failure(error))
             async with self._threads.turn_of(thread.id) as known:
                 known.loaded_in = self._keeper.generation
+                known.options = options
                 listener.on_thread(thread)
                 with server.listen(thread.id, ticket.on_event):
                     return await self._turn(server, thread.id, items, call.extras, listener)
@@ -126,7 +133,7 @@ class Engine:
             server = await self._keeper.get()
             if known.loaded_in != self._keeper.generation:
                 known.loaded_in = 0
-                refusal = await self._resume(server, call.thread_id)
+                refusal = await self._resume(server, known)
                 if refusal is not None:
                     return refusal
                 known.loaded_in = self._keeper.generation
@@ -151,25 +158,34 @@ class Engine:
             unloading = self._threads.unload_surplus(server, self._keeper.generation)
             self._tidying = asyncio.create_task(unloading)
 
-    async def _resume(self, server: AppServer, thread_id: str) -> CallResult | None:
+    async def _resume(self, server: AppServer, known: KnownThread) -> CallResult | None:
         """Load a thread that this app-server does not have; return why it cannot be."""
-        missing = failure(f"Session not found for thread_id: {thread_id}", thread_id)
-        if not self._options.resumes:
+        missing = failure(f"Session not found for thread_id: {known.id}", known.id)
+        if known.options is None and not self._options.resumes:
             return missing
-        options = resume_options(self._options.policy, await self._keeper.effective_config())
         try:
-            try:
-                await server.resume_thread(thread_id, options)
-            except RequestError as error:
-                if "is archived" not in error.message:
-                    raise
-                # Also what a kill leaves behind while a thread is being unloaded.
-                await server.unarchive_thread(thread_id)
-                await server.resume_thread(thread_id, options)
+            if known.options is not None:
+                await server.load_thread(known.id, known.options)
+                return None
+            return await self._adopt(server, known.id)
         except RequestError as error:
             if "no rollout found" in error.message or "thread not found" in error.message:
                 return missing
-            return failure(f"Cannot continue thread {thread_id}: {error.message}", thread_id)
+            return failure(f"Cannot continue thread {known.id}: {error.message}", known.id)
+
+    async def _adopt(self, server: AppServer, thread_id: str) -> CallResult | None:
+        """Load a thread that was started elsewhere, within the policy; return why it cannot be."""
+        policy = self._options.policy
+        thread = await server.load_thread(thread_id, ThreadOptions())
+        if not policy.restricts:
+            return None
+        # Only a loaded thread tells its settings, and only an unloaded one takes others.
+        await server.unload_thread(thread_id)
+        if not allows(policy, text_of(thread.raw.get("cwd")) or "/"):
+            text = f"it worked in a folder outside of --cwd {policy.cwd}"
+            return failure(f"Cannot continue thread {thread_id}: {text}", thread_id)
+        effective = await self._keeper.effective_config()
+        await server.load_thread(thread_id, resume_options(policy, effective, thread.raw))
         return None
 
     async def _turn(

@@ -5,8 +5,8 @@ Owns the look at the files that they name: images and profiles.
 
 from __future__ import annotations
 
-import json
 import os
+import stat
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,18 +23,11 @@ def check_schema(schema: Mapping[str, Any]) -> None:
     """Refuse an output schema that no answer could be held to.
 
     Raises:
-        ArgumentsError: It is no JSON Schema of an object.
+        ArgumentsError: It is no JSON Schema of an object, or refers to what is not in it.
     """
-    # 60 ms, and few calls bring a schema.
-    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415
+    from codexmcp.server import schema_check  # noqa: PLC0415 - 60 ms
 
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        where = "/".join(map(str, error.absolute_path)) or "its root"
-        raise ArgumentsError(
-            f"output-schema is no JSON Schema: {error.message} (at {where})"
-        ) from None
+    schema_check.check(schema)
     if schema.get("type") != "object":
         raise ArgumentsError(
             'output-schema must describe an object: its root needs "type": "object"'
@@ -42,21 +35,15 @@ def check_schema(schema: Mapping[str, Any]) -> None:
 
 
 def read_output(schema: Mapping[str, Any], message: str) -> tuple[Any, str | None]:
-    """Return the value that a final message holds, and what is wrong with it.
+    """Return the value that a final message holds, and what is wrong with it. Never raises.
 
     Args:
         schema: The output schema.
         message: The final message.
     """
-    from jsonschema import Draft202012Validator  # noqa: PLC0415
+    from codexmcp.server import schema_check  # noqa: PLC0415 - 60 ms
 
-    try:
-        value = json.loads(message)
-    except ValueError:
-        return None, "the answer is not JSON, though an output-schema was given"
-    validator = Draft202012Validator(schema)
-    faults = [str(fault.message) for fault in validator.iter_errors(value)]  # pyright: ignore[reportUnknownMemberType]
-    return value, f"the answer does not fit the output-schema: {faults[0]}" if faults else None
+    return schema_check.read(schema, message)
 
 
 def check_images(paths: Sequence[str], *, base_dir: str, within: str | None) -> list[str]:
@@ -76,18 +63,32 @@ def check_images(paths: Sequence[str], *, base_dir: str, within: str | None) -> 
 def _check_image(given: str, base_dir: str, within: str | None) -> str:
     if "\0" in given:
         raise ArgumentsError(f"image `{given}` cannot be read: its path has a null character")
-    path = os.path.realpath(os.path.join(base_dir, given))  # noqa: PTH118
+    try:
+        path = os.path.realpath(os.path.join(base_dir, given))  # noqa: PTH118
+    except UnicodeEncodeError:
+        raise ArgumentsError(f"image `{given}` cannot be read: its path is no text") from None
     root = None if within is None else os.path.realpath(within)
     if root is not None and os.path.commonpath([root, path]) != root:
         raise ArgumentsError(f"image `{given}` is refused: it lies outside {within}")
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - beside os.path
-            start = file.read(_LONGEST_START)
+        start = _start_of(path)
     except OSError as error:
         raise ArgumentsError(f"image `{given}` cannot be read: {error.strerror}") from None
+    if start is None:
+        raise ArgumentsError(f"image `{given}` is no regular file")
     if not start.startswith(_IMAGE_STARTS):
         raise ArgumentsError(f"image `{given}` is no PNG, JPEG, GIF, WebP or BMP file")
     return path
+
+
+def _start_of(path: str) -> bytes | None:
+    """Return the first bytes of a file; None for what is no regular file."""
+    # Opening or reading a FIFO would wait for its writer, and the whole server with it.
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(fd, _LONGEST_START) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+    finally:
+        os.close(fd)
 
 
 def read_profile(home: Path, name: str) -> dict[str, Any]:

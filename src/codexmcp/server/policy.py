@@ -73,13 +73,19 @@ class Policy:
         """
         if self.restricts:
             self._check_config(call)
+        sandbox = _narrower("sandbox", self.sandbox, call.sandbox, SANDBOX_MODES)
+        if self.deny_read and self.sandbox is None and sandbox == "danger-full-access":
+            raise ArgumentsError(
+                "sandbox `danger-full-access` is refused: this server was started with "
+                "--deny-read, which that mode does not keep; ask for less"
+            )
         return replace(
             call,
-            sandbox=_narrower("sandbox", self.sandbox, call.sandbox, SANDBOX_MODES),
+            sandbox=sandbox,
             approval_policy=_narrower(
                 "approval-policy", self.approval_policy, call.approval_policy, _BY_FREEDOM
             ),
-            cwd=self._cwd(call.cwd, base_dir),
+            cwd=self._cwd(call.cwd, base_dir, sandbox),
             model=self._model(call.model),
             extras=replace(call.extras, profile=self.profile or call.extras.profile),
         )
@@ -105,13 +111,13 @@ class Policy:
             )
         return self.model or asked
 
-    def _cwd(self, asked: str | None, base_dir: str) -> str | None:
+    def _cwd(self, asked: str | None, base_dir: str, sandbox: str | None) -> str | None:
         if self.cwd is None:
             return None if asked is None else os.path.join(base_dir, asked)  # noqa: PTH118
         if asked is None:
             return self.cwd
-        if "\0" in asked:
-            raise ArgumentsError(f"cwd `{asked}` is refused: it has a null character")
+        if not _is_path(asked):
+            raise ArgumentsError(f"cwd {asked!r} is refused: it is no path")
         # Symbolic links are resolved, or a link inside would lead outside.
         path = os.path.realpath(os.path.join(self.cwd, asked))  # noqa: PTH118
         root = os.path.realpath(self.cwd)
@@ -120,7 +126,33 @@ class Policy:
                 f"cwd `{asked}` is refused: this server was started with --cwd {self.cwd}; leave "
                 "it out or name a folder below"
             )
+        if path != root and sandbox not in {"read-only", "danger-full-access"}:
+            # A command may put a link in the folder's place, and a later turn would follow it.
+            raise ArgumentsError(
+                f"cwd `{asked}` is refused: in a writable sandbox work starts in the folder of "
+                f"--cwd, {self.cwd}; leave it out, or ask for sandbox `read-only`"
+            )
         return path
+
+
+def _is_path(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
+def allows(policy: Policy, cwd: str) -> bool:
+    """Return whether a thread that works in a folder may be continued.
+
+    Args:
+        policy: What is fixed.
+        cwd: Absolute path of the thread's folder.
+    """
+    if policy.cwd is None:
+        return True
+    root = os.path.realpath(policy.cwd)
+    return os.path.commonpath([root, os.path.realpath(cwd)]) == root
 
 
 _BY_FREEDOM = tuple(reversed(APPROVAL_POLICIES))

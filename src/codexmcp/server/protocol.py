@@ -74,7 +74,8 @@ class McpServer:
         self._initialized = False
         # The removed server asked any client, also one that had not announced to take questions.
         self._can_ask = options.strict
-        self._calls: dict[messages.RequestId, asyncio.Task[Any]] = {}
+        # By task: a client may use an id twice, and the end of one call is not that of the other.
+        self._calls: dict[asyncio.Task[Any], messages.RequestId] = {}
 
     async def serve(self, engine: Engine) -> None:
         """Serve until the client closes its end; calls may still be running then."""
@@ -115,9 +116,9 @@ class McpServer:
         """Take a notification of the client (the connection calls this)."""
         if notification.method == "notifications/cancelled":
             request_id = notification.params.get("requestId")
-            call = self._calls.get(request_id) if messages.is_request_id(request_id) else None
-            if call is not None:
-                call.cancel()
+            for call, call_id in self._calls.items():
+                if messages.is_request_id(request_id) and call_id == request_id:
+                    call.cancel()
 
     def on_junk(self, junk: messages.Junk) -> None:
         """Ignore a line that is no message, and say so in the log (the connection calls this)."""
@@ -144,7 +145,7 @@ class McpServer:
     async def _call_tool(self, request: messages.Request) -> object:
         task = asyncio.current_task()
         assert task is not None
-        self._calls[request.id] = task
+        self._calls[task] = request.id
         rules = AskingRules(
             self._can_ask, self._options.approval_timeout_s, self._options.default_answer
         )
@@ -159,7 +160,7 @@ class McpServer:
             call.withdraw_questions()
             alive.cancel()
             await asyncio.wait({alive})
-            self._calls.pop(request.id, None)
+            del self._calls[task]
 
     async def _run_tool(self, request: messages.Request, call: Call) -> CallResult:
         assert self._engine is not None

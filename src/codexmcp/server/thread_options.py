@@ -14,8 +14,8 @@ from typing import Any
 from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.home.permissions import PROFILE, deny_profile
 from codexmcp.home.trust import untrusted_projects
-from codexmcp.jsonvalues import object_of, text_of
-from codexmcp.server.arguments import CodexArguments
+from codexmcp.jsonvalues import dig, object_of, text_of
+from codexmcp.server.arguments import SANDBOX_MODES, CodexArguments
 from codexmcp.server.policy import Policy
 
 
@@ -48,26 +48,48 @@ def start_options(
     )
 
 
-def resume_options(policy: Policy, effective: Mapping[str, Any]) -> ThreadOptions:
-    """Return what overrides a resumed thread's own settings: what is fixed, and nothing else."""
+def resume_options(
+    policy: Policy, effective: Mapping[str, Any], recorded: Mapping[str, Any]
+) -> ThreadOptions:
+    """Return what overrides the settings of a thread that was started elsewhere.
+
+    Args:
+        policy: What is fixed.
+        effective: Codex's configuration as `config/read` tells it.
+        recorded: The thread's own settings, as `thread/resume` tells them.
+    """
     if not policy.restricts:
         return ThreadOptions()
-    fixed = CodexArguments(
+    sandbox = _SANDBOXES.get(text_of(dig(recorded, "sandbox", "type")) or "", "read-only")
+    asked = CodexArguments(
         prompt="",
-        model=policy.model,
-        cwd=policy.cwd,
-        sandbox=policy.sandbox,
+        sandbox=_least(sandbox, policy.sandbox, SANDBOX_MODES),
         approval_policy=policy.approval_policy,
+        cwd=policy.cwd,
+        model=policy.model,
     )
-    options = start_options(fixed, policy, effective)
+    options = start_options(asked, policy, effective)
     # The default holds for new threads; a resumed one keeps its own unless one is fixed.
     return replace(options, approval_policy=policy.approval_policy)
+
+
+def _least(one: str, other: str | None, by_freedom: tuple[str, ...]) -> str:
+    return one if other is None else min(one, other, key=by_freedom.index)
+
+
+_SANDBOXES = {
+    "readOnly": "read-only",
+    "workspaceWrite": "workspace-write",
+    "dangerFullAccess": "danger-full-access",
+}
+"""Modes by the names that answers of app-server use."""
 
 
 def _profile(
     call: CodexArguments, policy: Policy, effective: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    sandbox = call.sandbox or text_of(effective.get("sandbox_mode")) or "read-only"
+    configured = call.config.get("sandbox_mode", effective.get("sandbox_mode"))
+    sandbox = call.sandbox or text_of(configured) or "read-only"
     return deny_profile(
         sandbox, policy.deny_read, object_of(effective.get("sandbox_workspace_write"))
     )

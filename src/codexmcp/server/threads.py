@@ -15,10 +15,14 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from codexmcp.appserver.client import AppServer
+from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.errors import CodexMCPError
 
 MAX_LOADED = 32
 """Resting threads that stay loaded, so that a reply needs no resume."""
+
+MAX_KNOWN = 10_000
+"""Threads whose settings are kept. One more is resumed as one from before a restart is."""
 
 
 @dataclass(slots=True)
@@ -27,12 +31,14 @@ class KnownThread:
 
     Attributes:
         id: Its id.
+        options: How it was started here; None for one that was started elsewhere.
         loaded_in: Number of the app-server that has it loaded; 0 when none has.
         turn: Held by the turn that is under way.
         waiting: How many hold it or wait for it.
     """
 
     id: str
+    options: ThreadOptions | None = None
     loaded_in: int = 0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
@@ -56,8 +62,11 @@ class Threads:
                 yield thread
         finally:
             thread.waiting -= 1
-            if thread.loaded_in == 0 and thread.waiting == 0:
+            # What was started here keeps its settings, also when Codex no longer has it loaded.
+            if thread.options is None and thread.loaded_in == 0 and thread.waiting == 0:
                 self._known.pop(thread_id, None)
+            if len(self._known) > MAX_KNOWN:
+                self._forget_oldest()
 
     async def unload_surplus(self, server: AppServer, generation: int) -> None:
         """Unload the threads that have rested longest, down to the bound."""
@@ -70,6 +79,11 @@ class Threads:
                 # A thread that cannot be unloaded only costs memory.
                 with contextlib.suppress(CodexMCPError):
                     await server.unload_thread(thread.id)
+
+    def _forget_oldest(self) -> None:
+        oldest = next((each for each in self._known.values() if each.waiting == 0), None)
+        if oldest is not None:
+            self._known.pop(oldest.id)
 
     def _surplus(self, generation: int) -> list[KnownThread]:
         loaded = [thread for thread in self._known.values() if thread.loaded_in == generation]

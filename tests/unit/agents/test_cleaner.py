@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from codexmcp.agents.cleaner import Cleaner
 
+KEY = "sk-0123456789abcdef"
 BAD = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -30,11 +31,26 @@ def test_no_escape_survives(text: str) -> None:
 
 
 def test_secrets_and_aliases_are_replaced_in_values_at_any_depth() -> None:
-    cleaner = Cleaner(("sk-1",), {"http://127.0.0.1:4/v1": "https://host/v1"})
-    value = {"a": ["key sk-1", {"b": "http://127.0.0.1:4/v1/responses"}], "n": 1, "z": None}
+    cleaner = Cleaner((KEY,), {"http://127.0.0.1:4/v1": "https://host/v1"})
+    value = {"a": [f"key {KEY}", {"b": "http://127.0.0.1:4/v1/responses"}], "n": 1, "z": None}
     assert cleaner.clean_value(value) == {
         "a": ["key [secret]", {"b": "https://host/v1/responses"}],
         "n": 1,
         "z": None,
     }
-    assert "sk-1" not in repr(cleaner)
+    assert KEY not in repr(cleaner)
+
+
+def test_a_word_that_serves_as_a_key_is_no_secret() -> None:
+    assert Cleaner(("none", "", "k" * 15)).clean(f"none {'k' * 15}") == f"none {'k' * 15}"
+    assert Cleaner(("k" * 16,)).clean("k" * 16) == "[secret]"
+
+
+def test_what_programs_act_on_stays_but_only_outermost() -> None:
+    value = {"type": KEY, "threadId": KEY, "text": KEY, "data": {"type": KEY}}
+    assert Cleaner((KEY,)).clean_value(value) == {
+        "type": KEY,
+        "threadId": KEY,
+        "text": "[secret]",
+        "data": {"type": "[secret]"},
+    }

@@ -13,7 +13,7 @@ from codexmcp.agents.progress import Kind, Progress
 from codexmcp.agents.record import Record
 from codexmcp.agents.status import StatusLine
 
-SECRET = "sk-secret"
+SECRET = "sk-secret-of-the-user"
 
 
 class Terminal(io.StringIO):

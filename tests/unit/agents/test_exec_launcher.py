@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 
-from codexmcp.agents.exec_launcher import ExecLaunch
+import pytest
+
+from codexmcp.agents.exec_launcher import NOT_FOR_PEOPLE, VARIABLE, ExecLaunch, main
 
 
 def test_the_launch_survives_the_environment_variable() -> None:
@@ -24,3 +26,13 @@ def test_a_permissions_profile_takes_the_place_of_the_sandbox_mode() -> None:
         *("/bin/codex", "exec", "--model", "m", "resume", "--", "t-1", "-"),
     ]
     assert launch.command_line(["exec", "-"]) == ["/bin/codex", "exec", "-"]
+
+
+def test_started_by_hand_it_says_what_to_start_instead(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr() == ("", f"{NOT_FOR_PEOPLE}\n")

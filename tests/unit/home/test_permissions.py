@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from codexmcp.home.permissions import deny_profile
+from codexmcp.home.permissions import can_be_moved, deny_profile
 
 HIDDEN = ["/home/u/.codex/auth.json", "/w/.env"]
 
@@ -18,7 +18,7 @@ def test_a_writable_profile_carries_the_users_settings_over() -> None:
     table = {"writable_roots": ["/data"], "exclude_slash_tmp": True, "network_access": True}
     assert deny_profile("workspace-write", HIDDEN, table) == {
         "extends": ":workspace",
-        "filesystem": {"/data": "write", "/tmp": "read", **dict.fromkeys(HIDDEN, "deny")},
+        "filesystem": {"/data": "write", ":slash_tmp": "read", **dict.fromkeys(HIDDEN, "deny")},
         "network": {"enabled": True},
     }
 
@@ -49,3 +49,29 @@ def test_a_mode_without_a_sandbox_hides_nothing() -> None:
 
 def test_nothing_to_hide_needs_no_profile() -> None:
     assert deny_profile("workspace-write", [], {"network_access": True}) is None
+
+
+def test_a_temporary_folder_is_closed_when_a_hidden_file_lies_in_a_folder_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TMPDIR", "/scratch")
+    profile = deny_profile("workspace-write", ["/tmp/project/.env"], {})
+    assert profile is not None
+    assert profile["filesystem"] == {":slash_tmp": "read", "/tmp/project/.env": "deny"}
+    profile = deny_profile("workspace-write", ["/scratch/p/.env"], {"exclude_slash_tmp": True})
+    assert profile is not None
+    assert {":slash_tmp", ":tmpdir"} <= set(profile["filesystem"])
+
+
+@pytest.mark.parametrize(
+    ("file", "moved"),
+    [
+        ("/w/.env", False),
+        ("/w/p/.env", True),
+        ("/w/.codex/auth.json", False),
+        ("/w/p/.codex/auth.json", True),
+        ("/elsewhere/p/.env", False),
+    ],
+)
+def test_a_file_can_be_moved_by_renaming_a_folder_above_it(file: str, moved: bool) -> None:  # noqa: FBT001
+    assert can_be_moved(file, "/w") is moved

@@ -97,7 +97,10 @@ def test_added_arguments_are_known_unless_the_server_is_strict() -> None:
     [
         (0, "`timeout` must be more than 0 seconds"),
         (-1, "`timeout` must be more than 0 seconds"),
-        (float("inf"), "`timeout` must be more than 0 seconds"),
+        (float("nan"), "`timeout` must be more than 0 seconds"),
+        (float("inf"), "`timeout` must be at most 1000000000 seconds"),
+        (10**9 + 1, "`timeout` must be at most 1000000000 seconds"),
+        pytest.param(10**400, "`timeout` must be at most 1000000000 seconds", id="huge"),
         (True, "invalid type: boolean `true`, expected a number of seconds"),
         ("1", 'invalid type: string "1", expected a number of seconds'),
     ],

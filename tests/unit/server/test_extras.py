@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,75 @@ def test_a_schema_of_an_object_is_taken() -> None:
 def test_another_schema_is_refused(schema: dict[str, object], words: str) -> None:
     with pytest.raises(ArgumentsError, match=words):
         check_schema(schema)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"$ref": "http://127.0.0.1:1/s.json"}, "only to parts of itself"),
+        ({"$ref": "file:///etc/passwd"}, "only to parts of itself"),
+        ({"$dynamicRef": "other.json#a"}, "only to parts of itself"),
+        ({"$ref": "#/$defs/gone"}, "nothing at `#/\\$defs/gone`"),
+        ({"$ref": "#gone"}, "nothing at `#gone`"),
+        ({"$ref": "#/type/x"}, "nothing at"),
+        ({"$ref": "#/required/x"}, "nothing at"),
+        ({"$ref": "#/type"}, "nothing at"),
+        ({"$ref": "#/properties/a"}, "only leads to itself"),
+        ({"$ref": "#/$defs/ping"}, "only leads to itself"),
+        ({"x-unknown": [{"$ref": "http://host/"}]}, "only to parts of itself"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "only at its root"),
+    ],
+)
+def test_a_schema_that_refers_to_nothing_of_its_own_is_refused(
+    part: dict[str, object], words: str
+) -> None:
+    defs = {"ping": {"$ref": "#/$defs/pong"}, "pong": {"$ref": "#/$defs/ping"}}
+    with pytest.raises(ArgumentsError, match=words):
+        check_schema({**SCHEMA, "$defs": defs, "properties": {"a": part}})
+
+
+def test_a_schema_that_refers_to_itself_is_taken_and_held() -> None:
+    tree = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://host/tree",
+        "type": "object",
+        "properties": {"left": {"$ref": "#"}, "n": {"$ref": "#number"}, "$ref": {"type": "null"}},
+        "$defs": {"number": {"$anchor": "number", "type": "integer"}},
+        "additionalProperties": False,
+    }
+    check_schema(tree)
+    assert read_output(tree, '{"left": {"n": 1}}')[1] is None
+    assert "does not fit" in str(read_output(tree, '{"left": {"n": "x"}}')[1])
+    assert "unexpected" in str(read_output(tree, '{"left": {"m": 1}}')[1])
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"properties": {"a": {"pattern": "^(a+)+$"}}},
+        {"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False},
+        {"patternProperties": {"^(a+)+$": {}}, "unevaluatedProperties": False},
+        {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "properties": {"a": {"pattern": "^(a+)+$"}, "b": {"$ref": "#"}},
+        },
+    ],
+)
+def test_a_hostile_pattern_does_not_stop_the_server(where: dict[str, object]) -> None:
+    schema = {"type": "object", **where}
+    text = "a" * 40 + "!"
+    began = time.monotonic()
+    check_schema(schema)
+    answer = f'{{"a": "{text}", "{text}": 1, "b": {{"a": "{text}"}}}}'
+    assert read_output(schema, answer)[1] is None
+    assert time.monotonic() - began < 2
+
+
+def test_whatever_goes_wrong_with_an_answer_is_a_fault() -> None:
+    endless = {"type": "object", "allOf": [{"allOf": [{"$ref": "#"}]}]}
+    check_schema(endless)
+    assert "cannot be held" in str(read_output(endless, "{}")[1])
+    assert "not JSON" in str(read_output(SCHEMA, "[" * 100_000)[1])
 
 
 def test_an_answer_that_fits_is_a_value() -> None:
@@ -62,6 +133,18 @@ def test_what_is_no_image_is_refused(tmp_path: Path, path: str) -> None:
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(ArgumentsError, match="image"):
         check_images([path], base_dir=str(tmp_path), within=None)
+
+
+def test_an_image_that_is_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    for path in ("a.png", "."):
+        with pytest.raises(ArgumentsError, match="is no regular file"):
+            check_images([path], base_dir=str(tmp_path), within=None)
+
+
+def test_a_path_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentsError, match="is no text"):
+        check_images(["\ud800.png"], base_dir=str(tmp_path), within=None)
 
 
 def test_a_profile_is_its_files_settings(tmp_path: Path) -> None:

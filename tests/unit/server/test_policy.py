@@ -13,7 +13,7 @@ from codexmcp.server.arguments import (
     CodexArguments,
     Extras,
 )
-from codexmcp.server.policy import HARMLESS_CONFIG_KEYS, Policy
+from codexmcp.server.policy import HARMLESS_CONFIG_KEYS, Policy, allows
 
 modes = st.none() | st.sampled_from(SANDBOX_MODES)
 approvals = st.none() | st.sampled_from(APPROVAL_POLICIES)
@@ -53,7 +53,26 @@ def test_questions_cannot_be_turned_on_again(fixed: str | None, asked: str | Non
     [(None, "/fixed"), (".", "/fixed"), ("a/../b", "/fixed/b"), ("/fixed/c", "/fixed/c")],
 )
 def test_a_fixed_folder_holds_calls_in_it_or_below(asked: str | None, path: str) -> None:
-    assert applied(Policy(cwd="/fixed"), cwd=asked).cwd == path
+    assert applied(Policy(cwd="/fixed"), cwd=asked, sandbox="read-only").cwd == path
+
+
+@pytest.mark.parametrize("sandbox", [None, "workspace-write"])
+def test_a_writable_sandbox_starts_in_the_fixed_folder_itself(sandbox: str | None) -> None:
+    assert applied(Policy(cwd="/fixed"), cwd=".", sandbox=sandbox).cwd == "/fixed"
+    with pytest.raises(ArgumentsError, match="in a writable sandbox"):
+        applied(Policy(cwd="/fixed"), cwd="below", sandbox=sandbox)
+
+
+def test_hidden_files_forbid_the_mode_that_hides_nothing() -> None:
+    with pytest.raises(ArgumentsError, match="--deny-read"):
+        applied(Policy(deny_read=("/w/.env",)), sandbox="danger-full-access")
+    assert applied(Policy(deny_read=("/w/.env",)), sandbox="read-only").sandbox == "read-only"
+
+
+def test_a_thread_is_allowed_where_it_worked_below_the_fixed_folder() -> None:
+    assert allows(Policy(), "/anywhere")
+    assert allows(Policy(cwd="/fixed"), "/fixed/below")
+    assert not allows(Policy(cwd="/fixed"), "/fixed2")
 
 
 @pytest.mark.parametrize("asked", ["..", "/", "/fixed2", "a/../..", "/fixed/../etc"])
@@ -63,8 +82,10 @@ def test_no_call_leaves_a_fixed_folder(asked: str) -> None:
 
 
 def test_a_folder_that_cannot_exist_is_refused() -> None:
-    with pytest.raises(ArgumentsError, match="null character"):
+    with pytest.raises(ArgumentsError, match="it is no path"):
         applied(Policy(cwd="/fixed"), cwd="a\0b")
+    with pytest.raises(ArgumentsError, match="it is no path"):
+        applied(Policy(cwd="/fixed"), cwd="\ud800")
 
 
 def test_a_link_does_not_lead_out_of_a_fixed_folder(tmp_path: Path) -> None:

@@ -94,11 +94,17 @@ def test_hidden_files_make_a_permissions_profile() -> None:
 
 
 def test_a_resumed_thread_keeps_its_own_settings() -> None:
-    assert resume_options(Policy(), {"approval_policy": "never"}) == ThreadOptions()
+    assert resume_options(Policy(), {"approval_policy": "never"}, {}) == ThreadOptions()
 
 
 def test_what_is_fixed_holds_for_a_resumed_thread_too(tmp_path: Path) -> None:
     policy = Policy(sandbox="workspace-write", cwd=str(tmp_path), model="m")
-    made = resume_options(policy, {})
+    made = resume_options(policy, {}, {"sandbox": {"type": "dangerFullAccess"}})
     assert (made.sandbox, made.cwd, made.model) == ("workspace-write", str(tmp_path), "m")
     assert made.approval_policy is None
+
+
+def test_a_resumed_thread_is_not_widened_to_what_is_fixed() -> None:
+    made = resume_options(Policy(sandbox="workspace-write"), {}, {"sandbox": {"type": "readOnly"}})
+    assert made.sandbox == "read-only"
+    assert resume_options(Policy(model="m"), {}, {}).sandbox == "read-only"
