@@ -34,7 +34,7 @@ from codexmcp.server.policy import Policy, allows
 from codexmcp.server.questions import Answer, Verdict
 from codexmcp.server.results import CallResult, cut_to, failure
 from codexmcp.server.thread_options import resume_options, start_options
-from codexmcp.server.threads import KnownThread, Threads
+from codexmcp.server.threads import MAX_LOADED, KnownThread, Threads
 
 DECLINED = Answer(Verdict.DECLINE)
 
@@ -105,6 +105,7 @@ class Engine:
         server = await self._keeper.get()
         call = self._with_profile(call, server)
         effective = await self._keeper.effective_config()
+        await self._make_room()
         ticket = await self._admission.enter()
         with ticket.held():
             try:
@@ -150,6 +151,12 @@ class Engine:
             # Half-way a thread is archived, and its owner would miss it.
             await asyncio.wait({self._tidying}, timeout=TIDY_TIMEOUT_S)
             self._tidying.cancel()
+            await asyncio.wait({self._tidying})
+
+    async def _make_room(self) -> None:
+        """Wait for the unloading when calls come faster than it goes, as on a busy machine."""
+        crowded = self._threads.loaded(self._keeper.generation) >= 2 * MAX_LOADED
+        if crowded and self._tidying is not None:
             await asyncio.wait({self._tidying})
 
     def _tidy(self, server: AppServer) -> None:

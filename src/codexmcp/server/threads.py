@@ -80,6 +80,10 @@ class Threads:
                 with contextlib.suppress(CodexMCPError):
                     await server.unload_thread(thread.id)
 
+    def loaded(self, generation: int) -> int:
+        """Return how many threads an app-server has loaded."""
+        return sum(thread.loaded_in == generation for thread in self._known.values())
+
     def _forget_oldest(self) -> None:
         oldest = next((each for each in self._known.values() if each.waiting == 0), None)
         if oldest is not None:

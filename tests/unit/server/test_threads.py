@@ -129,3 +129,10 @@ async def test_an_interrupted_turn_lets_the_next_one_begin() -> None:
             raise ValueError("broken")
     async with asyncio.timeout(BOUND_S), threads.turn_of("a"):
         pass
+
+
+async def test_only_the_threads_of_the_app_server_in_question_count_as_loaded() -> None:
+    threads = Threads()
+    await load(threads, "a", "b", generation=1)
+    await load(threads, "c", generation=2)
+    assert [threads.loaded(generation) for generation in (1, 2, 3)] == [2, 1, 0]
