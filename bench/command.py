@@ -12,7 +12,16 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from bench import main_program, model_cost, server_calls
+from bench import (
+    deltas,
+    endurance,
+    interrupt,
+    main_program,
+    model_cost,
+    output,
+    parallel,
+    server_calls,
+)
 from bench.harness import Measured, Subject, measure
 from bench.report import table
 from bench.stage import Stage, open_stage
@@ -23,7 +32,16 @@ SUBJECTS: dict[str, OpenSubject] = {
     "model": model_cost.open_subject,
     "server": server_calls.open_subject,
     "main": main_program.open_subject,
+    "parallel": parallel.open_subject,
+    "deltas": deltas.open_subject,
+    "output": output.open_subject,
+    "interrupt": interrupt.open_subject,
+    "endurance": endurance.open_subject,
 }
+
+
+_ROUNDS = 15
+_QUICK_ROUNDS = 3
 
 
 def main() -> int:
@@ -31,11 +49,12 @@ def main() -> int:
     arguments = _parser().parse_args()
     results: dict[str, Any] = {"machine": _machine(), "subjects": {}}
     print(f"{results['machine']}\n")
-    with open_stage() as stage:
+    rounds = arguments.rounds or (_QUICK_ROUNDS if arguments.quick else _ROUNDS)
+    with open_stage(quick=arguments.quick) as stage:
         for name in arguments.names or SUBJECTS:
             _say(f"{name}: load {_load()}")
             with SUBJECTS[name](stage) as subject:
-                measured = measure(subject, arguments.rounds, _say)
+                measured = measure(subject, rounds, _say)
             print(f"## {name}\n\n{table(subject, measured)}\n\nLoad: {_load()}\n", flush=True)
             results["subjects"][name] = _raw(measured)
     if arguments.json is not None:
@@ -51,7 +70,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAMES",
         help=f"what to measure, of {', '.join(SUBJECTS)}; default: everything",
     )
-    parser.add_argument("--rounds", type=int, default=15, help="default: %(default)s")
+    parser.add_argument(
+        "--rounds", type=int, help=f"at most; default: {_ROUNDS}, or {_QUICK_ROUNDS} with --quick"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few rounds and few calls, to see that all is well"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
     return parser
 

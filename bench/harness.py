@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Sample = Mapping[str, float]
-"""One driver's figures of one round, by metric."""
+"""One driver's figures of one round, by metric; its name ends in the unit."""
 
 Measured = dict[str, dict[str, list[float]]]
 """All figures: driver, metric, one value a round."""
@@ -37,26 +37,33 @@ class Subject:
 
     Attributes:
         drivers: The ways, the one that the others are compared with first.
-        unit: The unit of all figures.
+        max_rounds: Rounds beyond this are not worth their time; None for no bound.
+        warms_up: Whether a first round only warms caches.
     """
 
     drivers: Sequence[Driver]
-    unit: str = "ms"
+    max_rounds: int | None = None
+    warms_up: bool = True
 
 
 def measure(subject: Subject, rounds: int, say: Callable[[str], None]) -> Measured:
-    """Return the figures of `rounds` rounds, after one that only warms caches.
+    """Return the figures of the subject's rounds.
 
     Args:
         subject: What to measure.
-        rounds: How many rounds count.
+        rounds: How many rounds count at most.
         say: Is told how far it is.
     """
     measured: Measured = {driver.name: {} for driver in subject.drivers}
-    for number in range(rounds + 1):
+    rounds = min(rounds, subject.max_rounds or rounds)
+    for number in range(0 if subject.warms_up else 1, rounds + 1):
         say(f"  round {number} of {rounds}")
         for driver in random.sample(subject.drivers, len(subject.drivers)):
-            sample = driver.measure()
+            try:
+                sample = driver.measure()
+            except Exception as error:
+                error.add_note(f"This was {driver.name}, in round {number}.")
+                raise
             if number == 0:
                 continue
             for metric, value in sample.items():

@@ -11,18 +11,15 @@ import subprocess
 import sys
 from collections.abc import Generator
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 from bench.clock import Stopwatch
 from bench.harness import Driver, Sample, Subject
-from bench.model import answer_to
+from bench.script import answer_to, prompt
 from bench.stage import Stage
 from tests.support.builds import CHECKOUT
 
 _TIMEOUT_S = 120.0
-
-_numbers = count(1)
 
 
 @contextlib.contextmanager
@@ -44,22 +41,22 @@ def open_subject(stage: Stage) -> Generator[Subject, None, None]:
 
 def _program(stage: Stage, codex: Path, options: list[str], *, proxy: bool = False) -> Sample:
     work = stage.work_folder()
-    prompt = f"question {next(_numbers)}"
-    argv = [sys.executable, str(CHECKOUT / "main.py"), *options, "--cwd", str(work), prompt]
+    asked = prompt()
+    argv = [sys.executable, str(CHECKOUT / "main.py"), *options, "--cwd", str(work), asked]
     with stage.codex_home(codex, provider=not proxy) as home:
         env = stage.environment(home, key=True)
         watch = Stopwatch()
         ended = _run(argv, env, work)
         passed_ms = watch.lap_ms()
-    assert answer_to(prompt) in ended.stdout, ended
-    return {"whole": passed_ms}
+    assert answer_to(asked) in ended.stdout, ended
+    return {"whole, ms": passed_ms}
 
 
 def _imports(stage: Stage) -> Sample:
     env = stage.environment(stage.root / "empty")
     watch = Stopwatch()
     _run([sys.executable, "-c", "import agents, agents.mcp"], env, stage.root)
-    return {"whole": watch.lap_ms()}
+    return {"whole, ms": watch.lap_ms()}
 
 
 def _run(argv: list[str], env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:

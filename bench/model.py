@@ -1,7 +1,8 @@
 """The scripted model of all measurements, in a process of its own.
 
-As an agent's model it hands the prompt to Codex and reports the answer. As Codex's it answers at
-once with `answer_to(prompt)`, so that a result which belongs to another call is noticed.
+As an agent's model it hands the prompt to Codex and reports the answer. As Codex's it does what
+the prompt's first word says, and its answer names the prompt, so that a result which belongs to
+another call is noticed.
 """
 
 from __future__ import annotations
@@ -12,15 +13,11 @@ import subprocess
 import sys
 from collections.abc import Generator
 
+from bench import script
 from codexmcp.rehearsal.rule import decide
-from codexmcp.testing import ModelServer, Outcome, Request, Role, Text
+from codexmcp.testing import ModelServer, Outcome, Request, Role
 
 _STOP_S = 10.0
-
-
-def answer_to(prompt: str) -> str:
-    """Return what the model says to a prompt."""
-    return f"The answer to {prompt}."
 
 
 @contextlib.contextmanager
@@ -36,9 +33,7 @@ def running_model() -> Generator[str, None, None]:
 
 
 def _respond(request: Request) -> Outcome:
-    if request.role is Role.AGENT:
-        return decide(request.body)
-    return Text(answer_to(request.turn.prompt))
+    return decide(request.body) if request.role is Role.AGENT else script.outcome(request)
 
 
 async def _serve() -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from bench.clock import Stopwatch
 from bench.harness import Driver, Sample, Subject
-from bench.model import answer_to
+from bench.script import answer_to
 from bench.stage import Stage
 
 REQUEST_BYTES = 64 * 1024
@@ -46,4 +46,4 @@ def _measure(stage: Stage) -> Sample:
         times_ms.append(watch.lap_ms())
         assert answer_to("ping").encode() in answer
     connection.close()
-    return {"request to last byte": statistics.median(times_ms)}
+    return {"request to last byte, ms": statistics.median(times_ms)}

@@ -9,18 +9,15 @@ import contextlib
 import statistics
 from collections.abc import Callable, Generator
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 from bench.clock import Stopwatch
 from bench.harness import Driver, Sample, Subject
-from bench.model import answer_to
+from bench.script import answer_to, prompt
 from bench.stage import Stage, codexmcp_command
 from bench.wire import AppServerClient, McpClient
 
 WARM_CALLS = 6
-
-_numbers = count(1)
 
 
 @contextlib.contextmanager
@@ -52,20 +49,20 @@ def _mcp(stage: Stage, argv: list[str], codex: Path, *, key: bool = False) -> Sa
             ready_ms = watch.lap_ms()
             thread_ids: list[str] = []
 
-            def start(prompt: str) -> str:
-                said, thread_id = client.tool("codex", {"prompt": prompt, **policy})
+            def start(asked: str) -> str:
+                said, thread_id = client.tool("codex", {"prompt": asked, **policy})
                 thread_ids.append(thread_id)
                 return said
 
-            def reply(prompt: str) -> str:
-                fields = {"prompt": prompt, "threadId": thread_ids[-1]}
+            def reply(asked: str) -> str:
+                fields = {"prompt": asked, "threadId": thread_ids[-1]}
                 said, thread_id = client.tool("codex-reply", fields)
                 assert thread_id == thread_ids[-1]
                 return said
 
             sample = _calls(ready_ms, start, reply)
             watch.lap_ms()
-        return {**sample, "end": watch.lap_ms()}
+        return {**sample, "end, ms": watch.lap_ms()}
 
 
 def _raw(stage: Stage, codex: Path) -> Sample:
@@ -78,29 +75,29 @@ def _raw(stage: Stage, codex: Path) -> Sample:
             ready_ms = watch.lap_ms()
             thread_ids: list[str] = []
 
-            def start(prompt: str) -> str:
+            def start(asked: str) -> str:
                 thread_ids.append(client.start_thread(policy))
-                return client.turn(thread_ids[-1], prompt)
+                return client.turn(thread_ids[-1], asked)
 
-            sample = _calls(ready_ms, start, lambda prompt: client.turn(thread_ids[-1], prompt))
+            sample = _calls(ready_ms, start, lambda asked: client.turn(thread_ids[-1], asked))
             watch.lap_ms()
-        return {**sample, "end": watch.lap_ms()}
+        return {**sample, "end, ms": watch.lap_ms()}
 
 
 def _calls(ready_ms: float, start: Callable[[str], str], reply: Callable[[str], str]) -> Sample:
     cold_ms = ready_ms + _timed(start)
     return {
-        "initialize": ready_ms,
-        "cold `codex`": cold_ms,
-        "warm `codex`": statistics.median(_timed(start) for _ in range(WARM_CALLS)),
-        "`codex-reply`": statistics.median(_timed(reply) for _ in range(WARM_CALLS)),
+        "initialize, ms": ready_ms,
+        "cold `codex`, ms": cold_ms,
+        "warm `codex`, ms": statistics.median(_timed(start) for _ in range(WARM_CALLS)),
+        "`codex-reply`, ms": statistics.median(_timed(reply) for _ in range(WARM_CALLS)),
     }
 
 
 def _timed(ask: Callable[[str], str]) -> float:
-    prompt = f"question {next(_numbers)}"
+    asked = prompt()
     watch = Stopwatch()
-    said = ask(prompt)
+    said = ask(asked)
     passed_ms = watch.lap_ms()
-    assert said == answer_to(prompt), said
+    assert said == answer_to(asked), said
     return passed_ms

@@ -37,12 +37,14 @@ class Stage:
         model_url: The scripted model's base URL.
         native: Codex 0.153.4.
         pinned: The Codex that codexmcp brings.
+        quick: Whether to do with less.
     """
 
     root: Path
     model_url: str
     native: Path
     pinned: Path
+    quick: bool = False
 
     def environment(self, codex_home: Path, *, key: bool = False) -> dict[str, str]:
         """Return a child's whole environment.
@@ -102,7 +104,7 @@ def codex_label(codex: Path, stage: Stage) -> str:
 
 
 @contextlib.contextmanager
-def open_stage() -> Generator[Stage, None, None]:
+def open_stage(*, quick: bool = False) -> Generator[Stage, None, None]:
     """Start the model and find the builds, while the block runs."""
     with (
         tempfile.TemporaryDirectory(prefix="codexmcp-bench-", ignore_cleanup_errors=True) as folder,
@@ -110,7 +112,7 @@ def open_stage() -> Generator[Stage, None, None]:
     ):
         root = Path(folder)
         (root / "empty").mkdir()
-        yield Stage(root, model_url, codex_build(NATIVE_VERSION), pinned_codex())
+        yield Stage(root, model_url, codex_build(NATIVE_VERSION), pinned_codex(), quick)
 
 
 def codexmcp_command(*, as_module: bool = False) -> list[str]:

@@ -17,7 +17,7 @@ _LIFE_S = 900.0
 
 
 class LineClient:
-    """A child that speaks JSON-RPC, one message a line. Its exit code must be 0 at the end.
+    """A child that speaks JSON-RPC, one message a line. It ends with code 0, or is killed.
 
     Args:
         argv: Its command line.
@@ -38,6 +38,7 @@ class LineClient:
         self._watchdog = threading.Timer(_LIFE_S, self.process.kill)
         self._watchdog.daemon = True
         self._watchdog.start()
+        self._killed = False
 
     def __enter__(self) -> Self:
         return self
@@ -49,13 +50,18 @@ class LineClient:
         trace: TracebackType | None,
     ) -> None:
         if error is not None:
-            self.process.kill()
+            self.kill()
         assert self.process.stdin is not None
         self.process.stdin.close()
         # With a timeout `wait` would poll, in steps of up to 50 ms; the watchdog is the bound.
         code = self.process.wait()
         self._watchdog.cancel()
-        assert error is not None or code == 0, f"{self.process.args!r} ended with {code}"
+        assert self._killed or code == 0, f"{self.process.args!r} ended with {code}"
+
+    def kill(self) -> None:
+        """End the child at once, and let its exit code be."""
+        self._killed = True
+        self.process.kill()
 
     def send(self, message: Json) -> None:
         """Write one message."""

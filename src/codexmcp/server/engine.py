@@ -38,6 +38,9 @@ from codexmcp.server.threads import MAX_LOADED, KnownThread, Threads
 
 DECLINED = Answer(Verdict.DECLINE)
 
+CROWDED = MAX_LOADED + 16
+"""Loaded threads from which on a new one waits for others to be unloaded."""
+
 TIDY_TIMEOUT_S = 2.0
 """Bound on the work behind the calls at the end; unloading a thread takes 10 ms."""
 
@@ -105,7 +108,7 @@ class Engine:
         server = await self._keeper.get()
         call = self._with_profile(call, server)
         effective = await self._keeper.effective_config()
-        await self._make_room()
+        await self._make_room(server)
         ticket = await self._admission.enter()
         with ticket.held():
             try:
@@ -153,11 +156,11 @@ class Engine:
             self._tidying.cancel()
             await asyncio.wait({self._tidying})
 
-    async def _make_room(self) -> None:
-        """Wait for the unloading when calls come faster than it goes, as on a busy machine."""
-        crowded = self._threads.loaded(self._keeper.generation) >= 2 * MAX_LOADED
-        if crowded and self._tidying is not None:
-            await asyncio.wait({self._tidying})
+    async def _make_room(self, server: AppServer) -> None:
+        """Unload before a start when calls outrun the unloading, as on a busy machine."""
+        generation = self._keeper.generation
+        if self._threads.loaded(generation) >= CROWDED:
+            await self._threads.unload_surplus(server, generation, at_most=2)
 
     def _tidy(self, server: AppServer) -> None:
         """Unload surplus threads behind the caller's back: it takes 10 ms a thread."""

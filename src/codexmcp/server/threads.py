@@ -68,12 +68,20 @@ class Threads:
             if len(self._known) > MAX_KNOWN:
                 self._forget_oldest()
 
-    async def unload_surplus(self, server: AppServer, generation: int) -> None:
-        """Unload the threads that have rested longest, down to the bound."""
-        for thread in self._surplus(generation):
+    async def unload_surplus(
+        self, server: AppServer, generation: int, *, at_most: int | None = None
+    ) -> None:
+        """Unload the threads that have rested longest, down to the bound.
+
+        Args:
+            server: The app-server.
+            generation: Its number.
+            at_most: How many to unload; None for all that are too many.
+        """
+        for thread in self._surplus(generation)[:at_most]:
             # A reply that comes now waits, and then finds the thread to be resumed.
             async with self.turn_of(thread.id):
-                if thread.waiting > 1:
+                if thread.waiting > 1 or thread.loaded_in != generation:
                     continue
                 thread.loaded_in = 0
                 # A thread that cannot be unloaded only costs memory.
