@@ -175,17 +175,19 @@ async def test_a_command_with_50_mb_of_output_is_survived(codex_home: Path, tmp_
             assert resident_bytes(server_of(codex_home)) < 200 * MIB
 
 
-async def test_a_prompt_of_10_mb_is_taken(codex_home: Path, tmp_path: Path) -> None:
-    prompt = "word " * (2 * MIB)
-    async with ScriptedModel([Text("long")]) as model:
+async def test_a_prompt_beyond_codexs_bound_is_refused_and_the_thread_goes_on(
+    codex_home: Path, tmp_path: Path
+) -> None:
+    async with ScriptedModel([Text("long"), Text("after")]) as model:
         configure(codex_home, model)
         async with mcp_server(codex_home, tmp_path) as client:
-            result = await call(client, 1, prompt=prompt)
-        if "isError" in result:
-            # Codex itself has a bound on input; what matters is that it is said.
-            assert "exceeds" in text_of(result) or "too" in text_of(result)
-        else:
-            assert text_of(result) == "long"
+            assert text_of(await call(client, 1, prompt="w" * MIB)) == "long"
+            refused = await call(client, 2, prompt="w" * 10 * MIB)
+            assert refused["isError"]
+            assert "exceeds the maximum length of 1048576 characters" in text_of(refused)
+            thread_id = thread_of(refused)
+            after = await call(client, 3, "codex-reply", prompt="short", threadId=thread_id)
+            assert text_of(after) == "after"
 
 
 async def test_many_calls_leave_memory_and_descriptors_as_they_were(

@@ -221,6 +221,8 @@ class Engine:
                 limits,
                 lambda event: listener.on_event(thread_id, event),
             )
+        except RequestError as error:
+            return failure(error.message, thread_id)
         finally:
             self._listeners.pop(thread_id, None)
         duration_ms = round((asyncio.get_running_loop().time() - started) * 1000)
