@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from codexmcp.appserver import client
-from codexmcp.appserver.client import AppServer, LaunchOptions
+from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import ConnectionLost, Event, UnknownEvent
+from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.appserver.requests import ThreadOptions, TurnOptions, text_input
 from codexmcp.errors import (
     AppServerClosedError,

@@ -9,6 +9,7 @@ import pytest
 
 from codexmcp.appserver import client
 from codexmcp.appserver.client import AppServer
+from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.errors import AppServerClosedError, CodexBinaryError, CodexMCPError
 from codexmcp.home.binary import find_codex, package_version
 from tests.support.builds import codex_build, pinned_codex
@@ -103,7 +104,7 @@ async def test_a_codex_that_refuses_its_settings_is_reported_with_its_words(
     codex_home: Path,
 ) -> None:
     options = launch_options(codex_home)
-    broken = client.LaunchOptions(
+    broken = LaunchOptions(
         codex=options.codex, env=options.env, overrides=["sandbox_mode=[[[", "=", "x"]
     )
     with pytest.raises(AppServerClosedError) as caught:

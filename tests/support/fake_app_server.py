@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codexmcp.appserver.client import AppServer, LaunchOptions, PaceCallback, RequestCallback
+from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback
+from codexmcp.appserver.launch import LaunchOptions
 from tests.support.streams import MemoryStream, stream_pair
 
 BOUND_S = 5.0

@@ -8,8 +8,9 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from codexmcp.appserver.client import AppServer, LaunchOptions
+from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import Event, ItemStarted
+from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.appserver.requests import ThreadOptions, TurnOptions, text_input
 from codexmcp.appserver.turns import TurnLimits, TurnResult, run_turn
 from codexmcp.home.access import provider_overrides

@@ -10,13 +10,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import codexmcp
 from codexmcp.appserver.child import Child
 from codexmcp.appserver.events import ConnectionLost, Event, parse_event
+from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.appserver.requests import ThreadInfo, ThreadOptions, TurnOptions
 from codexmcp.appserver.version import check_user_agent
 from codexmcp.errors import AppServerClosedError, DeadlineError, RequestError
@@ -33,14 +32,6 @@ CALL_TIMEOUT_S = 60.0
 """Bound on a call that does not wait for the model. The slowest measured, `thread/resume` of a
 thread with 1,000 turns, took 0.8 s."""
 
-DELTAS = (
-    "item/agentMessage/delta",
-    "item/commandExecution/outputDelta",
-    "item/reasoning/summaryTextDelta",
-    "item/reasoning/textDelta",
-)
-"""Notifications that carry pieces of what a later notification carries whole."""
-
 INTERRUPT_TIMEOUT_S = 2.0
 """Bound on `turn/interrupt`: up to 0.163.0 it is never answered when the turn has just ended
 (https://github.com/openai/codex/issues/36926)."""
@@ -48,32 +39,6 @@ INTERRUPT_TIMEOUT_S = 2.0
 EventCallback = Callable[[Event], None]
 RequestCallback = Callable[[messages.Request], Awaitable[object]]
 PaceCallback = Callable[[], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchOptions:
-    """How to start `codex app-server`.
-
-    Attributes:
-        codex: Absolute path of the Codex binary.
-        env: Its whole environment, `CODEX_HOME` included.
-        overrides: Settings as `-c` takes them, such as `model="gpt-5.5"`.
-        flags: Further arguments of `codex app-server`.
-        cwd: Its working directory; None means ours.
-        opt_out: Notifications that it shall not send.
-    """
-
-    codex: Path
-    env: Mapping[str, str]
-    overrides: Sequence[str] = ()
-    flags: Sequence[str] = ()
-    cwd: Path | None = None
-    opt_out: Sequence[str] = ()
-
-    def argv(self) -> list[str]:
-        """Return the command line."""
-        settings = [word for setting in self.overrides for word in ("-c", setting)]
-        return [str(self.codex), "app-server", *settings, *self.flags]
 
 
 class Peer(Protocol):

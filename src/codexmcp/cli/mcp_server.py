@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import codexmcp
-from codexmcp.appserver.client import DELTAS, LaunchOptions
+from codexmcp.appserver.launch import DELTAS, LaunchOptions
 from codexmcp.appserver.turns import TurnLimits
 from codexmcp.errors import CredentialsError, UsageError
 from codexmcp.home import access

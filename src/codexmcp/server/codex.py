@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 
-from codexmcp.appserver.client import AppServer, LaunchOptions, PaceCallback, RequestCallback
+from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback
+from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.home.access import provider_overrides
 from codexmcp.home.key_proxy import KeyProxy, RunningProxy
 

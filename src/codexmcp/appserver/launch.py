@@ -1,0 +1,44 @@
+"""How to start `codex app-server`.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+DELTAS = (
+    "item/agentMessage/delta",
+    "item/commandExecution/outputDelta",
+    "item/reasoning/summaryTextDelta",
+    "item/reasoning/textDelta",
+)
+"""Notifications that carry pieces of what a later notification carries whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOptions:
+    """How to start `codex app-server`.
+
+    Attributes:
+        codex: Absolute path of the Codex binary.
+        env: Its whole environment, `CODEX_HOME` included.
+        overrides: Settings as `-c` takes them, such as `model="gpt-5.5"`.
+        flags: Further arguments of `codex app-server`.
+        cwd: Its working directory; None means ours.
+        opt_out: Notifications that it shall not send.
+    """
+
+    codex: Path
+    env: Mapping[str, str]
+    overrides: Sequence[str] = ()
+    flags: Sequence[str] = ()
+    cwd: Path | None = None
+    opt_out: Sequence[str] = ()
+
+    def argv(self) -> list[str]:
+        """Return the command line."""
+        settings = [word for setting in self.overrides for word in ("-c", setting)]
+        return [str(self.codex), "app-server", *settings, *self.flags]
