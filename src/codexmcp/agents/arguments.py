@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from codexmcp.errors import UsageError
-
-SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
+from codexmcp.settings import SANDBOX_MODES
 
 DEFAULT_TIMEOUT_S = 3600.0
 DEFAULT_MAX_TURNS = 20

@@ -15,8 +15,8 @@ from typing import Any
 
 from codexmcp.errors import UsageError
 from codexmcp.jsonvalues import is_list, is_object, object_of
+from codexmcp.settings import SANDBOX_MODES
 
-SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
 APPROVAL_POLICIES = ("on-request", "never")
 LONGEST_TIMEOUT_S = 10**9
 

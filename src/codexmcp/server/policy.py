@@ -8,12 +8,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from codexmcp.server.arguments import (
-    APPROVAL_POLICIES,
-    SANDBOX_MODES,
-    ArgumentsError,
-    CodexArguments,
-)
+from codexmcp.server.arguments import APPROVAL_POLICIES, ArgumentsError, CodexArguments
+from codexmcp.settings import SANDBOX_MODES
 
 HARMLESS_CONFIG_KEYS = frozenset(
     {

@@ -15,8 +15,9 @@ from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.home.permissions import PROFILE, deny_profile
 from codexmcp.home.trust import untrusted_projects
 from codexmcp.jsonvalues import dig, object_of, text_of
-from codexmcp.server.arguments import SANDBOX_MODES, CodexArguments
+from codexmcp.server.arguments import CodexArguments
 from codexmcp.server.policy import Policy
+from codexmcp.settings import SANDBOX_MODES
 
 
 def start_options(

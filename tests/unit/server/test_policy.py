@@ -6,14 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexmcp.server.arguments import (
-    APPROVAL_POLICIES,
-    SANDBOX_MODES,
-    ArgumentsError,
-    CodexArguments,
-    Extras,
-)
+from codexmcp.server.arguments import APPROVAL_POLICIES, ArgumentsError, CodexArguments, Extras
 from codexmcp.server.policy import HARMLESS_CONFIG_KEYS, Policy, allows
+from codexmcp.settings import SANDBOX_MODES
 
 modes = st.none() | st.sampled_from(SANDBOX_MODES)
 approvals = st.none() | st.sampled_from(APPROVAL_POLICIES)
