@@ -9,6 +9,11 @@ CodexMCPError (1)
 │   ├── RequestError               it answered a request with an error
 │   ├── AppServerClosedError       it ended, or never came up
 │   └── ProtocolError              it sent what the protocol does not allow
+├── RunError (1)                   something about a supervised run
+│   ├── RunNotFoundError           there is no such run
+│   ├── StateError                 it stands in the way of what was asked
+│   ├── StoreError                 the store of runs cannot be read or written
+│   └── AuditError (78)            its audit files cannot be written
 ├── WorkError (1)                  the work was tried and failed
 ├── DeadlineError (124)            a bound on time was reached
 └── InterruptedByUserError (130)   SIGINT or SIGTERM
@@ -101,6 +106,28 @@ class AppServerClosedError(AppServerError):
 
 class ProtocolError(AppServerError):
     """The peer sent what the protocol does not allow, such as a line without end."""
+
+
+class RunError(CodexMCPError):
+    """Something about a supervised run."""
+
+
+class RunNotFoundError(RunError):
+    """There is no such run."""
+
+
+class StateError(RunError):
+    """The state of a run stands in the way of what was asked."""
+
+
+class StoreError(RunError):
+    """The store of runs cannot be read or written."""
+
+
+class AuditError(RunError):
+    """The audit files of a run cannot be written."""
+
+    exit_code = ExitCode.CONFIGURATION
 
 
 class WorkError(CodexMCPError):

@@ -19,7 +19,10 @@ LAYERS = [
     {"settings", "jsonrpc"},
     {"appserver"},
     {"home"},
+    {"runs"},
     {"server", "rehearsal"},
+    {"supervisor"},
+    {"picker"},
     {"testing", "agents"},
     {"cli"},
     {"__main__"},
@@ -35,6 +38,8 @@ ONLY_IN = {
     "jsonschema": {"server"},
     "referencing": {"server"},
     "codex_cli_bin": {"home"},
+    "websockets": {"appserver"},
+    "textual": {"picker"},
 }
 """Third-party packages, and the parts that may import them."""
 
