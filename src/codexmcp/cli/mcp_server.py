@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import codexmcp
+from codexmcp.appserver.answers import Answer, Verdict
 from codexmcp.appserver.launch import DELTAS, LaunchOptions
 from codexmcp.appserver.turns import TurnLimits
 from codexmcp.errors import CredentialsError, UsageError
@@ -21,7 +22,6 @@ from codexmcp.server.engine import EngineOptions
 from codexmcp.server.extras import read_profile
 from codexmcp.server.policy import Policy
 from codexmcp.server.protocol import ProtocolOptions
-from codexmcp.server.questions import Answer, Verdict
 from codexmcp.server.stdio import ServerOptions, serve_stdio
 from codexmcp.settings import KEY_VARIABLES, child_environment, load_settings
 

@@ -10,6 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from codexmcp.appserver.answers import DECLINED, Answer
 from codexmcp.appserver.events import Event, ItemStarted
 from codexmcp.appserver.requests import ThreadInfo
 from codexmcp.errors import CodexMCPError
@@ -18,9 +19,9 @@ from codexmcp.jsonrpc.messages import Request, RequestId
 from codexmcp.jsonvalues import dig
 from codexmcp.server import codex_events
 from codexmcp.server.codex_items import Msg
-from codexmcp.server.engine import DECLINED, Listener
+from codexmcp.server.engine import Listener
 from codexmcp.server.progress import describe
-from codexmcp.server.questions import Answer, elicitation_params, read_answer
+from codexmcp.server.questions import elicitation_params, read_answer
 
 logger = logging.getLogger(__name__)
 

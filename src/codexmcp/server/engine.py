@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from codexmcp.appserver.admission import Admission
+from codexmcp.appserver.answers import DECLINED, Answer
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import Event, TurnStatus
 from codexmcp.appserver.requests import (
@@ -26,17 +28,13 @@ from codexmcp.errors import RequestError
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.jsonvalues import text_of
 from codexmcp.server import extras
-from codexmcp.server.admission import Admission
 from codexmcp.server.arguments import CodexArguments, Extras, ReplyArguments
 from codexmcp.server.codex_events import old_spelling
 from codexmcp.server.keeper import AppServerKeeper
 from codexmcp.server.policy import Policy, allows
-from codexmcp.server.questions import Answer, Verdict
 from codexmcp.server.results import CallResult, cut_to, failure
 from codexmcp.server.thread_options import resume_options, start_options
 from codexmcp.server.threads import MAX_LOADED, KnownThread, Threads
-
-DECLINED = Answer(Verdict.DECLINE)
 
 CROWDED = MAX_LOADED + 16
 """Loaded threads from which on a new one waits for others to be unloaded."""

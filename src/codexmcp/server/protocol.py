@@ -13,6 +13,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from codexmcp.appserver.answers import DECLINED, Answer, can_be_declined, to_codex
 from codexmcp.errors import CodexMCPError, RequestError
 from codexmcp.jsonrpc import messages
 from codexmcp.jsonrpc.connection import ByteStream, Connection, NoAnswer
@@ -23,8 +24,7 @@ from codexmcp.server.arguments import (
     parse_reply_arguments,
 )
 from codexmcp.server.call import AskingRules, Call
-from codexmcp.server.engine import DECLINED, Engine
-from codexmcp.server.questions import Answer, can_be_declined, to_codex
+from codexmcp.server.engine import Engine
 from codexmcp.server.results import CallResult, failure
 from codexmcp.server.tools import CODEX, CODEX_REPLY, tool_definitions
 

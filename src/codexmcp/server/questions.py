@@ -10,43 +10,12 @@ https://github.com/openai/codex/issues/18268 for clients that answered as MCP sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
+from codexmcp.appserver.answers import Answer, Question, Verdict
 from codexmcp.jsonrpc.messages import Request, RequestId
 from codexmcp.jsonvalues import dig, list_of, object_of, text_of
 from codexmcp.server.codex_items import old_action, old_changes, words_of
-
-COMMAND = "item/commandExecution/requestApproval"
-FILE_CHANGE = "item/fileChange/requestApproval"
-PERMISSIONS = "item/permissions/requestApproval"
-USER_INPUT = "item/tool/requestUserInput"
-ELICITATION = "mcpServer/elicitation/request"
-
-
-class Verdict(StrEnum):
-    """What was decided, in app-server's words."""
-
-    ACCEPT = "accept"
-    ACCEPT_FOR_SESSION = "acceptForSession"
-    DECLINE = "decline"
-    CANCEL = "cancel"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a client answered.
-
-    Attributes:
-        verdict: The decision.
-        amendment: Words of commands that shall never be asked about again; None without any.
-        content: What was filled in, for a question that asks for more than a decision.
-    """
-
-    verdict: Verdict
-    amendment: tuple[str, ...] | None = None
-    content: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def elicitation_params(
@@ -60,11 +29,11 @@ def elicitation_params(
         changes: For a file change, the `changes` of its item.
     """
     match request.method:
-        case "item/commandExecution/requestApproval":
+        case Question.COMMAND:
             return {**_command_question(request.params), **_context(request, call_id)}
-        case "item/fileChange/requestApproval":
+        case Question.FILE_CHANGE:
             return {**_patch_question(request.params, changes), **_context(request, call_id)}
-        case "mcpServer/elicitation/request":
+        case Question.ELICITATION:
             return _forwarded(request.params)
         case _:
             return None
@@ -81,36 +50,6 @@ def read_answer(result: object) -> Answer:
         return _old_answer(fields["decision"])
     verdict = _ACTIONS.get(text_of(fields.get("action")) or "", Verdict.DECLINE)
     return Answer(verdict, content=object_of(fields.get("content")))
-
-
-def to_codex(request: Request, answer: Answer, *, allow_amendments: bool) -> dict[str, Any]:
-    """Return the answer to Codex's request.
-
-    Args:
-        request: Codex's request.
-        answer: What was decided.
-        allow_amendments: Whether an amendment may be written to the Codex home's rules, which
-            opens the sandbox for every later session.
-    """
-    match request.method:
-        case "item/commandExecution/requestApproval":
-            if answer.amendment is not None and allow_amendments:
-                amendment = {"execpolicy_amendment": list(answer.amendment)}
-                return {"decision": {"acceptWithExecpolicyAmendment": amendment}}
-            return {"decision": answer.verdict}
-        case "item/fileChange/requestApproval":
-            return {"decision": answer.verdict}
-        case "mcpServer/elicitation/request":
-            return _elicitation_answer(answer)
-        case "item/permissions/requestApproval":
-            return {"permissions": {}}
-        case _:
-            return {"answers": {}}
-
-
-def can_be_declined(request: Request) -> bool:
-    """Return whether a request is a question, which has an answer that means no."""
-    return request.method in {COMMAND, FILE_CHANGE, PERMISSIONS, USER_INPUT, ELICITATION}
 
 
 def _command_question(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,12 +101,6 @@ def _forwarded(params: Mapping[str, Any]) -> dict[str, Any]:
             "elicitationId": params.get("elicitationId"),
         }
     return {**question, "requestedSchema": schema}
-
-
-def _elicitation_answer(answer: Answer) -> dict[str, Any]:
-    if answer.verdict in {Verdict.ACCEPT, Verdict.ACCEPT_FOR_SESSION}:
-        return {"action": "accept", "content": dict(answer.content)}
-    return {"action": answer.verdict, "content": None}
 
 
 _ACTIONS = {

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
+from codexmcp.appserver.answers import Answer, Verdict
 from codexmcp.appserver.events import parse_event
 from codexmcp.appserver.requests import ThreadInfo
 from codexmcp.errors import DeadlineError
@@ -11,7 +12,6 @@ from codexmcp.jsonrpc.connection import Connection
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.server import call as call_module
 from codexmcp.server.call import AskingRules, Call
-from codexmcp.server.questions import Answer, Verdict
 
 if TYPE_CHECKING:
     import pytest

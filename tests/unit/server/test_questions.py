@@ -6,20 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codexmcp.appserver.answers import Answer, Question, Verdict, can_be_declined, to_codex
 from codexmcp.jsonrpc.messages import Request
-from codexmcp.server.questions import (
-    COMMAND,
-    ELICITATION,
-    FILE_CHANGE,
-    PERMISSIONS,
-    USER_INPUT,
-    Answer,
-    Verdict,
-    can_be_declined,
-    elicitation_params,
-    read_answer,
-    to_codex,
-)
+from codexmcp.server.questions import elicitation_params, read_answer
 
 PLACE = {"threadId": "t", "turnId": "u", "itemId": "i"}
 json_values = st.recursive(
@@ -36,7 +25,7 @@ def question(method: str, **params: Any) -> Request:
 def command(**more: Any) -> Request:
     action = {"type": "listFiles", "command": "ls", "path": None}
     fields = {"command": "/bin/bash -lc 'ls a'", "cwd": "/w", "commandActions": [action]}
-    return question(COMMAND, **fields, **more)
+    return question(Question.COMMAND, **fields, **more)
 
 
 def test_a_command_is_put_in_the_old_fields() -> None:
@@ -56,7 +45,7 @@ def test_a_command_is_put_in_the_old_fields() -> None:
 
 def test_a_patch_is_put_with_its_changes_and_reasons() -> None:
     changes = [{"path": "/w/a", "kind": {"type": "add"}, "diff": "x"}]
-    asked = question(FILE_CHANGE, reason="r", grantRoot="/w")
+    asked = question(Question.FILE_CHANGE, reason="r", grantRoot="/w")
     params = elicitation_params(asked, "c", changes)
     assert params is not None
     assert params["codex_changes"] == {"/w/a": {"type": "add", "content": "x"}}
@@ -65,7 +54,7 @@ def test_a_patch_is_put_with_its_changes_and_reasons() -> None:
 
 def test_a_question_of_an_mcp_server_names_it() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
-    asked = question(ELICITATION, serverName="s", message="Why?", requestedSchema=schema)
+    asked = question(Question.ELICITATION, serverName="s", message="Why?", requestedSchema=schema)
     assert elicitation_params(asked, 1, None) == {
         "message": "s (an MCP server of Codex) asks: Why?",
         "requestedSchema": schema,
@@ -73,12 +62,12 @@ def test_a_question_of_an_mcp_server_names_it() -> None:
 
 
 def test_a_url_is_passed_on() -> None:
-    asked = question(ELICITATION, mode="url", url="https://a", elicitationId="e")
+    asked = question(Question.ELICITATION, mode="url", url="https://a", elicitationId="e")
     params = elicitation_params(asked, 1, None) or {}
     assert (params["mode"], params["url"], params["elicitationId"]) == ("url", "https://a", "e")
 
 
-@pytest.mark.parametrize("method", [PERMISSIONS, USER_INPUT, "other"])
+@pytest.mark.parametrize("method", [Question.PERMISSIONS, Question.USER_INPUT, "other"])
 def test_other_questions_cannot_be_put(method: str) -> None:
     assert elicitation_params(question(method), 1, None) is None
 
@@ -133,11 +122,11 @@ def test_an_amendment_is_passed_on_only_where_it_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("method", "answer"),
     [
-        (COMMAND, {"decision": "decline"}),
-        (FILE_CHANGE, {"decision": "decline"}),
-        (ELICITATION, {"action": "decline", "content": None}),
-        (PERMISSIONS, {"permissions": {}}),
-        (USER_INPUT, {"answers": {}}),
+        (Question.COMMAND, {"decision": "decline"}),
+        (Question.FILE_CHANGE, {"decision": "decline"}),
+        (Question.ELICITATION, {"action": "decline", "content": None}),
+        (Question.PERMISSIONS, {"permissions": {}}),
+        (Question.USER_INPUT, {"answers": {}}),
     ],
 )
 def test_every_question_has_an_answer_that_means_no(method: str, answer: object) -> None:
@@ -148,7 +137,7 @@ def test_every_question_has_an_answer_that_means_no(method: str, answer: object)
 
 def test_what_was_filled_in_is_passed_on() -> None:
     answer = Answer(Verdict.ACCEPT, content={"a": "b"})
-    sent = to_codex(question(ELICITATION), answer, allow_amendments=False)
+    sent = to_codex(question(Question.ELICITATION), answer, allow_amendments=False)
     assert sent == {"action": "accept", "content": {"a": "b"}}
 
 

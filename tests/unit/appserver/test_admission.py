@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from codexmcp.appserver.admission import Admission
 from codexmcp.appserver.events import parse_event
-from codexmcp.server.admission import Admission
 
 BOUND_S = 2.0
 ITEM = parse_event("item/started", {"item": {"type": "userMessage", "id": "i"}})
