@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from codexmcp.appserver.client import AppServer
-from codexmcp.server.threads import MAX_LOADED
+from codexmcp.appserver.threads import MAX_LOADED
 from codexmcp.testing import (
     Deltas,
     FunctionCall,

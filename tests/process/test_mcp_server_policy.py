@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from codexmcp.server.threads import MAX_LOADED
+from codexmcp.appserver.threads import MAX_LOADED
 from codexmcp.testing import Rehearse, ScriptedModel, ShellCall, Step, Text
 from tests.conformance.client import running
 from tests.support.mcp_server import (

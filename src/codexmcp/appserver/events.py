@@ -114,6 +114,10 @@ class TokenUsage:
     reasoning_output_tokens: int = 0
     total_tokens: int = 0
 
+    def __add__(self, more: TokenUsage) -> TokenUsage:
+        counts = ((getattr(self, name), getattr(more, name)) for name in self.__slots__)
+        return TokenUsage(*(one + other for one, other in counts))
+
     def to_json(self) -> dict[str, int]:
         """Return the counts under app-server's names."""
         return {

@@ -103,7 +103,7 @@ class _Progress:
             case ItemStarted(item=item):
                 self.message = final_message(self.message, item)
             case TokenUsageUpdated(last=last):
-                self.usage = _add(self.usage, last)
+                self.usage = self.usage + last
             case ErrorReported(error=error):
                 self.last_error = error
             case _:
@@ -117,6 +117,7 @@ async def run_turn(
     options: TurnOptions,
     limits: TurnLimits,
     on_event: EventCallback,
+    is_waiting: Callable[[], bool] = lambda: False,
 ) -> TurnResult:
     """Give a thread input and wait for the end of the turn.
 
@@ -127,6 +128,7 @@ async def run_turn(
         options: How the turn is to work.
         limits: Bounds on time.
         on_event: Is handed each event of the thread, in order. Must not block.
+        is_waiting: Returns whether Codex waits for an answer of ours; its silence does not count.
 
     Raises:
         RequestError: Codex cannot start the turn.
@@ -155,7 +157,7 @@ async def run_turn(
                 _given_up_on_failure(server, thread_id, progress.turn_id),
                 asyncio.timeout(limits.timeout_s),
             ):
-                return await _await_end(server, thread_id, progress, queue, limits)
+                return await _await_end(server, thread_id, progress, queue, limits, is_waiting)
         except TimeoutError:
             raise DeadlineError(
                 f"the turn was not done after {limits.timeout_s:g} s and was interrupted; its "
@@ -213,12 +215,15 @@ async def _await_end(
     progress: _Progress,
     queue: asyncio.Queue[Event],
     limits: TurnLimits,
+    is_waiting: Callable[[], bool],
 ) -> TurnResult:
     loop = asyncio.get_running_loop()
     progress.heard_at = loop.time()
     while True:
         event = await _next_event(queue, progress.silence_left_s(limits.idle_s, loop.time()))
         if event is None:
+            if is_waiting():
+                progress.heard_at = loop.time()
             if progress.silence_left_s(limits.idle_s, loop.time()) > 0:
                 continue
             recorded = await _recorded_turn(server, thread_id, progress.turn_id)
@@ -303,13 +308,3 @@ def _is_retry(event: Event) -> bool:
 
 def _cause(progress: _Progress) -> str:
     return f" (last error: {progress.last_error.message})" if progress.last_error else ""
-
-
-def _add(total: TokenUsage, more: TokenUsage) -> TokenUsage:
-    return TokenUsage(
-        input_tokens=total.input_tokens + more.input_tokens,
-        cached_input_tokens=total.cached_input_tokens + more.cached_input_tokens,
-        output_tokens=total.output_tokens + more.output_tokens,
-        reasoning_output_tokens=total.reasoning_output_tokens + more.reasoning_output_tokens,
-        total_tokens=total.total_tokens + more.total_tokens,
-    )

@@ -12,6 +12,7 @@ from typing import Any
 
 from codexmcp.appserver.answers import DECLINED, Answer
 from codexmcp.appserver.events import Event, ItemStarted
+from codexmcp.appserver.progress import describe
 from codexmcp.appserver.requests import ThreadInfo
 from codexmcp.errors import CodexMCPError
 from codexmcp.jsonrpc.connection import Connection
@@ -20,7 +21,6 @@ from codexmcp.jsonvalues import dig
 from codexmcp.server import codex_events
 from codexmcp.server.codex_items import Msg
 from codexmcp.server.engine import Listener
-from codexmcp.server.progress import describe
 from codexmcp.server.questions import elicitation_params, read_answer
 
 logger = logging.getLogger(__name__)
@@ -83,9 +83,14 @@ class Call:
             self._send_event(thread_id, event.turn_id, msg)
         if self._progress_token is not None:
             doing = describe(event)
-            if doing is not None and doing != self._doing:
-                self._doing = doing
-                self._tell_progress()
+            if doing is not None:
+                self.tell(doing)
+
+    def tell(self, doing: str) -> None:
+        """Tell a client that asked for progress what is done now, if that is news."""
+        if self._progress_token is not None and doing != self._doing:
+            self._doing = doing
+            self._tell_progress()
 
     async def on_question(self, request: Request) -> Answer:
         """Ask the client; without an answer in time the default holds."""

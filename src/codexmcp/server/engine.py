@@ -23,6 +23,7 @@ from codexmcp.appserver.requests import (
     image_input,
     text_input,
 )
+from codexmcp.appserver.threads import MAX_LOADED, KnownThread, Threads
 from codexmcp.appserver.turns import TurnLimits, TurnResult, run_turn
 from codexmcp.errors import RequestError
 from codexmcp.jsonrpc.messages import Request
@@ -34,7 +35,6 @@ from codexmcp.server.keeper import AppServerKeeper
 from codexmcp.server.policy import Policy, allows
 from codexmcp.server.results import CallResult, cut_to, failure
 from codexmcp.server.thread_options import resume_options, start_options
-from codexmcp.server.threads import MAX_LOADED, KnownThread, Threads
 
 CROWDED = MAX_LOADED + 16
 """Loaded threads from which on a new one waits for others to be unloaded."""
@@ -82,12 +82,20 @@ class EngineOptions:
 
 
 class Engine:
-    """The two tools, without a protocol around them."""
+    """The two tools, without a protocol around them.
 
-    def __init__(self, keeper: AppServerKeeper, options: EngineOptions) -> None:
+    Args:
+        keeper: Has the app-server.
+        options: What holds for every call.
+        threads: The threads of the app-server, when others work on them too.
+    """
+
+    def __init__(
+        self, keeper: AppServerKeeper, options: EngineOptions, threads: Threads | None = None
+    ) -> None:
         self._keeper = keeper
         self._options = options
-        self._threads = Threads()
+        self._threads = Threads() if threads is None else threads
         self._admission = Admission()
         self._tidying: asyncio.Task[None] | None = None
         self._listeners: dict[str, Listener] = {}
@@ -145,6 +153,10 @@ class Engine:
         """Answer a question that Codex asks during a turn; a decline when nobody is there."""
         listener = self._listeners.get(str(request.params.get("threadId", "")))
         return DECLINED if listener is None else await listener.on_question(request)
+
+    def works_on(self, thread_id: str) -> bool:
+        """Return whether a call is under way on a thread."""
+        return thread_id in self._listeners
 
     async def close(self) -> None:
         """Wait for what goes on behind the calls, or stop it when it takes too long."""

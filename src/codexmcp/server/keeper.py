@@ -8,35 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback
+from codexmcp.appserver.client import AppServer
 from codexmcp.errors import AppServerClosedError
 from codexmcp.jsonvalues import object_of
-from codexmcp.server.codex import CodexOptions, RunningCodex, run_codex
+from codexmcp.server.codex import RunningCodex
 
 logger = logging.getLogger(__name__)
+
+RunCodex = Callable[[], AbstractAsyncContextManager[RunningCodex]]
+
+_generations = itertools.count(1)
 
 
 class AppServerKeeper:
     """The owner of an app-server.
 
     Args:
-        options: How to run Codex.
-        on_request: Answers Codex's own requests.
-        pace: Awaited after each batch of events.
+        run: Runs Codex, or connects to one that runs, for as long as a block does.
+
+    Attributes:
+        generation: Number of the app-server's connection, unique in this process; 0 before any.
     """
 
-    def __init__(
-        self, options: CodexOptions, on_request: RequestCallback, pace: PaceCallback
-    ) -> None:
-        self._options = options
-        self._on_request = on_request
-        self._pace = pace
+    def __init__(self, run: RunCodex) -> None:
+        self._run = run
         self._lock = asyncio.Lock()
         self._stack = contextlib.AsyncExitStack()
         self._codex: RunningCodex | None = None
@@ -100,9 +104,8 @@ class AppServerKeeper:
         with contextlib.suppress(AppServerClosedError):
             await self._stack.aclose()
         self._stack = contextlib.AsyncExitStack()
-        running = run_codex(self._options, self._on_request, self._pace)
-        self._codex = await self._stack.enter_async_context(running)
-        self.generation += 1
+        self._codex = await self._stack.enter_async_context(self._run())
+        self.generation = next(_generations)
         return self._codex
 
 

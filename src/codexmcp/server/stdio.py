@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from codexmcp.appserver.orphans import orphans_ended, orphans_reaped
 from codexmcp.errors import WorkError
 from codexmcp.jsonrpc.pipes import StdioStream
-from codexmcp.server.codex import CodexOptions
+from codexmcp.server.codex import CodexOptions, run_codex
 from codexmcp.server.engine import Engine, EngineOptions
 from codexmcp.server.keeper import AppServerKeeper
-from codexmcp.server.protocol import McpServer, ProtocolOptions
+from codexmcp.server.protocol import McpServer, ProtocolOptions, Services
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +78,15 @@ async def serve_stdio(options: ServerOptions) -> None:
 async def _serve(options: ServerOptions) -> None:
     stream = await StdioStream.open()
     server = McpServer(stream, options.protocol)
-    keeper = AppServerKeeper(options.codex, server.on_codex_request, server.connection.drain)
+    keeper = AppServerKeeper(
+        lambda: run_codex(options.codex, server.on_codex_request, server.connection.drain)
+    )
     engine = Engine(keeper, options.engine)
     raise_descriptor_limit()
     with orphans_ended(always=True):
         async with orphans_reaped(), keeper:
             try:
-                await server.serve(engine)
+                await server.serve(Services(engine))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(options.drain_s):
                         await server.connection.answers_done()

@@ -6,8 +6,8 @@ from typing import cast
 import pytest
 
 from codexmcp.appserver.client import AppServer
+from codexmcp.appserver.threads import Threads
 from codexmcp.errors import RequestError
-from codexmcp.server.threads import Threads
 
 BOUND_S = 2.0
 

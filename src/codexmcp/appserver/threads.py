@@ -1,4 +1,4 @@
-"""Which threads this server works on, and which of them Codex keeps loaded.
+"""Which threads this process works on, and which of them Codex keeps loaded.
 
 Owns the order of turns on a thread, and the bound on loaded threads.
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass, field
 
 from codexmcp.appserver.client import AppServer
@@ -27,12 +27,13 @@ MAX_KNOWN = 10_000
 
 @dataclass(slots=True)
 class KnownThread:
-    """A thread that this server has worked on.
+    """A thread that this process has worked on.
 
     Attributes:
         id: Its id.
         options: How it was started here; None for one that was started elsewhere.
-        loaded_in: Number of the app-server that has it loaded; 0 when none has.
+        loaded_in: Number of the connection that has it loaded; 0 when none has.
+        attached: How many people look at it; it stays loaded for them.
         turn: Held by the turn that is under way.
         waiting: How many hold it or wait for it.
     """
@@ -40,12 +41,13 @@ class KnownThread:
     id: str
     options: ThreadOptions | None = None
     loaded_in: int = 0
+    attached: int = 0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
 
 
 class Threads:
-    """The threads of one server."""
+    """The threads of one app-server."""
 
     def __init__(self, max_loaded: int = MAX_LOADED) -> None:
         self._max_loaded = max_loaded
@@ -63,8 +65,8 @@ class Threads:
         finally:
             thread.waiting -= 1
             # What was started here keeps its settings, also when Codex no longer has it loaded.
-            if thread.options is None and thread.loaded_in == 0 and thread.waiting == 0:
-                self._known.pop(thread_id, None)
+            if thread.options is None and thread.loaded_in == 0:
+                self._forget(thread)
             if len(self._known) > MAX_KNOWN:
                 self._forget_oldest()
 
@@ -92,12 +94,29 @@ class Threads:
         """Return how many threads an app-server has loaded."""
         return sum(thread.loaded_in == generation for thread in self._known.values())
 
+    @contextlib.contextmanager
+    def attached(self, thread_id: str) -> Generator[None, None, None]:
+        """Keep a thread loaded while the block runs, because somebody looks at it."""
+        thread = self._known.setdefault(thread_id, KnownThread(thread_id))
+        thread.attached += 1
+        try:
+            yield
+        finally:
+            thread.attached -= 1
+            if thread.options is None and thread.loaded_in == 0:
+                self._forget(thread)
+
+    def _forget(self, thread: KnownThread) -> None:
+        if thread.waiting == 0 and thread.attached == 0:
+            self._known.pop(thread.id, None)
+
     def _forget_oldest(self) -> None:
-        oldest = next((each for each in self._known.values() if each.waiting == 0), None)
+        resting = (each for each in self._known.values() if each.waiting == each.attached == 0)
+        oldest = next(resting, None)
         if oldest is not None:
             self._known.pop(oldest.id)
 
     def _surplus(self, generation: int) -> list[KnownThread]:
         loaded = [thread for thread in self._known.values() if thread.loaded_in == generation]
-        resting = [thread for thread in loaded if thread.waiting == 0]
+        resting = [thread for thread in loaded if thread.waiting == thread.attached == 0]
         return resting[: max(len(loaded) - self._max_loaded, 0)]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codexmcp.appserver.events import Event, parse_event
-from codexmcp.server.progress import MAX_CHARACTERS, describe
+from codexmcp.appserver.progress import MAX_CHARACTERS, describe
 
 
 def item(method: str, kind: str, **fields: Any) -> Event:
