@@ -13,6 +13,7 @@ CodexMCPError (1)
 │   ├── RunNotFoundError           there is no such run
 │   ├── StateError                 it stands in the way of what was asked
 │   ├── StoreError                 the store of runs cannot be read or written
+│   │   └── StoreCorruptError      it must be rebuilt
 │   └── AuditError (78)            its audit files cannot be written
 ├── WorkError (1)                  the work was tried and failed
 ├── DeadlineError (124)            a bound on time was reached
@@ -30,13 +31,14 @@ from enum import IntEnum
 class ExitCode(IntEnum):
     """What the process tells its caller.
 
-    Source: 2 is argparse's; 78 is EX_CONFIG of sysexits.h; 124 is what timeout(1) returns; 130 is
-    128 + SIGINT by shell convention.
+    Source: 2 is argparse's; 3 is what init scripts say of a stopped service; 78 is EX_CONFIG of
+    sysexits.h; 124 is what timeout(1) returns; 130 is 128 + SIGINT by shell convention.
     """
 
     DONE = 0
     FAILED = 1
     USAGE = 2
+    NOT_RUNNING = 3
     CONFIGURATION = 78
     TIMEOUT = 124
     INTERRUPTED = 130
@@ -122,6 +124,10 @@ class StateError(RunError):
 
 class StoreError(RunError):
     """The store of runs cannot be read or written."""
+
+
+class StoreCorruptError(StoreError):
+    """The store of runs is damaged and must be rebuilt from the audit files."""
 
 
 class AuditError(RunError):

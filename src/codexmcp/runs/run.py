@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from codexmcp.appserver.events import TokenUsage
-from codexmcp.jsonvalues import is_list, object_of
+from codexmcp.jsonvalues import is_object, list_of, object_of
 from codexmcp.runs.states import RunState
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -33,6 +33,7 @@ class RunRequest:
         name: What its caller calls it; None for nothing.
         env: The environment that its commands see, secrets left out.
         thread: Options of the thread, as `thread/start` takes them on the wire, without `cwd`.
+        denied: Absolute paths that its commands must not read.
         effort: Reasoning effort, such as `low`.
         images: Absolute paths of local images.
         output_schema: JSON Schema that the final message must fit.
@@ -40,7 +41,7 @@ class RunRequest:
         idle_timeout_s: Bound on the time without a sign of life, in seconds; None means none.
         retries: How often a lost run is taken up again by itself.
         continues: The run whose thread it continues; None for a new thread.
-        forks: Whether it works on a fork of that thread.
+        forks: The thread that it works on a fork of; None for no fork.
     """
 
     prompt: str
@@ -49,6 +50,7 @@ class RunRequest:
     name: str | None = None
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     thread: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    denied: tuple[str, ...] = ()
     effort: str | None = None
     images: tuple[str, ...] = ()
     output_schema: Mapping[str, Any] | None = None
@@ -56,12 +58,17 @@ class RunRequest:
     idle_timeout_s: float | None = None
     retries: int = 0
     continues: str | None = None
-    forks: bool = False
+    forks: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the request as JSON; what is at its default is left out."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in values.items() if value not in (None, (), {}, False)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            # 0.0 seconds are something else than no bound.
+            if value or isinstance(value, float)
+        }
 
     @classmethod
     def from_json(cls, value: object) -> RunRequest:
@@ -75,9 +82,27 @@ class RunRequest:
         if not isinstance(given.get("prompt"), str) or not isinstance(given.get("cwd"), str):
             raise ValueError("no prompt or no cwd in the request of a run")  # noqa: TRY004
         given.setdefault("audit_dir", "")
-        if is_list(given.get("images")):
-            given["images"] = tuple(map(str, given["images"]))
-        return cls(**given)
+        for name in ("images", "denied"):
+            if name in given:
+                given[name] = tuple(map(str, list_of(given[name])))
+        whole = {name: each for name, each in given.items() if _fits(name, each)}
+        return cls(**whole)
+
+
+_TEXTS = frozenset({"prompt", "cwd", "audit_dir", "name", "effort", "continues", "forks"})
+_OBJECTS = frozenset({"env", "thread", "output_schema"})
+_NUMBERS = frozenset({"timeout_s", "idle_timeout_s", "retries"})
+
+
+def _fits(name: str, value: object) -> bool:
+    """Return whether a field that was written down has its type still."""
+    if name in _TEXTS:
+        return isinstance(value, str)
+    if name in _OBJECTS:
+        return is_object(value)
+    if name in _NUMBERS:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +114,7 @@ class Submission:
         request: What it shall do.
         group: Which supervisors may work on it: those with its credentials.
         created_at: Unix time, in seconds.
-        thread_id: The thread it continues or forks; None for a new one.
+        thread_id: The thread it continues; None for a new one, or a fork.
         key: Runs of one key are limited together; by default that is the folder.
         priority: The higher comes first.
         idempotency_key: A second submission with it gets the first one's run; None for no such.

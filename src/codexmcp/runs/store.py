@@ -37,7 +37,7 @@ class Limits:
 
     Attributes:
         total: Of one group.
-        per_key: Of one key.
+        per_key: Of one key, whatever their groups.
     """
 
     total: int = 64
@@ -124,6 +124,8 @@ class RunStore(Protocol):
     ) -> Run:
         """Change a run's state (the same state is allowed) and more; return the run.
 
+        A run that is queued again has no `ended_at`; it keeps its place, its owner and its attempt.
+
         Args:
             run_id: The run.
             to: The new state.
@@ -142,6 +144,8 @@ class RunStore(Protocol):
     def restore(self, runs: Sequence[Mapping[str, Any]]) -> int:
         """Record ended runs that are not known, as audit files tell them; return how many.
 
+        What is no ended run, or lacks its id, request or `created_at`, is passed over.
+
         Args:
             runs: Fields of `Run` by name, `request` as `RunRequest.to_json` gives it, `state` as
                 its word, `progress` left out. `sequence` is left out too: an older `created_at`
@@ -154,11 +158,11 @@ class RunStore(Protocol):
         ...
 
     def add_owner(self, owner: Owner) -> None:
-        """Record who is about to claim runs."""
+        """Record who is about to claim runs; a second word about one owner replaces the first."""
         ...
 
     def owners(self) -> list[Owner]:
-        """Return the owners on record, those that died without a word included."""
+        """Return the owners on record, those that died without a word included; oldest first."""
         ...
 
     def delete_owner(self, owner_id: str) -> None:
@@ -166,7 +170,7 @@ class RunStore(Protocol):
         ...
 
     def owned(self, owner_id: str) -> list[Run]:
-        """Return the active runs of an owner."""
+        """Return the active runs of an owner, the oldest first."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,89 @@
+"""The statements of the store of runs.
+
+Pure. Each is answered by an index, so that its cost does not grow with the runs that have ended.
+"""
+
+from __future__ import annotations
+
+from codexmcp.runs.sqlite_rows import CHANGING, FIXED, TEXTS, Value
+from codexmcp.runs.sqlite_schema import IS_ACTIVE, IS_OVER
+from codexmcp.runs.states import RunState
+from codexmcp.runs.store import Selection
+
+# ruff: noqa: S608 - what is put into the statements are this package's own columns and states
+
+_ADDED = (*FIXED, *CHANGING, "delay_s", "idempotency_key")
+_MOST = 2**63 - 1
+
+READ = (
+    f"SELECT sequence, {', '.join((*FIXED, *CHANGING, *TEXTS))}"
+    " FROM runs LEFT JOIN texts USING (sequence)"
+)
+
+ADD = f"INSERT INTO runs ({', '.join(_ADDED)}) VALUES ({', '.join(f':{name}' for name in _ADDED)})"
+
+ADD_TEXTS = "INSERT INTO texts (sequence, request, message) VALUES (:sequence, :request, :message)"
+
+WRITE = (
+    f"UPDATE runs SET {', '.join(f'{name} = :{name}' for name in CHANGING)}"
+    " WHERE sequence = :sequence"
+)
+
+WRITE_MESSAGE = "UPDATE texts SET message = :message WHERE sequence = :sequence"
+
+WRITE_PROGRESS = (
+    "UPDATE runs SET events = :events, usage = :usage, last_step = :last_step"
+    f" WHERE id = :id AND {IS_ACTIVE}"
+)
+
+COUNT = "SELECT state, count FROM tallies WHERE grp = :grp AND count > 0"
+
+OWNED = (
+    f"{READ} WHERE sequence IN (SELECT sequence FROM runs WHERE {IS_ACTIVE} AND owner = :owner)"
+    " ORDER BY sequence"
+)
+
+DELETE = f"DELETE FROM runs WHERE id = :id AND {IS_OVER}"
+
+# The index `queued` is named, so that no guess of SQLite's about the data can make claiming slow.
+NEXT = f"""
+    SELECT sequence FROM runs INDEXED BY queued
+    WHERE state = 'queued' AND grp = :grp
+      AND (SELECT count(*) FROM runs WHERE {IS_ACTIVE} AND grp = :grp) < :total
+      AND :per_key > 0
+      AND key NOT IN
+          (SELECT key FROM runs WHERE {IS_ACTIVE} GROUP BY key HAVING count(*) >= :per_key)
+      AND (thread_id IS NULL OR thread_id NOT IN
+          (SELECT thread_id FROM runs WHERE {IS_ACTIVE} AND thread_id IS NOT NULL))
+      AND NOT (created_at <= :now AND :now < created_at + delay_s)
+    ORDER BY priority DESC, sequence LIMIT 1
+"""
+
+
+def selected(selection: Selection) -> tuple[str, dict[str, Value]]:
+    """Return the statement that lists runs, and its values."""
+    values: dict[str, Value] = {
+        "before": _MOST if selection.before is None else max(0, min(selection.before, _MOST)),
+        "limit": min(max(0, selection.limit), _MOST),
+        "cwd": selection.cwd,
+    }
+    states = selection.states
+    if states is None and selection.cwd is None:
+        newest = _newest("")
+    else:
+        # One index cannot have several states in the order of sequence: each is asked by itself.
+        folder = "" if selection.cwd is None else "cwd = :cwd AND "
+        asked = sorted(RunState if states is None else set(states))
+        each = [_newest(f"{folder}state = '{state}' AND ") for state in asked]
+        newest = " UNION ALL ".join(f"SELECT * FROM ({one})" for one in each)
+    return (
+        f"{READ} WHERE sequence IN ({newest or 'NULL'}) ORDER BY sequence DESC LIMIT :limit",
+        values,
+    )
+
+
+def _newest(conditions: str) -> str:
+    return (
+        f"SELECT sequence FROM runs WHERE {conditions}sequence < :before"
+        " ORDER BY sequence DESC LIMIT :limit"
+    )

@@ -1,0 +1,160 @@
+"""Runs as rows of the store's tables, and back.
+
+Pure. Reading is forgiving: what is broken in a row counts as empty, and the run is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+
+from codexmcp.appserver.events import parse_usage
+from codexmcp.jsonvalues import integer_of
+from codexmcp.runs.run import Progress, Run, RunRequest
+from codexmcp.runs.states import RunState
+
+Value = str | bytes | int | float | None
+
+FIXED = ("id", "grp", "key", "priority", "created_at", "cwd")
+"""Columns of `runs` that never change."""
+
+CHANGING = (
+    "state",
+    "started_at",
+    "ended_at",
+    "owner",
+    "attempt",
+    "thread_id",
+    "turn_id",
+    "reason",
+    "events",
+    "usage",
+    "last_step",
+)
+"""Columns of `runs` that do."""
+
+TEXTS = ("request", "message")
+"""Columns of `texts`."""
+
+
+def row_of(run: Run) -> dict[str, Value]:
+    """Return the values of a run by column, `texts` included."""
+    return bound(
+        {
+            "sequence": run.sequence,
+            "id": run.id,
+            "grp": run.group,
+            "key": run.key,
+            "priority": run.priority,
+            "created_at": run.created_at,
+            "cwd": run.request.cwd,
+            "state": run.state.value,
+            "started_at": run.started_at,
+            "ended_at": run.ended_at,
+            "owner": run.owner,
+            "attempt": run.attempt,
+            "thread_id": run.thread_id,
+            "turn_id": run.turn_id,
+            "reason": run.reason,
+            "request": json.dumps(run.request.to_json()),
+            "message": run.message,
+            **progress_row(run.progress),
+        }
+    )
+
+
+def progress_row(progress: Progress) -> dict[str, Value]:
+    """Return the values of a run's progress by column."""
+    return bound(
+        {
+            "events": progress.events,
+            "usage": json.dumps(progress.usage.to_json()),
+            "last_step": progress.last_step,
+        }
+    )
+
+
+def run_of(row: sqlite3.Row) -> Run:
+    """Return the run that a row of `runs`, joined with `texts`, holds."""
+    return Run(
+        id=_text(row["id"]),
+        sequence=row["sequence"],
+        request=_request(row),
+        state=_state(row["state"]),
+        group=_text(row["grp"]),
+        key=_text(row["key"]),
+        priority=integer_of(row["priority"]) or 0,
+        created_at=_time(row["created_at"]) or 0.0,
+        started_at=_time(row["started_at"]),
+        ended_at=_time(row["ended_at"]),
+        owner=_text_or_none(row["owner"]),
+        attempt=integer_of(row["attempt"]) or 0,
+        thread_id=_text_or_none(row["thread_id"]),
+        turn_id=_text_or_none(row["turn_id"]),
+        reason=_text(row["reason"]),
+        message=_text(row["message"]),
+        progress=Progress(
+            events=integer_of(row["events"]) or 0,
+            usage=parse_usage(_json(row["usage"])),
+            last_step=_text(row["last_step"]),
+        ),
+    )
+
+
+def bound(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return values as SQLite can keep them.
+
+    A path that is no UTF-8 has lone surrogates in Python. It is kept as bytes, which SQLite
+    compares as it compares text.
+    """
+    return {name: _storable(value) for name, value in values.items()}
+
+
+def _storable(value: Value) -> Value:
+    if not isinstance(value, str):
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode(errors="surrogatepass")
+    return value
+
+
+def _text(value: object) -> str:
+    return _text_or_none(value) or ""
+
+
+def _text_or_none(value: object) -> str | None:
+    if not isinstance(value, bytes):
+        return value if isinstance(value, str) else None
+    try:
+        return value.decode(errors="surrogatepass")
+    except UnicodeDecodeError:
+        return value.decode(errors="replace")
+
+
+def _time(value: object) -> float | None:
+    return value if isinstance(value, float) else None
+
+
+def _json(value: object) -> object:
+    try:
+        return json.loads(_text(value))
+    except ValueError:
+        return None
+
+
+def _request(row: sqlite3.Row) -> RunRequest:
+    try:
+        return RunRequest.from_json(_json(row["request"]))
+    except ValueError:
+        return RunRequest(prompt="", cwd=_text(row["cwd"]), audit_dir="")
+
+
+def _state(value: object) -> RunState:
+    try:
+        return RunState(_text(value))
+    except ValueError:
+        # Nobody knows how it stands, and that is what the word says.
+        return RunState.LOST
