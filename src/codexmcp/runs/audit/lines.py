@@ -1,0 +1,164 @@
+"""The lines of a run's file of events, as objects and as bytes.
+
+Pure. The first line is the header; then comes a line for each event of Codex, each change of the
+run's state, each approval, and for lines that could not be written. The header and the last line of
+a state hold all that a store keeps of the run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sized
+from itertools import islice
+from typing import Any
+
+from codexmcp.appserver.events import ConnectionLost, Event
+from codexmcp.jsonvalues import is_list, is_object, without_nulls
+from codexmcp.runs.audit.secret_shapes import REDACTED
+from codexmcp.runs.run import Run, RunRequest
+
+FORMAT = "codexmcp-run"
+VERSION = 1
+MAX_LINE_BYTES = 2 * 1024 * 1024
+"""A longer line is cut, with a note in its place."""
+
+_TEXT_LIMITS = (64 * 1024, 4 * 1024, 256)
+_MAX_ELEMENTS = 500
+_MAX_DEPTH = 12
+_SECRET_TABLES = frozenset({"env", "set", "http_headers", "httpHeaders"})
+
+Record = dict[str, Any]
+"""One decoded line."""
+
+
+def header_line(run: Run) -> Record:
+    """Return the first line of a run's file."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "runId": run.id,
+        "createdAt": run.created_at,
+        "group": run.group,
+        "key": run.key,
+        "priority": run.priority,
+        "request": request_record(run.request),
+    }
+
+
+def request_record(request: RunRequest) -> Record:
+    """Return a request as JSON, with the names of its environment and without the values."""
+    fields = request.to_json()
+    names = sorted(fields.pop("env", {}))
+    fields = {name: _without_tables(value) for name, value in fields.items()}
+    return {**fields, "env_names": names} if names else fields
+
+
+def event_line(event: Event, at: float) -> Record:
+    """Return the line of an event."""
+    params: Mapping[str, Any] = event.params
+    if isinstance(event, ConnectionLost):
+        params = {"reason": str(event.reason)}
+    return {"at": at, "method": event.method, "params": params}
+
+
+def is_piece(method: str) -> bool:
+    """Return whether an event is a piece of what a later one holds whole."""
+    return method[-5:].lower() == "delta"
+
+
+def state_line(run: Run, at: float) -> Record:
+    """Return the line of a state; that of an ended run holds all that it came to."""
+    line: Record = {
+        "at": at,
+        "state": run.state.value,
+        "reason": run.reason,
+        "threadId": run.thread_id,
+        "turnId": run.turn_id,
+        "attempt": run.attempt,
+        "owner": run.owner,
+        "startedAt": run.started_at,
+    }
+    if run.state.is_over:
+        line |= {
+            "endedAt": run.ended_at,
+            "message": run.message,
+            "usage": run.progress.usage.to_json(),
+            "events": run.progress.events,
+        }
+    return without_nulls(line)
+
+
+def approval_line(question: Mapping[str, Any], decision: str | None, by: str, at: float) -> Record:
+    """Return the line of an approval.
+
+    Args:
+        question: What Codex asked.
+        decision: What was answered; None while it is open.
+        by: Who or what decided; empty while it is open.
+        at: Unix time, in seconds.
+    """
+    return {"at": at, "approval": dict(question), "decision": decision, "by": by}
+
+
+def lost_line(count: int, at: float) -> Record:
+    """Return the line that says how many before it could not be written."""
+    return {"at": at, "lost": count}
+
+
+def encode(line: Mapping[str, Any]) -> bytes:
+    """Return a line as bytes with its end, cut when it is too long or too deep."""
+    try:
+        data = _bytes_of(line)
+    except (RecursionError, ValueError, TypeError):
+        return _bytes_of(_cut(line, _TEXT_LIMITS[-1]))
+    if len(data) <= MAX_LINE_BYTES:
+        return data
+    note = {"cut": f"{len(data)} bytes"}
+    for limit in _TEXT_LIMITS:
+        shorter = _bytes_of({**_cut(line, limit), **note})
+        if len(shorter) <= MAX_LINE_BYTES:
+            return shorter
+    kept = {name: value for name, value in line.items() if not isinstance(value, dict | list)}
+    return _bytes_of({**_cut(kept, _TEXT_LIMITS[-1]), **note})
+
+
+def _bytes_of(line: Mapping[str, Any]) -> bytes:
+    text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    # What is left of a broken pair of surrogates becomes its own escape in JSON.
+    return f"{text}\n".encode(errors="backslashreplace")
+
+
+def _cut(value: Any, limit: int, depth: int = 0) -> Any:  # noqa: ANN401 - a JSON value
+    if isinstance(value, str):
+        return value if len(value) <= limit else f"{value[:limit]}… [cut: {len(value)} characters]"
+    if depth >= _MAX_DEPTH and (is_list(value) or is_object(value)):
+        return "[cut: too deep]"
+    if is_list(value):
+        elements = [_cut(each, limit, depth + 1) for each in value[:_MAX_ELEMENTS]]
+        return [*elements, *_more(value)]
+    if is_object(value):
+        first = islice(value.items(), _MAX_ELEMENTS)
+        fields = {str(name)[:limit]: _cut(each, limit, depth + 1) for name, each in first}
+        return fields | dict(zip(("cut",), _more(value), strict=False))
+    return value if isinstance(value, int | float | None) else f"[cut: {type(value).__name__}]"
+
+
+def _more(value: Sized) -> list[str]:
+    left_out = len(value) - _MAX_ELEMENTS
+    return [f"[cut: {left_out} more]"] if left_out > 0 else []
+
+
+def _without_tables(value: object) -> object:
+    """Return a value without what its tables of variables and headers hold."""
+    if is_list(value):
+        return [_without_tables(each) for each in value]
+    if not is_object(value):
+        return value
+    return {name: _without_table(name, each) for name, each in value.items()}
+
+
+def _without_table(name: str, value: object) -> object:
+    # A name in a configuration may be a whole path with dots.
+    if _SECRET_TABLES.isdisjoint(name.split(".")):
+        return _without_tables(value)
+    return dict.fromkeys(value, REDACTED) if is_object(value) else REDACTED

@@ -1,0 +1,90 @@
+"""A run as its file of events tells it.
+
+What the file holds is enough for a store to be made anew. A run whose records end before its end is
+lost, or interrupted when it never began.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from codexmcp.jsonvalues import integer_of, is_object, text_of
+from codexmcp.runs.audit.index import unix_time
+from codexmcp.runs.audit.lines import Record
+from codexmcp.runs.audit.reading import is_header, last_records, read_records
+from codexmcp.runs.states import RunState
+
+CUT_SHORT = "the records of this run end before the run did"
+
+
+def read_fields(folder: Path, run_id: str) -> dict[str, Any] | None:
+    """Return the fields of a run, as `RunStore.restore` takes them.
+
+    Args:
+        folder: Folder of the audit files.
+        run_id: The run.
+
+    Returns:
+        The fields; None when the file has no header of ours.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    header = next(iter(read_records(folder, run_id)), None)
+    if header is None or not is_header(header) or not is_object(header.get("request")):
+        return None
+    last = {}
+    at = None
+    for record in last_records(folder, run_id):
+        at = at if at is not None else unix_time(record.get("at"))
+        if text_of(record.get("state")) is not None:
+            last = record
+            break
+    return fields_of(run_id, folder, header, last, at)
+
+
+def fields_of(
+    run_id: str, folder: Path, header: Record, last: Record, at: float | None
+) -> dict[str, Any]:
+    """Return the fields of a run that its header and its last state hold.
+
+    Args:
+        run_id: The run.
+        folder: Folder of its audit files, wherever that was when the run began.
+        header: The first line of its file.
+        last: The last line with a state; empty when there is none.
+        at: Time of the last line of all, in seconds; None when that is unknown.
+    """
+    created = unix_time(header.get("createdAt")) or 0.0
+    request = {"prompt": "", "cwd": "", **header["request"], "audit_dir": str(folder)}
+    state, reason = _ending(last)
+    return {
+        "id": run_id,
+        "request": request,
+        "state": state.value,
+        "group": text_of(header.get("group")) or "",
+        "key": text_of(header.get("key")) or str(request["cwd"]),
+        "priority": integer_of(header.get("priority")) or 0,
+        "created_at": created,
+        "started_at": unix_time(last.get("startedAt")),
+        "ended_at": unix_time(last.get("endedAt")) or at or created,
+        "owner": text_of(last.get("owner")),
+        "attempt": integer_of(last.get("attempt")) or 0,
+        "thread_id": text_of(last.get("threadId")),
+        "turn_id": text_of(last.get("turnId")),
+        "reason": reason,
+        "message": text_of(last.get("message")) or "",
+    }
+
+
+def _ending(last: Record) -> tuple[RunState, str]:
+    try:
+        state = RunState(str(last.get("state") or RunState.QUEUED))
+    except ValueError:
+        # The word of a later version.
+        state = RunState.LOST
+    reason = text_of(last.get("reason")) or ""
+    if state.is_over:
+        return state, reason
+    return (RunState.INTERRUPTED if state is RunState.QUEUED else RunState.LOST), CUT_SHORT

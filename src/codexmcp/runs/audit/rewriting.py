@@ -1,0 +1,71 @@
+"""Writes the readable summary of a run, from memory or anew from its file of events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from codexmcp.runs.audit import files
+from codexmcp.runs.audit.folders import opened
+from codexmcp.runs.audit.markdown import render
+from codexmcp.runs.audit.names import events_file, summary_file
+from codexmcp.runs.audit.reading import read_records
+from codexmcp.runs.audit.restoring import read_fields
+from codexmcp.runs.audit.summary import SummaryBuilder
+from codexmcp.runs.changes import restored
+from codexmcp.runs.run import Run
+
+MAX_READ_BYTES = 4 * 1024 * 1024
+"""Of a larger file only the beginning and the end are read where somebody waits."""
+
+_END_BYTES = 1024 * 1024
+
+
+def write_summary(folder: int, run: Run, notes: SummaryBuilder) -> None:
+    """Write the readable summary of a run, all at once.
+
+    Args:
+        folder: Descriptor of the folder of the audit files.
+        run: The run, without its secrets.
+        notes: What its events tell.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    files.replace(folder, summary_file(run.id), render(run, notes).encode(errors="replace"))
+
+
+def note_existing(notes: SummaryBuilder, folder: Path, run_id: str) -> None:
+    """Take into account what a file of events holds already; the midst of a large one is left out.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    size = (folder / events_file(run_id)).stat(follow_symlinks=False).st_size
+    spans: list[tuple[int, int | None]] = [(0, None)]
+    if size > MAX_READ_BYTES:
+        spans = [(0, _END_BYTES), (size - _END_BYTES, None)]
+        notes.has_gap = True
+    for start, stop in spans:
+        for record in read_records(folder, run_id, start=start, stop=stop):
+            notes.note_record(record)
+
+
+def rebuild_summary(folder: Path, run_id: str) -> bool:
+    """Write the summary of a run anew from the whole of its file of events.
+
+    Returns:
+        Whether the file tells enough of the run.
+
+    Raises:
+        OSError: The file cannot be read, or the summary not be written.
+    """
+    known = read_fields(folder, run_id)
+    run = restored(known) if known is not None else None
+    if run is None:
+        return False
+    notes = SummaryBuilder()
+    for record in read_records(folder, run_id):
+        notes.note_record(record)
+    with opened(folder) as descriptor:
+        write_summary(descriptor, run, notes)
+    return True

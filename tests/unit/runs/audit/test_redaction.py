@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import base64
+import json
+import time
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codexmcp.runs.audit.redaction import Redactor
+from codexmcp.runs.run import Run, RunRequest
+from codexmcp.runs.states import RunState
+
+# A secret with an end of line or space at its ends is known without them.
+SECRETS = st.text(
+    st.characters(exclude_characters="[]", codec="utf-8"), min_size=8, max_size=40
+).filter(lambda text: len(text.strip()) >= 8 and text.strip() not in "[redacted]")
+TEXTS = st.text(max_size=60)
+PLAIN = st.text("abcdefgh XYZ.,0123\n", max_size=500)
+
+SHAPES = [
+    "sk-abcdefghijklmnop1234",
+    "sk-ant-api03-abcdefghijklmnop",
+    "ghp_abcdefghijklmnopqrst0123456789abcdef",
+    "gho_abcdefghijklmnopqrst0123456789abcdef",
+    "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuv",
+    "xoxb-123456789012-abcdefghij",
+    "AKIAIOSFODNN7EXAMPLE",
+    "AIzaSyA1234567890abcdefghijklmnopqrstuv",
+    "glpat-abcdefghij0123456789",
+    "npm_abcdefghijklmnopqrstuvwxyz0123456789",
+    "pypi-AgEIcHlwaS5vcmcCJGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-DEF_123",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEabcdefghijklmnop\n-----END RSA PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----\nMIIEabcdefghijklmnopqrstu\nMIIEabcdefghijklmnopqrstu",
+]
+ASSIGNED = [
+    ("OPENAI_API_KEY=", "anything9"),
+    ("export GH_TOKEN=", "abc/def+1"),
+    ('MY_SECRET_VALUE="', "two words"),
+    ("DB_PASSWORD=", "p@ss!"),
+    ("Authorization: Bearer ", "abcdefgh1234"),
+    ("authorization: Basic ", "dXNlcjpwYXNz"),
+    ("postgres://user:", "pass-word"),
+    ("https://host/path?x=1&access_token=", "abcdef"),
+]
+HARMLESS = [
+    "a risk-management-and-compliance-system",
+    "task-abcdefghijklmnopqrstuv",
+    "MAX_TOKENS=4096 python run.py",
+    "the bearer of this message",
+    "https://example.com:8080/a?key_name",
+    "for key, value in items: print(key == value)",
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "PRIVATE KEY files are not looked at",
+]
+
+
+@given(SECRETS, TEXTS, TEXTS)
+def test_no_known_secret_survives(secret: str, before: str, after: str) -> None:
+    assert secret.strip() not in Redactor([secret]).text(before + secret + after)
+
+
+@given(SECRETS, st.binary(max_size=5), st.binary(max_size=5))
+def test_no_usual_form_of_a_known_secret_survives(secret: str, before: bytes, after: bytes) -> None:
+    secret = secret.strip()
+    data = secret.encode()
+    redactor = Redactor([secret])
+    for form in (
+        json.dumps(secret)[1:-1],
+        json.dumps(json.dumps(secret)[1:-1], ensure_ascii=False)[1:-1],
+        quote(data, safe=""),
+        base64.b64encode(data).decode().rstrip("="),
+    ):
+        assert form not in redactor.text(f"<{form}>")
+    whole = base64.b64encode(before + data + after).decode()
+    assert redactor.text(whole) != whole
+
+
+@given(SECRETS, TEXTS, st.sampled_from(SHAPES))
+def test_what_was_redacted_once_stays_the_same(secret: str, text: str, shape: str) -> None:
+    redactor = Redactor([secret])
+    once = redactor.text(f"{text}{shape} A_KEY={secret}{text} x={shape}{secret}")
+    assert redactor.text(once) == once
+
+
+@given(PLAIN)
+def test_text_without_secrets_stays_as_it_is(text: str) -> None:
+    assert Redactor(["a-secret-of-ours"]).text(text) == text
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+@pytest.mark.parametrize("around", ["", " filler" * 100])
+def test_what_only_resembles_a_secret_stays(text: str, around: str) -> None:
+    assert Redactor().text(around + text + around) == around + text + around
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("around", ["", " filler" * 100])
+@pytest.mark.parametrize("escape", [str, lambda text: json.dumps(text)[1:-1]])
+def test_well_known_secrets_are_taken_out(shape: str, around: str, escape: type[str]) -> None:
+    text = f"{around} {escape(shape)} {around}"
+    assert Redactor().text(text) == f"{around} [redacted] {around}"
+
+
+@pytest.mark.parametrize(("before", "secret"), ASSIGNED)
+def test_what_is_assigned_to_the_name_of_a_secret_is_taken_out(before: str, secret: str) -> None:
+    end = {'"': '"', ":": "@host/db"}.get(before[-1], "")
+    text = Redactor().text(f"run {before}{secret}{end} next")
+    assert secret not in text
+    assert text.endswith("next")
+    assert text.startswith(f"run {before.rstrip(chr(34))}[redacted]")
+
+
+def test_json_is_looked_through_with_its_names() -> None:
+    redactor = Redactor(["hunter2hunter2"])
+    value = {
+        "hunter2hunter2": 1,
+        "a": ["xhunter2hunter2y", None, 1.5, True],
+        "b": {"password": "p"},
+    }
+    assert redactor.value(value) == {
+        "[redacted]": 1,
+        "a": ["x[redacted]y", None, 1.5, True],
+        "b": {"password": "[redacted]"},
+    }
+
+
+def test_names_that_become_the_same_keep_their_values() -> None:
+    redactor = Redactor(["first-secret", "other-secret"])
+    assert sorted(redactor.value({"first-secret": 1, "other-secret": 2}).values()) == [1, 2]
+
+
+def test_a_word_is_no_secret() -> None:
+    assert Redactor(["ollama", ""]).text("ollama serves") == "ollama serves"
+
+
+def test_a_part_of_our_own_mark_is_no_secret() -> None:
+    assert Redactor(["redacted"]).text("A_KEY=x1") == "A_KEY=[redacted]"
+
+
+def test_one_line_of_a_secret_with_several_is_taken_out() -> None:
+    redactor = Redactor(["first-line-of-the-secret\nsecond-line-of-the-secret"])
+    assert redactor.text("> second-line-of-the-secret") == "> [redacted]"
+
+
+def test_a_run_is_kept_without_secrets() -> None:
+    secret = "hunter2hunter2"
+    request = RunRequest(secret, "/", "/a", name=secret, thread={"config": {"x": [secret]}})
+    run = Run("r", 1, request, RunState.FAILED, "g", "/", 0, 0.0, reason=secret, message=secret)
+    assert secret not in repr(Redactor([secret]).run(run))
+
+
+@pytest.mark.parametrize(
+    "text", ["TOKEN", "A_KEY=", "://a:", "-----BEGIN PRIVATE KEY-----", 'TOKEN="', "eyJaaaaaa."]
+)
+def test_text_made_to_be_slow_is_not(text: str) -> None:
+    text *= 200_000 // len(text)
+    began = time.process_time()
+    Redactor().text(text)
+    # It takes 20 ms; what goes by the square of the length would take minutes.
+    assert time.process_time() - began < 2
