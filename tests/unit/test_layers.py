@@ -16,7 +16,7 @@ ROOT = Path(codexmcp.__file__).parent
 
 LAYERS = [
     {"errors", "jsonvalues", "__init__"},
-    {"settings", "jsonrpc"},
+    {"settings", "run_settings", "jsonrpc"},
     {"appserver"},
     {"home"},
     {"runs"},

@@ -208,11 +208,25 @@ class AppServer:
         await self.unarchive_thread(thread_id)
         return await self.resume_thread(thread_id, options)
 
+    async def fork_thread(self, thread_id: str, options: ThreadOptions) -> ThreadInfo:
+        """Start a thread with the history of another, which any process may write to meanwhile.
+
+        Raises:
+            RequestError: There is no such thread, or Codex cannot use the options.
+        """
+        params = {"threadId": thread_id, "excludeTurns": True, **options.to_wire()}
+        return _thread_info(await self.call("thread/fork", params))
+
     async def read_thread(self, thread_id: str, *, include_turns: bool = True) -> Mapping[str, Any]:
         """Return the thread as Codex has recorded it, without becoming its writer."""
         params = {"threadId": thread_id, "includeTurns": include_turns}
         answer = await self.call("thread/read", params)
         return object_of(answer.get("thread"))
+
+    async def is_resting(self, thread_id: str) -> bool:
+        """Return whether no turn of a loaded thread is under way, whoever started it."""
+        thread = await self.read_thread(thread_id, include_turns=False)
+        return text_of(dig(thread, "status", "type")) != "active"
 
     async def unload_thread(self, thread_id: str) -> None:
         """Unload a resting thread, which frees its memory and its writer lock.
@@ -319,7 +333,7 @@ class AppServer:
     async def _note_closed(self, reason: str) -> None:
         if await self._child.exited(timeout_s=1.0):
             reason = f"`codex app-server` ended: {self._child.describe_exit()}"
-        self._lose(AppServerClosedError(reason, _telling(await self._child.last_words())))
+        self._lose(AppServerClosedError(reason, telling(await self._child.last_words())))
 
     def _lose(self, reason: AppServerClosedError) -> None:
         """Take the connection for ended; only the first reason counts."""
@@ -367,7 +381,8 @@ class AppServer:
         self._connection.notify("initialized", {})
 
 
-def _telling(stderr: str) -> str:
+def telling(stderr: str) -> str:
+    """Return what of app-server's last words may say why it ended."""
     # Said at every start without a bubblewrap on PATH, where Codex uses its own.
     return "\n".join(line for line in stderr.splitlines() if "find bubblewrap" not in line)
 

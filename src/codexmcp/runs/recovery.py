@@ -1,0 +1,90 @@
+"""Finds the endings of runs whose owner or app-server died.
+
+Promises that nothing is sent to the model here: what Codex has recorded is read, nothing more.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from codexmcp.errors import CodexMCPError, StateError
+from codexmcp.runs import endings, ownership
+from codexmcp.runs.codex import CodexSource
+from codexmcp.runs.endings import Ending
+from codexmcp.runs.run import Run
+from codexmcp.runs.states import RunState
+from codexmcp.runs.store import Change, Owner, RunStore
+
+logger = logging.getLogger(__name__)
+
+
+async def recorded_ending(codex: CodexSource, run: Run) -> Ending | None:
+    """Return how Codex has recorded that a run's turn ended; None when it has not."""
+    if run.thread_id is None:
+        return None
+    try:
+        thread = await (await codex.get()).read_thread(run.thread_id)
+    except CodexMCPError as error:
+        logger.warning("the thread of run %s cannot be read: %s", run.id, error)
+        return None
+    turn = endings.recorded(thread, run.turn_id, run.request.prompt)
+    return None if turn is None else endings.of_record(turn)
+
+
+class Recovery:
+    """Takes care of the runs of owners that died.
+
+    Args:
+        store: Where runs are recorded.
+        locks: The folder of the owners' lock files.
+        codex: Gives an app-server that can read threads.
+        on_change: Is told each run that was changed.
+    """
+
+    def __init__(
+        self, store: RunStore, locks: Path, codex: CodexSource, on_change: Callable[[Run], None]
+    ) -> None:
+        self._store = store
+        self._locks = locks
+        self._codex = codex
+        self._on_change = on_change
+
+    async def sweep(self) -> None:
+        """Settle the runs of every owner that died since the last sweep."""
+        for owner in self._store.owners():
+            if ownership.is_dead(self._locks, owner.id):
+                for run in self._store.owned(owner.id):
+                    await self._take_over(run, owner)
+                if not self._store.owned(owner.id):
+                    self._store.delete_owner(owner.id)
+                    ownership.forget(self._locks, owner.id)
+
+    async def _take_over(self, run: Run, owner: Owner) -> None:
+        try:
+            if run.state is RunState.STARTING:
+                # It is running before its prompt is sent, so nothing was sent.
+                reason = f"its owner (process {owner.pid}) died before it was sent; it starts anew"
+                self._change(run, RunState.QUEUED, Change(reason=reason))
+                return
+            ending = await recorded_ending(self._codex, run) or Ending(
+                RunState.LOST,
+                f"its supervisor (process {owner.pid}) died while it ran; the run can be resumed",
+            )
+            self._end(run, ending)
+        except StateError:
+            # Another supervisor was faster.
+            logger.info("run %s was taken over by another supervisor", run.id)
+
+    def _end(self, run: Run, ending: Ending) -> None:
+        change = Change(reason=ending.reason, message=ending.message, ended_at=time.time())
+        run = self._change(run, ending.state, change)
+        if ending.state is RunState.LOST and run.attempt <= run.request.retries:
+            self._change(run, RunState.QUEUED, Change(reason=f"again: {ending.reason}"))
+
+    def _change(self, run: Run, to: RunState, change: Change) -> Run:
+        changed = self._store.change(run.id, to, change, owner=run.owner)
+        self._on_change(changed)
+        return changed
