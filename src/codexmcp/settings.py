@@ -12,8 +12,6 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dotenv.parser import parse_stream
-
 from codexmcp.errors import ConfigurationError
 
 KEY_VARIABLES = ("OPENAI_API_KEY", "CODEX_API_KEY")
@@ -38,7 +36,8 @@ class Settings:
     Attributes:
         api_key: The key for the model, never shown in `repr`.
         base_url: A Responses-API endpoint other than OpenAI's, such as `http://host/v1`.
-        codex_home: Codex's home folder; None when `CODEX_HOME` is not set.
+        codex_home: Codex's home folder; None when `CODEX_HOME` is not set. The variable of Codex
+            MCP Sidecar, `CODEX_MCP_WRAPPER_CODEX_HOME`, comes first.
         codex_bin: The Codex binary asked for; None means the one that comes with us.
         sandbox_mode: How Codex's commands are sandboxed.
         env_file: The `.env` that the key came from; None when it came from the environment.
@@ -75,7 +74,7 @@ def load_settings(
             env[name] = value
     for name in SECRET_VARIABLES:
         env.pop(name, None)
-    home = env.get("CODEX_HOME")
+    home = env.get("CODEX_MCP_WRAPPER_CODEX_HOME") or env.get("CODEX_HOME")
     return Settings(
         api_key=key,
         base_url=_base_url(env.get("OPENAI_BASE_URL")),
@@ -120,6 +119,8 @@ def _checked_key(name: str, key: str) -> str:
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - servers read no .env and start sooner
+
     try:
         # Editors on Windows begin a file with a byte order mark.
         text = path.read_text(encoding="utf-8-sig")

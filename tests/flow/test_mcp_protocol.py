@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, cast
 
 from codexmcp.server.engine import Engine
-from codexmcp.server.protocol import McpServer, ProtocolOptions
+from codexmcp.server.protocol import McpServer, ProtocolOptions, Services
 from codexmcp.server.results import CallResult, failure
 from tests.support.streams import stream_pair
 
@@ -41,7 +41,7 @@ async def test_the_end_of_one_call_leaves_another_of_its_id_cancellable() -> Non
     call = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
     cancel = {"method": "notifications/cancelled", "params": {"requestId": 7}}
     async with asyncio.timeout(BOUND_S):
-        serving = asyncio.create_task(server.serve(cast("Engine", engine)))
+        serving = asyncio.create_task(server.serve(Services(cast("Engine", engine))))
         for _ in range(2):
             far.write_message(call)
             await engine.begun.acquire()

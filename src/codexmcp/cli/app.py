@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import codexmcp
-from codexmcp.cli import mcp_server_arguments
+from codexmcp.cli import mcp_server_arguments, serve_arguments
 from codexmcp.errors import CodexMCPError, ExitCode
 
 
@@ -22,16 +22,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: The arguments; None means those of the process.
     """
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(words)
+    arguments.words = words[1:]
     _set_logging(debug=arguments.debug)
     try:
-        importlib.import_module(arguments.module).run(arguments)
+        code: int | None = importlib.import_module(_module(arguments)).run(arguments)
     except CodexMCPError as error:
         if arguments.debug:
             raise
         sys.stderr.write(f"codexmcp: {error}\n")
         return error.exit_code
-    return ExitCode.DONE
+    return ExitCode.DONE if code is None else code
+
+
+def _module(arguments: argparse.Namespace) -> str:
+    """Return the module of a command; a server that is shared is only a relay here."""
+    is_shared = getattr(arguments, "shared", False)
+    return "codexmcp.cli.shared" if is_shared else str(arguments.module)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     mcp_server = mcp_server_arguments.add_parser(commands)
     mcp_server.set_defaults(module="codexmcp.cli.mcp_server")
+    serve = serve_arguments.add_parser(commands)
+    serve.set_defaults(module="codexmcp.cli.serve")
     codex = commands.add_parser(
         "codex",
         help="run the Codex that codexmcp uses, such as `codexmcp codex login`",

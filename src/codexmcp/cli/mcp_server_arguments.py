@@ -15,6 +15,9 @@ examples:
       the two tools of the removed `codex mcp-server`, with the caller's choice of policy
   codexmcp mcp-server --sandbox workspace-write --approval-policy never --cwd output
       the same with a fixed policy, which no tool argument can widen
+  codexmcp mcp-server --shared
+      also the tools of supervised runs, which outlive this server; the supervisor behind them is
+      started when there is none
 """
 
 
@@ -29,13 +32,41 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argp
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    _add_options(parser)
+    return parser
+
+
+def alone() -> argparse.ArgumentParser:
+    """Return a parser of the command's arguments, without the command."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    _add_options(parser)
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    _add_sharing(parser)
     _add_policy(parser)
     _add_questions(parser)
     _add_bounds(parser)
     _add_answers(parser)
-    _add_codex(parser)
+    add_codex_options(parser)
     parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
-    return parser
+
+
+def _add_sharing(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("tools")
+    group.add_argument(
+        "--shared",
+        action="store_true",
+        help="be served by the supervisor of this Codex home, whose runs outlive this server",
+    )
+    group.add_argument(
+        "--tools",
+        type=_groups,
+        metavar="GROUPS",
+        help="`codex` (codex, codex-reply), `runs` (codex_run, codex_wait, ...) or `codex,runs`; "
+        "default: codex, with --shared both",
+    )
 
 
 def _add_policy(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +94,7 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("questions of Codex")
     group.add_argument(
         "--approval-timeout",
-        type=_seconds,
+        type=seconds,
         default=300.0,
         metavar="SECONDS",
         help="how long the client may take to answer; default: %(default)g",
@@ -85,18 +116,18 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
 def _add_bounds(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("bounds, in seconds")
     group.add_argument(
-        "--timeout", type=_seconds, default=0.0, metavar="SECONDS", help="on a turn; default: none"
+        "--timeout", type=seconds, default=0.0, metavar="SECONDS", help="on a turn; default: none"
     )
     group.add_argument(
         "--idle-timeout",
-        type=_seconds,
+        type=seconds,
         default=600.0,
         metavar="SECONDS",
         help="on the time without a sign of life from Codex; default: %(default)g",
     )
     group.add_argument(
         "--drain-timeout",
-        type=_seconds,
+        type=seconds,
         default=3600.0,
         metavar="SECONDS",
         help="on running calls after stdin has ended; 0 ends them at once; default: %(default)g",
@@ -113,7 +144,7 @@ def _add_answers(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--max-result-bytes",
-        type=_count,
+        type=count,
         default=200_000,
         metavar="N",
         help="cut longer answers, with a note; 0 means never; default: %(default)s",
@@ -126,7 +157,8 @@ def _add_answers(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_codex(parser: argparse.ArgumentParser) -> None:
+def add_codex_options(parser: argparse.ArgumentParser) -> None:
+    """Add what decides how Codex is run."""
     group = parser.add_argument_group("Codex")
     group.add_argument(
         "-c",
@@ -146,14 +178,23 @@ def _add_codex(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _seconds(text: str) -> float:
+def _groups(text: str) -> tuple[str, ...]:
+    groups = tuple(text.split(","))
+    if not set(groups) <= {"codex", "runs"}:
+        raise argparse.ArgumentTypeError(f"{text} is not `codex`, `runs` or `codex,runs`")
+    return groups
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds from an argument."""
     value = float(text)
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
     return value
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Return a count from an argument."""
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is less than 0")

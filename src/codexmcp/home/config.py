@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp.errors import ConfigurationError
-from codexmcp.jsonvalues import is_object
+from codexmcp.jsonvalues import is_object, object_of, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,20 @@ class CodexHome:
 def default_home() -> Path:
     """Return the folder that Codex uses when `CODEX_HOME` is not set."""
     return Path.home() / ".codex"
+
+
+def provider_key_variables(config: str) -> list[str]:
+    """Return the names of the variables that providers read their keys from.
+
+    Args:
+        config: The text of a config.toml; a broken one names none.
+    """
+    try:
+        providers = object_of(tomllib.loads(config).get("model_providers"))
+    except tomllib.TOMLDecodeError:
+        return []
+    names = {text_of(object_of(provider).get("env_key")) for provider in providers.values()}
+    return sorted(name for name in names if name)
 
 
 def read_home(path: Path) -> CodexHome:

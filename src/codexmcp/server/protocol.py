@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from codexmcp.appserver.answers import DECLINED, Answer, can_be_declined, to_codex
 from codexmcp.errors import CodexMCPError, RequestError
@@ -27,6 +28,11 @@ from codexmcp.server.call import AskingRules, Call
 from codexmcp.server.engine import Engine
 from codexmcp.server.results import CallResult, failure
 from codexmcp.server.tools import CODEX, CODEX_REPLY, tool_definitions
+
+if TYPE_CHECKING:
+    # A server without them does not wait for them to be imported.
+    from codexmcp.server.run_tools.answers import ToolAnswer
+    from codexmcp.server.run_tools.tools import RunTools
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +65,24 @@ class ProtocolOptions:
     allow_amendments: bool = False
 
 
+Method = Callable[[messages.JsonObject], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a client is offered.
+
+    Attributes:
+        engine: Behind the tools `codex` and `codex-reply`; None leaves them out.
+        run_tools: The tools of supervised runs; None leaves them out.
+        methods: Further methods that are no part of MCP, by name.
+    """
+
+    engine: Engine | None = None
+    run_tools: RunTools | None = None
+    methods: Mapping[str, Method] = field(default_factory=dict[str, Method])
+
+
 class McpServer:
     """An MCP server for one client.
 
@@ -70,25 +94,26 @@ class McpServer:
     def __init__(self, stream: ByteStream, options: ProtocolOptions) -> None:
         self.connection = Connection(stream, self, messages.Dialect.MCP)
         self._options = options
-        self._engine: Engine | None = None
+        self._services = Services()
         self._initialized = False
         # The removed server asked any client, also one that had not announced to take questions.
         self._can_ask = options.strict
         # By task: a client may use an id twice, and the end of one call is not that of the other.
         self._calls: dict[asyncio.Task[Any], messages.RequestId] = {}
 
-    async def serve(self, engine: Engine) -> None:
+    async def serve(self, services: Services) -> None:
         """Serve until the client closes its end; calls may still be running then."""
-        self._engine = engine
+        self._services = services
         await self.connection.serve()
 
     async def on_codex_request(self, request: messages.Request) -> object:
         """Answer a request of Codex: put its question to the client whose call raised it."""
-        if self._engine is None or not can_be_declined(request):
+        engine = self._services.engine
+        if engine is None or not can_be_declined(request):
             raise RequestError(
                 request.method, messages.METHOD_NOT_FOUND, "codexmcp does not answer this"
             )
-        answer = await self._engine.answer(request)
+        answer = await engine.answer(request)
         return to_codex(request, answer, allow_amendments=self._options.allow_amendments)
 
     async def on_request(self, request: messages.Request) -> object:
@@ -99,11 +124,13 @@ class McpServer:
             case "ping":
                 return {}
             case "tools/list":
-                return {"tools": tool_definitions(strict=self._options.strict)}
+                return {"tools": self._tools()}
             case "tools/call" if _is_call(request.params):
                 return await self._call_tool(request)
             case method if method in _EMPTY_LISTS:
                 return {_EMPTY_LISTS[method]: []}
+            case method if method in self._services.methods:
+                return await self._call_method(method, request.params)
             case method:
                 raise RequestError(
                     method,
@@ -142,6 +169,18 @@ class McpServer:
             },
         }
 
+    def _tools(self) -> list[messages.JsonObject]:
+        strict = self._options.strict
+        tools = [] if self._services.engine is None else tool_definitions(strict=strict)
+        run_tools = self._services.run_tools
+        return tools if run_tools is None else tools + run_tools.definitions()
+
+    async def _call_method(self, method: str, params: messages.JsonObject) -> object:
+        try:
+            return await self._services.methods[method](params)
+        except CodexMCPError as error:
+            raise RequestError(method, messages.INVALID_REQUEST, str(error)) from error
+
     async def _call_tool(self, request: messages.Request) -> object:
         task = asyncio.current_task()
         assert task is not None
@@ -162,19 +201,20 @@ class McpServer:
             await asyncio.wait({alive})
             del self._calls[task]
 
-    async def _run_tool(self, request: messages.Request, call: Call) -> CallResult:
-        assert self._engine is not None
+    async def _run_tool(self, request: messages.Request, call: Call) -> CallResult | ToolAnswer:
         arguments = request.params.get("arguments")
         strict = self._options.strict
-        listener = call.listener()
+        engine, run_tools = self._services.engine, self._services.run_tools
         try:
             match request.params["name"]:
-                case name if name == CODEX:
+                case name if name == CODEX and engine is not None:
                     parsed = parse_codex_arguments(arguments, strict=strict)
-                    return await self._engine.codex(parsed, listener)
-                case name if name == CODEX_REPLY:
+                    return await engine.codex(parsed, call.listener())
+                case name if name == CODEX_REPLY and engine is not None:
                     reply = parse_reply_arguments(arguments, strict=strict)
-                    return await self._engine.reply(reply, listener)
+                    return await engine.reply(reply, call.listener())
+                case name if run_tools is not None and run_tools.knows(name):
+                    return await run_tools.call(name, arguments, call.tell)
                 case name:
                     return failure(f"Unknown tool '{name}'")
         except ArgumentsError as error:

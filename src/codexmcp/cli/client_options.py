@@ -1,0 +1,127 @@
+"""What holds for one MCP client, from the arguments of `codexmcp mcp-server`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from codexmcp.appserver.answers import Answer, Verdict
+from codexmcp.appserver.turns import TurnLimits
+from codexmcp.errors import UsageError
+from codexmcp.home.permissions import can_be_moved
+from codexmcp.run_settings import command_environment, read_run_settings
+from codexmcp.server.engine import EngineOptions
+from codexmcp.server.policy import Policy
+from codexmcp.server.protocol import ProtocolOptions
+from codexmcp.server.run_tools.arguments import Caller
+
+CODEX_TOOLS = "codex"
+RUN_TOOLS = "runs"
+
+_ANSWER_MARGIN_S = 5.0
+
+
+def tool_groups(arguments: argparse.Namespace) -> frozenset[str]:
+    """Return which tools a client is offered."""
+    if arguments.tools is not None:
+        return frozenset(arguments.tools)
+    return frozenset({CODEX_TOOLS, RUN_TOOLS} if arguments.shared else {CODEX_TOOLS})
+
+
+def protocol_options(arguments: argparse.Namespace, version: str) -> ProtocolOptions:
+    """Return how the server speaks to a client."""
+    return ProtocolOptions(
+        version=version,
+        strict=arguments.strict_compat,
+        approval_timeout_s=arguments.approval_timeout,
+        default_answer=Answer(Verdict(arguments.approval_default)),
+        allow_amendments=arguments.allow_policy_amendments,
+    )
+
+
+def engine_options(arguments: argparse.Namespace, base_dir: Path) -> EngineOptions:
+    """Return what holds for a client's calls of `codex` and `codex-reply`.
+
+    Raises:
+        UsageError: The policy cannot be kept.
+    """
+    strict: bool = arguments.strict_compat
+    return EngineOptions(
+        policy=policy(arguments, base_dir),
+        limits=_limits(arguments),
+        base_dir=base_dir,
+        resumes=not strict,
+        max_result_bytes=None if strict else arguments.max_result_bytes or None,
+    )
+
+
+def caller(
+    arguments: argparse.Namespace, base_dir: Path, env: Mapping[str, str], home: Path
+) -> Caller:
+    """Return what holds for a client's runs.
+
+    Args:
+        arguments: Its arguments.
+        base_dir: Its working directory.
+        env: Its environment.
+        home: The Codex home.
+
+    Raises:
+        ConfigurationError: Its environment holds a setting that cannot be used.
+        UsageError: The policy cannot be kept.
+    """
+    return Caller(
+        home=home,
+        base_dir=base_dir,
+        policy=policy(arguments, base_dir),
+        settings=read_run_settings(env),
+        env=command_environment(env),
+        idle_timeout_s=arguments.idle_timeout or None,
+    )
+
+
+def policy(arguments: argparse.Namespace, base_dir: Path) -> Policy:
+    """Return what is fixed for a client.
+
+    Args:
+        arguments: Its arguments.
+        base_dir: What relative paths among them are relative to.
+
+    Raises:
+        UsageError: It cannot be kept.
+    """
+    fixed = Policy(
+        sandbox=arguments.sandbox,
+        approval_policy=arguments.approval_policy,
+        cwd=_folder(arguments.cwd, base_dir),
+        model=arguments.model,
+        profile=arguments.profile,
+        deny_read=tuple(os.path.realpath(base_dir / file) for file in arguments.deny_read),
+    )
+    writable = fixed.cwd is not None and fixed.sandbox not in {"read-only", "danger-full-access"}
+    for file in fixed.deny_read if writable else ():
+        if can_be_moved(file, os.path.realpath(fixed.cwd or "/")):
+            raise UsageError(
+                f"--deny-read {file} lies in a folder below --cwd {fixed.cwd}, which commands "
+                "could rename to reach the file; work in another folder"
+            )
+    return fixed
+
+
+def _limits(arguments: argparse.Namespace) -> TurnLimits:
+    idle_s: float | None = arguments.idle_timeout or None
+    if idle_s is not None and arguments.approval_policy != "never":
+        # A turn that waits for an answer is silent, and that is no fault of its own.
+        idle_s = max(idle_s, arguments.approval_timeout + _ANSWER_MARGIN_S)
+    return TurnLimits(arguments.timeout or None, idle_s)
+
+
+def _folder(path: Path | None, base_dir: Path) -> str | None:
+    if path is None:
+        return None
+    folder = base_dir / path
+    if not folder.is_dir():
+        raise UsageError(f"--cwd {path} is not a folder; create it or name another")
+    return str(folder.absolute())

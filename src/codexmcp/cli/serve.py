@@ -1,0 +1,188 @@
+"""`codexmcp serve`: from its arguments to a running supervisor, or to what one says."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import codexmcp
+from codexmcp.cli import client_options, mcp_server_arguments
+from codexmcp.cli.codex_options import codex_options
+from codexmcp.cli.shared import address_for, open_connection
+from codexmcp.errors import (
+    CodexMCPError,
+    ConfigurationError,
+    DeadlineError,
+    ExitCode,
+    UsageError,
+)
+from codexmcp.home.binary import package_version
+from codexmcp.home.config import default_home
+from codexmcp.run_settings import read_run_settings
+from codexmcp.runs.store import Limits
+from codexmcp.settings import KEY_VARIABLES, Settings, load_settings
+from codexmcp.supervisor.asking import ask
+from codexmcp.supervisor.clients import ClientOptions
+from codexmcp.supervisor.hello import Hello
+from codexmcp.supervisor.methods import STATUS, STOP
+from codexmcp.supervisor.run_host import RunHostOptions, default_pointer_dir
+from codexmcp.supervisor.supervisor import SupervisorOptions, supervise
+
+STOP_MARGIN_S = 30.0
+"""What ending takes beyond the drain timeout."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Supervise until stopped, or say what a supervisor does, or end it.
+
+    Raises:
+        ConfigurationError: The surroundings do not allow it.
+    """
+    if arguments.status:
+        return _status(arguments)
+    if arguments.stop:
+        return _stop(arguments)
+    tell = _teller(arguments.ready_fd)
+    try:
+        settings = _settings(arguments)
+        options = _options(arguments, settings, lambda: tell("ok"))
+        if arguments.ready_fd is None:
+            sys.stderr.write(f"codexmcp: supervising at {options.address.socket}\n")
+        asyncio.run(supervise(options))
+    except CodexMCPError as error:
+        tell(str(error).replace("\n", "; "))
+        raise
+    return ExitCode.DONE
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    if arguments.key_stdin:
+        key = sys.stdin.readline().strip()
+        # Taken out again at once by `load_settings`.
+        os.environ.update({KEY_VARIABLES[0]: key} if key else {})
+    return load_settings(os.environ)
+
+
+def _options(
+    arguments: argparse.Namespace, settings: Settings, on_ready: Callable[[], None]
+) -> SupervisorOptions:
+    codex = codex_options(arguments, settings, os.environ)
+    version = package_version(codex.launch.codex) or codexmcp.__version__
+    home = settings.codex_home or default_home()
+    address = address_for(arguments, settings, os.environ)
+    secrets = [] if settings.api_key is None else [settings.api_key]
+    return SupervisorOptions(
+        address=address,
+        codex=codex,
+        runs=RunHostOptions(
+            home=home,
+            pointer_dir=read_run_settings(os.environ).pointer_dir or default_pointer_dir(home),
+            group=address.id,
+            socket=str(address.socket),
+            limits=Limits(arguments.max_runs, arguments.max_runs_per_folder),
+            secrets=tuple(secrets),
+            drain_s=arguments.drain_timeout,
+            allow_amendments=arguments.allow_policy_amendments,
+        ),
+        read_options=lambda hello: _client(hello, version, home),
+        idle_exit_s=arguments.idle_exit or None,
+        on_ready=on_ready,
+    )
+
+
+def _client(hello: Hello, version: str, home: Path) -> ClientOptions:
+    """Return how a client is to be served, by the arguments it was started with."""
+    try:
+        arguments = mcp_server_arguments.alone().parse_args(hello.arguments)
+    except SystemExit:
+        raise UsageError(
+            f"a client of version {hello.version} has options that this supervisor of version "
+            f"{codexmcp.__version__} does not know; end it with `codexmcp serve --stop`, and the "
+            "client starts its own"
+        ) from None
+    arguments.shared = True
+    base_dir = Path(hello.cwd)
+    groups = client_options.tool_groups(arguments)
+    engine = client_options.engine_options(arguments, base_dir)
+    return ClientOptions(
+        protocol=client_options.protocol_options(arguments, version),
+        engine=engine if client_options.CODEX_TOOLS in groups else None,
+        caller=client_options.caller(arguments, base_dir, hello.env, home)
+        if client_options.RUN_TOOLS in groups
+        else None,
+        drain_s=arguments.drain_timeout,
+    )
+
+
+def _teller(fd: int | None) -> Callable[[str], None]:
+    """Return what tells the client that started us how that went."""
+
+    def tell(text: str) -> None:
+        nonlocal fd
+        if fd is not None:
+            os.write(fd, f"{text}\n".encode())
+            os.close(fd)
+            fd = None
+
+    return tell
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    status = _ask(arguments, STATUS)
+    if arguments.json:
+        sys.stdout.write(json.dumps(status or {"running": False}) + "\n")
+    elif status is None:
+        sys.stdout.write("no supervisor runs for this Codex home and these credentials\n")
+    else:
+        sys.stdout.write(_told(status))
+    return ExitCode.DONE if status else ExitCode.NOT_RUNNING
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    status = _ask(arguments, STOP)
+    if status is None:
+        sys.stdout.write("no supervisor runs for this Codex home and these credentials\n")
+        return ExitCode.NOT_RUNNING
+    deadline = time.monotonic() + arguments.drain_timeout + STOP_MARGIN_S
+    while _ask(arguments, STATUS) is not None:
+        if time.monotonic() > deadline:
+            raise DeadlineError(
+                f"the supervisor (process {status['pid']}) has not ended yet; it waits for "
+                f"{status['activeRuns']} run(s), or is stuck: kill it, and its runs can be resumed"
+            )
+        time.sleep(0.05)
+    sys.stdout.write(f"the supervisor (process {status['pid']}) has ended\n")
+    return ExitCode.DONE
+
+
+def _ask(arguments: argparse.Namespace, method: str) -> dict[str, Any] | None:
+    """Ask the supervisor; return None when there is none."""
+    try:
+        connection = open_connection(arguments, [], start=False)
+    except (ConfigurationError, DeadlineError) as error:
+        if isinstance(error, DeadlineError):
+            raise
+        return None
+    with connection:
+        try:
+            return ask(connection, method, {})
+        except ConnectionError:
+            return None
+
+
+def _told(status: Mapping[str, Any]) -> str:
+    runs = ", ".join(f"{count} {state}" for state, count in status["runs"].items()) or "none"
+    return (
+        f"process {status['pid']}, version {status['version']}, "
+        f"up {status['uptimeSeconds']:.0f} s\n"
+        f"clients: {status['clients']}\n"
+        f"active runs: {status['activeRuns']}\n"
+        f"all runs: {runs}\n"
+    )

@@ -1,0 +1,79 @@
+"""The arguments of `codexmcp serve`. Imports nothing but argparse."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from codexmcp.cli.mcp_server_arguments import add_codex_options, count, seconds
+
+_EPILOG = """\
+examples:
+  codexmcp serve
+      supervise runs in the foreground, as under systemd or in a container, until SIGTERM
+  codexmcp serve --status
+      say whether a supervisor runs here: exit code 0 if so, 3 if not
+  codexmcp serve --stop
+      have it finish its runs within its drain timeout, and end
+
+Clients need not have it started: `codexmcp mcp-server --shared` starts it when there is none.
+"""
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse hides the type
+    """Add the command to the parser and return its own."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "serve",
+        help="supervise Codex and its runs, for clients that come and go",
+        description="Supervise Codex and its runs. One supervisor serves one Codex home and one "
+        "set of credentials, to any number of clients.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--status", action="store_true", help="say what it does; start nothing")
+    what.add_argument("--stop", action="store_true", help="end it")
+    parser.add_argument("--json", action="store_true", help="say it as JSON")
+    _add_runs(parser)
+    add_codex_options(parser)
+    parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
+    parser.add_argument("--key-stdin", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--ready-fd", type=int, default=None, help=argparse.SUPPRESS)
+    parser.set_defaults(profile=None)
+    return parser
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("runs")
+    group.add_argument(
+        "--max-runs", type=count, default=64, metavar="N", help="at once; default: %(default)s"
+    )
+    group.add_argument(
+        "--max-runs-per-folder",
+        type=count,
+        default=16,
+        metavar="N",
+        help="at once in one working directory; default: %(default)s",
+    )
+    group.add_argument(
+        "--idle-exit",
+        type=seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="end after so long without clients and runs; 0 means never; default: %(default)g",
+    )
+    group.add_argument(
+        "--drain-timeout",
+        type=seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="on runs under way when it is to end; then they are interrupted and can be resumed; "
+        "default: %(default)g",
+    )
+    group.add_argument(
+        "--allow-policy-amendments",
+        action="store_true",
+        help="let an answer to a question write a rule to the Codex home, which then runs matching "
+        "commands outside the sandbox in every later session",
+    )

@@ -1,0 +1,137 @@
+"""What the run tools answer.
+
+Pure. Source: spellings and the shape of `still_running` are those of Codex MCP Sidecar.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from codexmcp.runs.approvals import Approval
+from codexmcp.runs.run import Run
+from codexmcp.runs.states import RunState
+
+PAGE_CHARACTERS = 20_000
+"""Longest part of a final message in one answer: some clients refuse answers of 25,000 tokens."""
+
+STILL_RUNNING = "still_running"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswer:
+    """The answer to a call of a run tool."""
+
+    fields: dict[str, Any]
+
+    def to_wire(self, *, strict: bool = False) -> dict[str, Any]:  # noqa: ARG002 - as CallResult
+        """Return the result of `tools/call`."""
+        text = json.dumps(self.fields, ensure_ascii=False)
+        return {"content": [{"type": "text", "text": text}], "structuredContent": self.fields}
+
+
+def handle(run: Run) -> dict[str, Any]:
+    """Return what names a run that was just started."""
+    return {
+        "runId": run.id,
+        "status": run.state,
+        "threadId": run.thread_id,
+        "timedOut": False,
+        "timeoutMs": None if run.request.timeout_s is None else round(run.request.timeout_s * 1000),
+    }
+
+
+def waited(run: Run, *, elapsed_s: float, next_wait_s: float | None) -> dict[str, Any]:
+    """Return how a run stands after a wait.
+
+    Args:
+        run: The run.
+        elapsed_s: How long the wait was, in seconds.
+        next_wait_s: How long the next should be; None for to the end.
+    """
+    answer: dict[str, Any] = {
+        "runId": run.id,
+        "status": run.state if run.state.is_over else STILL_RUNNING,
+        "threadId": run.thread_id,
+        "timedOut": run.state is RunState.TIMED_OUT,
+        "waitElapsedMs": round(elapsed_s * 1000),
+    }
+    if not run.state.is_over:
+        answer["nextWaitMs"] = 0 if next_wait_s is None else round(next_wait_s * 1000)
+    answer["progress"] = progress(run)
+    if run.state in {RunState.QUEUED, RunState.WAITING_FOR_APPROVAL}:
+        answer["waitsFor"] = run.reason or "its turn in the queue"
+    return answer | ending(run) if run.state.is_over else answer
+
+
+def progress(run: Run) -> dict[str, Any]:
+    """Return what a run has done so far."""
+    usage = run.progress.usage
+    counts: dict[str, Any] = {
+        "events": run.progress.events,
+        "totalTokens": usage.total_tokens,
+        "outputTokens": usage.output_tokens,
+        "reasoningTokens": usage.reasoning_output_tokens,
+    }
+    return counts | {"lastStep": run.progress.last_step} if run.progress.last_step else counts
+
+
+def ending(run: Run) -> dict[str, Any]:
+    """Return how a run ended, and its final message as far as it fits."""
+    pages = page_count(run.message)
+    answer: dict[str, Any] = {"message": run.message[:PAGE_CHARACTERS]}
+    if run.reason:
+        answer["reason"] = run.reason
+    if pages > 1:
+        answer["pages"] = pages
+    return answer
+
+
+def listed(run: Run) -> dict[str, Any]:
+    """Return a run as an entry of a list."""
+    return {"runId": run.id, "status": run.state, "title": run.title}
+
+
+def active(run: Run) -> dict[str, Any]:
+    """Return a run under way as an entry of a list."""
+    return {**listed(run), "threadId": run.thread_id, "progress": progress(run)}
+
+
+def approvals(waiting: Sequence[Approval]) -> dict[str, Any]:
+    """Return the questions that wait."""
+    return {
+        "approvals": [
+            {
+                "approvalId": each.id,
+                "runId": each.run_id,
+                "kind": each.kind,
+                "question": each.text,
+            }
+            for each in waiting
+        ]
+    }
+
+
+def page_count(message: str) -> int:
+    """Return how many pages a final message takes; an empty one takes one."""
+    return max(1, -(-len(message) // PAGE_CHARACTERS))
+
+
+def page_of(run: Run, page: int) -> dict[str, Any]:
+    """Return a page of the final message of a run that is over.
+
+    Args:
+        run: The run.
+        page: Its number, from 1.
+    """
+    start = (page - 1) * PAGE_CHARACTERS
+    return {
+        "runId": run.id,
+        "status": run.state,
+        "page": page,
+        "pages": page_count(run.message),
+        "message": run.message[start : start + PAGE_CHARACTERS],
+        **({"reason": run.reason} if run.reason else {}),
+    }

@@ -1,0 +1,157 @@
+"""The definitions of the run tools.
+
+Pure. Every agent that connects pays for these texts with its context, so they are short.
+
+Source: names, arguments and defaults of the first six are those of Codex MCP Sidecar.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from codexmcp.server.arguments import APPROVAL_POLICIES
+from codexmcp.settings import SANDBOX_MODES
+
+RUN = "codex_run"
+RESUME = "codex_resume"
+FORK = "codex_fork"
+WAIT = "codex_wait"
+ACTIVE_RUNS = "codex_active_runs"
+RUNS = "codex_runs"
+CHECK = "codex_wrapper_check"
+INTERRUPT = "codex_interrupt"
+STEER = "codex_steer"
+APPROVALS = "codex_approvals"
+APPROVE = "codex_approve"
+RESULT = "codex_result"
+
+MAX_LIMIT = 100
+MAX_WAITED_FOR = 100
+
+Schema = dict[str, Any]
+
+
+def _text(description: str = "", **more: Any) -> Schema:  # noqa: ANN401 - any keyword of JSON Schema
+    return _field("string", description, **more)
+
+
+def _number(description: str, *, minimum: int = 0) -> Schema:
+    return _field("integer", description, minimum=minimum)
+
+
+def _field(kind: str, description: str, **more: Any) -> Schema:  # noqa: ANN401 - as above
+    field: Schema = {"type": kind, **more}
+    return field | {"description": description} if description else field
+
+
+_RUN_ID = _text(minLength=1)
+_PROMPT = _text(minLength=1)
+
+_WORK: Schema = {
+    "run_name": _text("Readable title."),
+    "approval_policy": _text(
+        "`never` (default) refuses what the sandbox forbids, `on-request` asks (codex_approvals).",
+        enum=list(APPROVAL_POLICIES),
+    ),
+    "sandbox": _text("Overrides permissions.", enum=list(SANDBOX_MODES)),
+    "permissions": _text("Sandbox mode, permissions profile, or `yolo` for full access."),
+    "model": _text(),
+    "effort": _text("Reasoning effort, such as `high`."),
+    "images": {"type": "array", "items": {"type": "string"}, "description": "Paths."},
+    "output_schema": _field("object", "JSON Schema that the final message must fit."),
+    "timeout_ms": _number("Bound on the run; 0 for none."),
+    "async": _field("boolean", "false waits for the end. Default true."),
+    "wait_ms": _number("Answer with the result if the run ends within this time."),
+}
+
+_START: Schema = {
+    **_WORK,
+    "profile": _text("Profile of the Codex home."),
+    "priority": _field("integer", "Higher starts first."),
+    "delay_ms": _number("Start no sooner."),
+    "retries": _number("How often to continue by itself after a crash."),
+    "idempotency_key": _text("A repeated call with it gets the same run."),
+}
+
+_CWD = _text("Project folder.")
+
+
+@cache
+def run_tool_definitions() -> list[Schema]:
+    """Return the tools as `tools/list` answers them."""
+    return [
+        _tool(
+            RUN,
+            "Start Codex on a task in the background. Returns a run handle at once; then call "
+            "codex_wait.",
+            {"prompt": _PROMPT, "cwd": _CWD, **_START},
+            ["prompt"],
+        ),
+        _tool(
+            RESUME,
+            "Give a finished run a further prompt, in the same conversation. Returns a new run.",
+            {"run_id": _RUN_ID, "prompt": _PROMPT, "cwd": _CWD, **_WORK},
+            ["run_id", "prompt"],
+        ),
+        _tool(
+            FORK,
+            "As codex_resume, on a copy of the conversation. Also of a run that still works.",
+            {"run_id": _RUN_ID, "prompt": _PROMPT, "cwd": _CWD, **_WORK},
+            ["run_id", "prompt"],
+        ),
+        _tool(
+            WAIT,
+            "Wait for runs. `still_running` means: call again. Work goes on in any case.",
+            {
+                "run_id": _RUN_ID,
+                "run_ids": {"type": "array", "items": _RUN_ID, "maxItems": MAX_WAITED_FOR},
+                "mode": _text("For several runs. Default all.", enum=["any", "all"]),
+                "soft_timeout_ms": _number("Longest wait of this call; 0 waits to the end."),
+                "timeout_ms": _number("A further bound on the wait."),
+            },
+            [],
+        ),
+        _tool(
+            RESULT,
+            "The whole final message of a run, in pages.",
+            {"run_id": _RUN_ID, "page": _number("From 1.", minimum=1)},
+            ["run_id"],
+        ),
+        _tool(ACTIVE_RUNS, "List runs under way.", {"cwd": _CWD}, []),
+        _tool(
+            RUNS,
+            "List runs, newest first.",
+            {
+                "cwd": _CWD,
+                "limit": _field("integer", "", minimum=1, maximum=MAX_LIMIT),
+                "cursor": _text("nextCursor of the last answer."),
+            },
+            [],
+        ),
+        _tool(INTERRUPT, "Stop a run; it can be resumed.", {"run_id": _RUN_ID}, ["run_id"]),
+        _tool(
+            STEER,
+            "Add input to a run while it works.",
+            {"run_id": _RUN_ID, "prompt": _PROMPT},
+            ["run_id", "prompt"],
+        ),
+        _tool(APPROVALS, "List questions of runs that wait.", {"run_id": _RUN_ID}, []),
+        _tool(
+            APPROVE,
+            "Answer a question. accept lets that command out of the sandbox.",
+            {
+                "approval_id": _text(minLength=1),
+                "decision": _text(enum=["accept", "accept_for_session", "decline", "cancel"]),
+            },
+            ["approval_id", "decision"],
+        ),
+        _tool(CHECK, "Check that Codex and the records of runs can be used.", {}, []),
+    ]
+
+
+def _tool(name: str, description: str, properties: Schema, required: list[str]) -> Schema:
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        schema["required"] = required
+    return {"name": name, "description": description, "inputSchema": schema}

@@ -1,0 +1,7 @@
+"""The methods of the supervisor beside MCP's, by name, for those who ask and those who answer."""
+
+from __future__ import annotations
+
+STATUS = "codexmcp/status"
+STOP = "codexmcp/stop"
+ATTACH = "codexmcp/attach"
