@@ -91,10 +91,20 @@ def child_environment(env: Mapping[str, str] = os.environ, **changes: str) -> di
     return {**kept, **changes}
 
 
+def secret_values(key: str | None, env: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return what must not be written down: the key, and what variables hold that are secrets."""
+    found = {value for name, value in env.items() if _is_secret(name) and value}
+    return tuple(sorted(found | ({key} if key else set())))
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.upper() for word in _SECRET_WORDS)
+
+
 def _is_shared(name: str) -> bool:
     """Return whether a variable of `.env` may reach children: known, and no secret by its name."""
     known = name.startswith(_SHARED_PREFIXES) or name.upper() in _SHARED_NAMES
-    return known and not any(word in name.upper() for word in _SECRET_WORDS)
+    return known and not _is_secret(name)
 
 
 def _find_key(

@@ -12,8 +12,8 @@ from codexmcp.appserver.launch import DELTAS
 from codexmcp.cli import client_options
 from codexmcp.cli.codex_options import codex_options
 from codexmcp.home.binary import package_version
-from codexmcp.server.stdio import ServerOptions, serve_stdio
-from codexmcp.settings import load_settings
+from codexmcp.server.stdio import KeepRuns, ServerOptions, serve_stdio
+from codexmcp.settings import Settings, load_settings
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -23,13 +23,24 @@ def run(arguments: argparse.Namespace) -> None:
         ConfigurationError: The surroundings do not allow it.
     """
     settings = load_settings(os.environ)
+    groups = client_options.tool_groups(arguments)
     opt_out = DELTAS if arguments.no_deltas else ()
     codex = codex_options(arguments, settings, os.environ, opt_out=opt_out)
     version = package_version(codex.launch.codex) or codexmcp.__version__
     options = ServerOptions(
         codex=codex,
         protocol=client_options.protocol_options(arguments, version),
-        engine=client_options.engine_options(arguments, Path.cwd()),
+        engine=client_options.engine_options(arguments, Path.cwd())
+        if client_options.CODEX_TOOLS in groups
+        else None,
+        runs=_own_runs(arguments, settings) if client_options.RUN_TOOLS in groups else None,
         drain_s=arguments.drain_timeout,
     )
     asyncio.run(serve_stdio(options))
+
+
+def _own_runs(arguments: argparse.Namespace, settings: Settings) -> KeepRuns:
+    """Return what keeps the runs of a server without a supervisor."""
+    from codexmcp.cli.own_runs import keep_runs  # noqa: PLC0415 - most servers keep none
+
+    return keep_runs(arguments, settings)

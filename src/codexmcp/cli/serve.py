@@ -27,12 +27,13 @@ from codexmcp.home.binary import package_version
 from codexmcp.home.config import default_home
 from codexmcp.run_settings import read_run_settings
 from codexmcp.runs.store import Limits
-from codexmcp.settings import KEY_VARIABLES, Settings, load_settings
+from codexmcp.settings import KEY_VARIABLES, Settings, load_settings, secret_values
 from codexmcp.supervisor.asking import ask
 from codexmcp.supervisor.clients import ClientOptions
+from codexmcp.supervisor.directory import default_pointer_dir
 from codexmcp.supervisor.hello import Hello
 from codexmcp.supervisor.methods import STATUS, STOP
-from codexmcp.supervisor.run_host import RunHostOptions, default_pointer_dir
+from codexmcp.supervisor.run_host import RunHostOptions
 from codexmcp.supervisor.supervisor import SupervisorOptions, supervise
 
 STOP_MARGIN_S = 30.0
@@ -77,7 +78,6 @@ def _options(
     version = package_version(codex.launch.codex) or codexmcp.__version__
     home = settings.codex_home or default_home()
     address = address_for(arguments, settings, os.environ)
-    secrets = [] if settings.api_key is None else [settings.api_key]
     return SupervisorOptions(
         address=address,
         codex=codex,
@@ -87,7 +87,7 @@ def _options(
             group=address.id,
             socket=str(address.socket),
             limits=Limits(arguments.max_runs, arguments.max_runs_per_folder),
-            secrets=tuple(secrets),
+            secrets=secret_values(settings.api_key, os.environ),
             drain_s=arguments.drain_timeout,
             allow_amendments=arguments.allow_policy_amendments,
         ),

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from codexmcp.errors import CodexMCPError, RunNotFoundError, StateError, StoreError
+from codexmcp.errors import CodexMCPError, DeadlineError, RunNotFoundError, StateError, StoreError
 from codexmcp.runs.active import ActiveRun
 from codexmcp.runs.engine import Stats
 from codexmcp.runs.run import Progress, Run, Submission
@@ -88,8 +88,14 @@ class EmbeddedEngine:
         if active is None:
             return self._withdraw(run_id, reason)
         active.stop(reason)
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await active.ended.wait()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await active.ended.wait()
+        except TimeoutError:
+            raise DeadlineError(
+                f"run {run_id} was told to stop and has not ended within {STOP_TIMEOUT_S:g} s; "
+                "wait for it, or end the supervisor (`codexmcp serve --stop`)"
+            ) from None
         return active.run
 
     async def serve(self) -> None:

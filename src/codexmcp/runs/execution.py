@@ -103,6 +103,10 @@ class Executor:
             self._by_thread.pop(active.run.thread_id or "", None)
             trail.close()
 
+    def works_on(self, thread_id: str) -> bool:
+        """Return whether a run is under way on a thread."""
+        return thread_id in self._by_thread
+
     @contextlib.asynccontextmanager
     async def attached(self, thread_id: str, run: Run | None) -> AsyncGenerator[None, None]:
         """Keep a thread loaded while somebody looks at it, and unload it afterwards.
@@ -171,6 +175,8 @@ class Executor:
     async def _settled(self, active: ActiveRun, error: AppServerClosedError) -> Ending:
         """Ask a new app-server how the turn of a dead one has ended."""
         found = await recovery.recorded_ending(self._shop.codex, active.run)
+        if found is None:
+            await recovery.end_commands(self._shop.codex, active.run)
         return found or endings.of_error(error)
 
     async def _work(self, active: ActiveRun) -> Ending:
@@ -188,7 +194,7 @@ class Executor:
             if known is None or known.id != prepared.thread_id:
                 turn_of = self._shop.threads.turn_of(prepared.thread_id)
                 known = await stack.enter_async_context(turn_of)
-            known.loaded_in, known.options = self._shop.codex.generation, options
+            known.loaded_in = self._shop.codex.generation
             self._begin(active, prepared)
             stack.enter_context(server.listen(prepared.thread_id, ticket.on_event))
             return await self._turn(server, active, prepared)

@@ -10,7 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from codexmcp.appserver.orphans import end_carriers
 from codexmcp.errors import CodexMCPError, StateError
+from codexmcp.home.writer import holder_of
+from codexmcp.jsonvalues import text_of
 from codexmcp.runs import endings, ownership
 from codexmcp.runs.codex import CodexSource
 from codexmcp.runs.endings import Ending
@@ -32,6 +35,25 @@ async def recorded_ending(codex: CodexSource, run: Run) -> Ending | None:
         return None
     turn = endings.recorded(thread, run.turn_id, run.request.prompt)
     return None if turn is None else endings.of_record(turn)
+
+
+async def end_commands(codex: CodexSource, run: Run) -> None:
+    """End what the commands of a lost run have left running: nobody looks after it any more.
+
+    Whoever has continued the thread elsewhere meanwhile has commands of their own there, which look
+    the same; then nothing is ended.
+    """
+    if run.thread_id is None:
+        return
+    try:
+        home = text_of((await codex.get()).info.get("codexHome"))
+    except CodexMCPError as error:
+        logger.warning("commands of run %s may have been left running: %s", run.id, error)
+        return
+    if home is not None and holder_of(Path(home), run.thread_id) is None:
+        ended = end_carriers(f"CODEX_THREAD_ID={run.thread_id}")
+        if ended:
+            logger.warning("ended what run %s has left running: %s", run.id, ended)
 
 
 class Recovery:
@@ -73,6 +95,8 @@ class Recovery:
                 RunState.LOST,
                 f"its supervisor (process {owner.pid}) died while it ran; the run can be resumed",
             )
+            if ending.state is RunState.LOST:
+                await end_commands(self._codex, run)
             self._end(run, ending)
         except StateError:
             # Another supervisor was faster.

@@ -12,15 +12,25 @@ import contextlib
 import logging
 import resource
 import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 from codexmcp.appserver.orphans import orphans_ended, orphans_reaped
+from codexmcp.appserver.threads import Threads
 from codexmcp.errors import WorkError
+from codexmcp.jsonrpc.messages import Request
 from codexmcp.jsonrpc.pipes import StdioStream
+from codexmcp.jsonvalues import text_of
 from codexmcp.server.codex import CodexOptions, run_codex
 from codexmcp.server.engine import Engine, EngineOptions
 from codexmcp.server.keeper import AppServerKeeper
 from codexmcp.server.protocol import McpServer, ProtocolOptions, Services
+
+if TYPE_CHECKING:
+    # A server without them does not wait for them to be imported.
+    from codexmcp.server.run_tools.tools import RunTools
 
 logger = logging.getLogger(__name__)
 
@@ -31,21 +41,43 @@ FLUSH_TIMEOUT_S = 5.0
 """Bound on the last write to a client that does not read."""
 
 
+class OwnRuns(Protocol):
+    """Runs that belong to this process."""
+
+    @property
+    def tools(self) -> RunTools:
+        """The run tools."""
+        ...
+
+    def works_on(self, thread_id: str) -> bool:
+        """Return whether a run is under way on a thread."""
+        ...
+
+    async def on_codex_request(self, request: Request) -> object:
+        """Answer a question of Codex in a run."""
+        ...
+
+
+KeepRuns = Callable[[AppServerKeeper, Threads], AbstractAsyncContextManager[OwnRuns]]
+
+
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
     """How to run the server.
 
     Attributes:
         codex: How to run Codex.
-        engine: What holds for every call.
+        engine: What holds for every call; None leaves its tools out.
         protocol: How the server speaks.
+        runs: Keeps runs that belong to this process while its block runs; None for none.
         drain_s: Seconds that running calls may still take after stdin has ended; None means as
             long as their own bounds allow.
     """
 
     codex: CodexOptions
     protocol: ProtocolOptions
-    engine: EngineOptions = field(default_factory=EngineOptions)
+    engine: EngineOptions | None = field(default_factory=EngineOptions)
+    runs: KeepRuns | None = None
     drain_s: float | None = None
 
 
@@ -78,21 +110,31 @@ async def serve_stdio(options: ServerOptions) -> None:
 async def _serve(options: ServerOptions) -> None:
     stream = await StdioStream.open()
     server = McpServer(stream, options.protocol)
-    keeper = AppServerKeeper(
-        lambda: run_codex(options.codex, server.on_codex_request, server.connection.drain)
-    )
-    engine = Engine(keeper, options.engine)
+    own_runs: OwnRuns | None = None
+
+    async def ask(request: Request) -> object:
+        thread_id = text_of(request.params.get("threadId")) or ""
+        if own_runs is not None and own_runs.works_on(thread_id):
+            return await own_runs.on_codex_request(request)
+        return await server.on_codex_request(request)
+
+    keeper = AppServerKeeper(lambda: run_codex(options.codex, ask, server.connection.drain))
+    threads = Threads()
+    engine = None if options.engine is None else Engine(keeper, options.engine, threads)
     raise_descriptor_limit()
     with orphans_ended(always=True):
-        async with orphans_reaped(), keeper:
+        async with orphans_reaped(), keeper, contextlib.AsyncExitStack() as stack:
+            if options.runs is not None:
+                own_runs = await stack.enter_async_context(options.runs(keeper, threads))
             try:
-                await server.serve(Services(engine))
+                await server.serve(Services(engine, None if own_runs is None else own_runs.tools))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(options.drain_s):
                         await server.connection.answers_done()
             finally:
                 await server.connection.close()
-                await engine.close()
+                if engine is not None:
+                    await engine.close()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FLUSH_TIMEOUT_S):
                         await stream.flush()

@@ -1,7 +1,8 @@
 """The supervisor: `codexmcp serve`.
 
 Owns Codex, the runs and the socket. Promises: one per address; on SIGTERM it takes nothing new,
-lets runs end within the drain timeout and leaves no process; started on demand it ends by itself.
+lets runs end within the drain timeout (interrupts them at a second one) and leaves no process;
+started on demand it ends by itself.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class Supervisor:
     def __init__(self, options: SupervisorOptions) -> None:
         self._options = options
         self._stopping = asyncio.Event()
+        self._hurrying = asyncio.Event()
         self._servers: dict[McpServer, Engine | None] = {}
         self._clients: set[asyncio.Task[None]] = set()
         self._started = time.monotonic()
@@ -101,7 +103,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Run to the end."""
-        with _signals_set(self._stopping):
+        with _signals_set(self._stopping, self._hurrying):
             async with (
                 self._host,
                 self._for_runs,
@@ -157,7 +159,20 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(IDLE_CHECK_S):
                     await self._stopping.wait()
-        await runs.engine.drain(self._options.runs.drain_s)
+        await self._drain(runs)
+
+    async def _drain(self, runs: RunHost) -> None:
+        """Let the runs under way end; a second signal interrupts them."""
+        draining = asyncio.create_task(runs.engine.drain(self._options.runs.drain_s))
+        hurrying = asyncio.create_task(self._hurrying.wait())
+        try:
+            await asyncio.wait({draining, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            draining.cancel()
+            hurrying.cancel()
+            await asyncio.wait({draining, hurrying})
+        if self._hurrying.is_set():
+            await runs.engine.drain(0.0)
 
     async def _ask_about_run(self, request: Request) -> object:
         if self._runs is None:
@@ -223,11 +238,12 @@ def _is_idle(runs: RunHost) -> bool:
 
 
 @contextlib.contextmanager
-def _signals_set(event: asyncio.Event) -> Generator[None, None, None]:
+def _signals_set(first: asyncio.Event, second: asyncio.Event) -> Generator[None, None, None]:
+    """Set an event at the first signal to end while the block runs, another one at the second."""
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:
-        loop.add_signal_handler(number, event.set)
+        loop.add_signal_handler(number, lambda: (second if first.is_set() else first).set())
     try:
         yield
     finally:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.requests import ThreadOptions
-from codexmcp.jsonvalues import object_of, without_nulls
+from codexmcp.jsonvalues import object_of, text_of, without_nulls
 from codexmcp.run_settings import RunSettings
-from codexmcp.runs.run import RunRequest
+from codexmcp.runs.run import Run, RunRequest
 from codexmcp.runs.service import AUDIT_FOLDER, Order, Origin
 from codexmcp.server import extras
 from codexmcp.server.arguments import ArgumentsError, CodexArguments, Extras
@@ -136,6 +136,36 @@ def order_of(given: Mapping[str, Any]) -> Order:
         idempotency_key=given.get("idempotency_key"),
         delay_s=given.get("delay_ms", 0) / 1000,
     )
+
+
+def check_run(run: Run, caller: Caller) -> None:
+    """Refuse a run that a caller with a fixed policy could not have started.
+
+    What steers, reads or answers it could otherwise widen the policy.
+
+    Raises:
+        ArgumentsError: It could not.
+    """
+    if not may_see(run, caller):
+        raise ArgumentsError(
+            f"run {run.id} is refused: this server was started with a fixed policy, and that run "
+            "was started by somebody with another one"
+        )
+
+
+def may_see(run: Run, caller: Caller) -> bool:
+    """Return whether a run is within a caller's policy."""
+    policy = caller.policy
+    if not allows(policy, run.request.cwd):
+        return False
+    by_freedom = SANDBOX_MODES.index
+    sandbox = text_of(run.request.thread.get("sandbox"))
+    if policy.sandbox is not None and (
+        sandbox not in SANDBOX_MODES or by_freedom(sandbox) > by_freedom(policy.sandbox)
+    ):
+        return False
+    approval = text_of(run.request.thread.get("approvalPolicy"))
+    return policy.approval_policy in {None, "on-request", approval}
 
 
 def check_origin(origin: Origin, caller: Caller) -> None:

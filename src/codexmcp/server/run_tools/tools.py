@@ -19,6 +19,8 @@ from codexmcp.server.run_tools.arguments import (
     Caller,
     check,
     check_origin,
+    check_run,
+    may_see,
     order_of,
     request_of,
 )
@@ -117,6 +119,8 @@ class RunTools:
         soft_s = self._caller.settings.soft_timeout_s
         if "soft_timeout_ms" in given:
             soft_s = given["soft_timeout_ms"] / 1000 or None
+        for run_id in run_ids:
+            self._get(run_id)
         bounds = [bound for bound in (soft_s, given.get("timeout_ms", 0) / 1000) if bound]
         for_all = given.get("mode", "all") == "all"
         runs, elapsed_s = await self._waited(
@@ -147,7 +151,7 @@ class RunTools:
             tell(_summary(runs))
 
     async def _result(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
-        run = self._service.get(given["run_id"])
+        run = self._get(given["run_id"])
         if not run.state.is_over:
             raise ArgumentsError(f"run {run.id} has no result yet ({run.state}); call codex_wait")
         page, pages = given.get("page", 1), answers.page_count(run.message)
@@ -159,7 +163,7 @@ class RunTools:
         states = ACTIVE | {RunState.QUEUED}
         limit = names.MAX_LIMIT
         runs = self._service.select(Selection(states, self._cwd(given), limit=limit))
-        return {"runs": [answers.active(run) for run in runs]}
+        return {"runs": [answers.active(run) for run in runs if may_see(run, self._caller)]}
 
     async def _runs(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
         cursor: str = given.get("cursor", "")
@@ -168,23 +172,30 @@ class RunTools:
         limit = given.get("limit", _DEFAULT_LIMIT)
         before = int(cursor) if cursor else None
         runs = self._service.select(Selection(None, self._cwd(given), before, limit + 1))
-        answer: dict[str, Any] = {"runs": [answers.listed(run) for run in runs[:limit]]}
+        seen = [run for run in runs[:limit] if may_see(run, self._caller)]
+        answer: dict[str, Any] = {"runs": [answers.listed(run) for run in seen]}
         if len(runs) > limit:
             answer["nextCursor"] = str(runs[limit - 1].sequence)
         return answer
 
     async def _interrupt(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
+        self._get(given["run_id"])
         run = await self._service.interrupt(given["run_id"], by=BY_AGENT)
         return {"runId": run.id, "status": run.state, "threadId": run.thread_id}
 
     async def _steer(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
+        self._get(given["run_id"])
         run = await self._service.steer(given["run_id"], given["prompt"])
         return {"runId": run.id, "status": run.state, "threadId": run.thread_id}
 
     async def _approvals(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
-        return answers.approvals(self._service.approvals(given.get("run_id")))
+        waiting = self._service.approvals(given.get("run_id"))
+        seen = [each for each in waiting if may_see(self._service.get(each.run_id), self._caller)]
+        return answers.approvals(seen)
 
     async def _approve(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
+        # An approval's id begins with its run's.
+        self._get(given["approval_id"].rpartition(".")[0])
         answer = Answer(_DECISIONS[given["decision"]])
         approval = self._service.answer(given["approval_id"], answer, by=BY_AGENT)
         return {"approvalId": approval.id, "runId": approval.run_id, "decision": given["decision"]}
@@ -197,6 +208,11 @@ class RunTools:
             "waitSoftTimeoutMs": round((settings.soft_timeout_s or 0) * 1000),
             "defaultPermissions": settings.permissions,
         }
+
+    def _get(self, run_id: str) -> Run:
+        run = self._service.get(run_id)
+        check_run(run, self._caller)
+        return run
 
     def _cwd(self, given: Mapping[str, Any]) -> str | None:
         cwd = given.get("cwd")

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import json
+
+from jsonschema import Draft202012Validator
+
+from codexmcp.server.run_tools.definitions import run_tool_definitions
+
+CHARACTERS_PER_TOKEN = 4
+
+
+def test_every_schema_is_one() -> None:
+    for tool in run_tool_definitions():
+        Draft202012Validator.check_schema(tool["inputSchema"])
+
+
+def test_names_are_unique_and_arguments_are_closed() -> None:
+    tools = run_tool_definitions()
+    assert len({tool["name"] for tool in tools}) == len(tools) == 12
+    assert all(tool["inputSchema"]["additionalProperties"] is False for tool in tools)
+    assert all(
+        set(tool["inputSchema"].get("required", ())) <= set(tool["inputSchema"]["properties"])
+        for tool in tools
+    )
+
+
+def test_the_list_costs_an_agent_less_than_two_thousand_tokens() -> None:
+    assert len(json.dumps(run_tool_definitions())) / CHARACTERS_PER_TOKEN < 2000
