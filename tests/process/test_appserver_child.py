@@ -133,6 +133,29 @@ async def test_stderr_that_is_no_text_is_kept_as_far_as_it_can_be(started: Async
     assert await child.last_words() == "bad \ufffd byte"
 
 
+async def test_every_line_of_stderr_is_handed_over_in_order() -> None:
+    lines: list[str] = []
+    script = "i=0; while [ $i -lt 100 ]; do echo line $i >&2; i=$((i+1)); done; printf end >&2"
+    child = await Child.start(["/bin/sh", "-c", script], env=ENV, on_stderr=lines.append)
+    assert await child.exited(BOUND_S)
+    await child.stop()
+    assert lines == [*(f"line {number}" for number in range(100)), "end"]
+
+
+async def test_stderr_is_kept_although_handing_it_over_fails(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(line: str) -> None:
+        raise OSError(line)
+
+    script = "echo one >&2; echo two >&2"
+    child = await Child.start(["/bin/sh", "-c", script], env=ENV, on_stderr=broken)
+    assert await child.exited(BOUND_S)
+    assert await child.last_words() == "one\ntwo"
+    await child.stop()
+    assert "keeping a line of sh's stderr failed" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["missing", "not-executable", "not-a-program", "folder"])
 async def test_a_program_that_cannot_be_started_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -40,9 +40,15 @@ def live_children() -> frozenset[int]:
 class Child:
     """A running child process. Make one with `Child.start`; end it with `stop`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        name: str,
+        on_stderr: Callable[[str], None] | None = None,
+    ) -> None:
         self._process = process
         self._name = name
+        self._on_stderr = on_stderr
         _live.add(process.pid)
         self._stderr: deque[str] = deque(maxlen=STDERR_TAIL_LINES)
         self._stderr_task = asyncio.create_task(self._keep_stderr())
@@ -55,6 +61,7 @@ class Child:
         env: Mapping[str, str],
         cwd: Path | None = None,
         die_with_parent: bool = False,
+        on_stderr: Callable[[str], None] | None = None,
     ) -> Child:
         """Start a program with pipes for stdin, stdout and stderr.
 
@@ -64,6 +71,7 @@ class Child:
             cwd: Its working directory; None means ours.
             die_with_parent: Have Linux kill it when our process dies. Needed for a program that
                 does not notice the end of its stdin.
+            on_stderr: Called with each line of its stderr, in order; must not block.
 
         Raises:
             CodexBinaryError: The program cannot be started.
@@ -86,7 +94,7 @@ class Child:
                 f"cannot start {argv[0]}: {error.strerror}; name a working Codex binary in "
                 "CODEX_BIN"
             ) from error
-        return cls(process, Path(argv[0]).name)
+        return cls(process, Path(argv[0]).name, on_stderr)
 
     @property
     def pid(self) -> int:
@@ -200,9 +208,16 @@ class Child:
 
     def _keep_line(self, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()
-        if text:
-            self._stderr.append(text)
-            logger.debug("%s: %s", self._name, text)
+        if not text:
+            return
+        self._stderr.append(text)
+        logger.debug("%s: %s", self._name, text)
+        if self._on_stderr is None:
+            return
+        try:
+            self._on_stderr(text)
+        except Exception:  # stderr must be drained whatever becomes of its lines
+            logger.exception("keeping a line of %s's stderr failed", self._name)
 
 
 def parent_death_hook(parent: int | None = None) -> Callable[[], None] | None:

@@ -29,6 +29,8 @@ class LaunchOptions:
         flags: Further arguments of `codex app-server`.
         cwd: Its working directory; None means ours.
         opt_out: Notifications that it shall not send.
+        listen: Where it takes connections, such as `unix:///run/codex.sock`; None means its stdin
+            and stdout.
     """
 
     codex: Path
@@ -37,8 +39,10 @@ class LaunchOptions:
     flags: Sequence[str] = ()
     cwd: Path | None = None
     opt_out: Sequence[str] = ()
+    listen: str | None = None
 
     def argv(self) -> list[str]:
         """Return the command line."""
         settings = [word for setting in self.overrides for word in ("-c", setting)]
-        return [str(self.codex), "app-server", *settings, *self.flags]
+        listen = [] if self.listen is None else ["--listen", self.listen]
+        return [str(self.codex), "app-server", *settings, *listen, *self.flags]

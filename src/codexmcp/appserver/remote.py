@@ -1,0 +1,106 @@
+"""Codex's own terminal interface on a thread of an app-server that listens on a unix socket.
+
+Owns the Codex home that the interface gets, so that the user's own is never written to. Promises
+that no dialog hides the thread. Starts nothing: a frontend runs the command in the terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from codexmcp.errors import ConfigurationError
+
+TUI_CONFIG = """\
+# Written anew each time by codexmcp, for `codex resume --remote`. Changes here are lost.
+check_for_update_on_startup = false
+# A provider that wants no login: with Codex's own, 0.153.4 asks for one and hides the thread. The
+# model is called by the app-server alone, with settings of its own.
+model_provider = "attached"
+
+[model_providers.attached]
+name = "codexmcp"
+base_url = "http://127.0.0.1:9/v1"
+wire_api = "responses"
+
+[tui]
+screen_reader_detection_done = true
+show_tooltips = false
+"""
+"""Settings of the interface.
+
+Source (measured with 0.153.4, 0.163.0 and 0.169.0): it names no model, because a dialog about a
+newer one would hide the thread, and its answer would change the thread's model.
+"""
+
+_KEYS = frozenset({"OPENAI_API_KEY", "CODEX_API_KEY"})
+
+
+class TuiCommand(NamedTuple):
+    """How to start the interface.
+
+    Attributes:
+        argv: The command line.
+        env: Its whole environment.
+        cwd: Where to start it: elsewhere it would read that project's settings.
+    """
+
+    argv: list[str]
+    env: dict[str, str]
+    cwd: Path
+
+
+def tui_command(
+    codex: Path, socket: Path, thread_id: str, tui_home: Path, env: Mapping[str, str]
+) -> TuiCommand:
+    """Return the command that shows a thread to a human, who can also take part in it.
+
+    The thread must be loaded by a connection of ours, and stay so. Source (measured up to 0.169.0):
+    the interface loads a thread that is not with its own settings, among them a read-only sandbox;
+    and it does not notice when a thread is unloaded: what is typed then is lost. `/quit`, Ctrl-D
+    and the end of the terminal leave a turn running, but Ctrl-C and Esc interrupt it.
+
+    Args:
+        codex: Absolute path of the Codex binary.
+        socket: Absolute path of the app-server's socket.
+        thread_id: The thread.
+        tui_home: The interface's own Codex home; see `prepare_tui_home`.
+        env: The environment of the terminal. Keys are taken out: it calls no model.
+    """
+    kept = {name: value for name, value in env.items() if name not in _KEYS}
+    argv = [str(codex), "resume", "--remote", f"unix://{socket}", thread_id]
+    return TuiCommand(argv, kept | {"CODEX_HOME": str(tui_home)}, tui_home)
+
+
+def prepare_tui_home(tui_home: Path) -> None:
+    """Make the interface's Codex home, or put its settings back as they were.
+
+    Raises:
+        ConfigurationError: It cannot be written.
+    """
+    try:
+        tui_home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tui_home.chmod(0o700)
+        _replace(tui_home / "config.toml", TUI_CONFIG)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write to {tui_home}, the Codex home of the terminal interface: "
+            f"{error.strerror}; make the folder above it one that you may write to"
+        ) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    # An interface that runs may read it at any time.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
