@@ -208,13 +208,22 @@ class AppServer:
         await self.unarchive_thread(thread_id)
         return await self.resume_thread(thread_id, options)
 
-    async def fork_thread(self, thread_id: str, options: ThreadOptions) -> ThreadInfo:
+    async def fork_thread(
+        self, thread_id: str, options: ThreadOptions, *, after: str | None = None
+    ) -> ThreadInfo:
         """Start a thread with the history of another, which any process may write to meanwhile.
+
+        Args:
+            thread_id: The other thread.
+            options: How the new one is to work.
+            after: The last turn that it shall have; None for all.
 
         Raises:
             RequestError: There is no such thread, or Codex cannot use the options.
         """
         params = {"threadId": thread_id, "excludeTurns": True, **options.to_wire()}
+        if after is not None:
+            params["lastTurnId"] = after
         return _thread_info(await self.call("thread/fork", params))
 
     async def read_thread(self, thread_id: str, *, include_turns: bool = True) -> Mapping[str, Any]:

@@ -93,9 +93,17 @@ def _starter(
 
 def _told(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what the supervisor is told of our environment: nothing that is a secret."""
-    from codexmcp.run_settings import PREFIX, command_environment  # noqa: PLC0415 - 5 ms
+    from codexmcp.run_settings import (  # noqa: PLC0415 - 5 ms
+        ALLOWED_VARIABLE,
+        PREFIX,
+        command_environment,
+    )
 
-    settings = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    settings = {
+        name: value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) or name == ALLOWED_VARIABLE
+    }
     return {**command_environment(environ), **settings}
 
 

@@ -18,3 +18,7 @@ def main() -> int:
     """Serve the run tools, by the supervisor unless the environment asks for a private server."""
     private = os.environ.get(f"{PREFIX}APP_SERVER_MODE") == "private"
     return codexmcp([*SERVER, *([] if private else ["--shared"]), *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

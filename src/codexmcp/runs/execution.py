@@ -205,7 +205,7 @@ class Executor:
         if own is not None:
             return await preparation.resume(server, run, own, options)
         if run.request.forks is not None:
-            return await preparation.fork(server, run, run.request.forks, options)
+            return await preparation.fork(server, run, options)
         return await preparation.start(server, run, options)
 
     def _begin(self, active: ActiveRun, prepared: Prepared) -> None:

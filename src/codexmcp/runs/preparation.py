@@ -68,9 +68,10 @@ async def start(server: AppServer, run: Run, options: ThreadOptions) -> Prepared
     return Prepared(thread.id, run.request.prompt)
 
 
-async def fork(server: AppServer, run: Run, thread_id: str, options: ThreadOptions) -> Prepared:
+async def fork(server: AppServer, run: Run, options: ThreadOptions) -> Prepared:
     """Start a thread for a run with the history of another."""
-    thread = await server.fork_thread(thread_id, options)
+    request = run.request
+    thread = await server.fork_thread(request.forks or "", options, after=request.forks_after)
     return Prepared(thread.id, run.request.prompt)
 
 

@@ -42,6 +42,7 @@ class RunRequest:
         retries: How often a lost run is taken up again by itself.
         continues: The run whose thread it continues; None for a new thread.
         forks: The thread that it works on a fork of; None for no fork.
+        forks_after: The last turn that the fork shall have; None for all.
     """
 
     prompt: str
@@ -59,6 +60,7 @@ class RunRequest:
     retries: int = 0
     continues: str | None = None
     forks: str | None = None
+    forks_after: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the request as JSON; what is at its default is left out."""
@@ -89,7 +91,9 @@ class RunRequest:
         return cls(**whole)
 
 
-_TEXTS = frozenset({"prompt", "cwd", "audit_dir", "name", "effort", "continues", "forks"})
+_TEXTS = frozenset(
+    {"prompt", "cwd", "audit_dir", "name", "effort", "continues", "forks", "forks_after"}
+)
 _OBJECTS = frozenset({"env", "thread", "output_schema"})
 _NUMBERS = frozenset({"timeout_s", "idle_timeout_s", "retries"})
 

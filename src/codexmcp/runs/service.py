@@ -59,12 +59,14 @@ class Origin:
         thread_id: Its thread.
         cwd: The folder it worked in.
         request: What it was asked; None for one that only its audit files know.
+        turn_id: Its turn, once that is over; None before.
     """
 
     run_id: str
     thread_id: str
     cwd: str
     request: RunRequest | None
+    turn_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,8 @@ class RunService:
             return Origin(run_id, found.thread_id, found.cwd or cwd or "/", None)
         if run.thread_id is None:
             raise _without_thread(run_id, run.state)
-        return Origin(run.id, run.thread_id, run.request.cwd, run.request)
+        turn_id = run.turn_id if run.state.is_over else None
+        return Origin(run.id, run.thread_id, run.request.cwd, run.request, turn_id)
 
     async def wait(
         self, run_ids: Sequence[str], *, for_all: bool, timeout_s: float | None

@@ -121,6 +121,7 @@ def request_of(
         retries=given.get("retries", 0),
         continues=None if origin is None else origin.run_id,
         forks=origin.thread_id if origin is not None and forks else None,
+        forks_after=origin.turn_id if origin is not None and forks else None,
     )
 
 

@@ -1,0 +1,403 @@
+"""Supervised runs with real processes: relays, supervisors, the real Codex, a model by prompt."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from codexmcp.rehearsal.shell import start_call
+from codexmcp.testing import ModelServer, Outcome, Reply, Request, ShellCall, Text
+from tests.conformance.client import Client, running
+from tests.support.mcp_server import environment
+from tests.support.processes import processes_of, until
+
+PYTHON = [sys.executable, "-P", "-m"]
+SERVE = [*PYTHON, "codexmcp", "serve"]
+RELAY = [*PYTHON, "codexmcp", "mcp-server", "--shared", "--tools", "runs"]
+
+SIDECAR = [*PYTHON, "codexmcp.cli.sidecar"]
+
+BOUND_S = 30.0
+"""Bound on what takes a second when nobody else uses the machine."""
+
+FOUND_S = 10.0
+"""Bound on finding the run of a dead supervisor. Source: ours, it is what users are told."""
+
+Step = Outcome | ShellCall | Callable[[], Awaitable[Outcome | ShellCall]]
+
+
+class PromptModel(ModelServer):
+    """Answers each prompt by a script of its own; one without says `done: ` and the prompt."""
+
+    def __init__(self) -> None:
+        super().__init__(self._answer, keep=20_000)
+        self._scripts: dict[str, deque[Step]] = defaultdict(deque)
+        self._news = asyncio.Condition()
+        self._arrivals: list[str] = []
+        self._all: list[str] = []
+
+    def on(self, prompt: str, *steps: Step) -> None:
+        """Say what a prompt is answered with, one step per request."""
+        self._scripts[prompt].extend(steps)
+
+    def hold(self, prompt: str, answer: Outcome | ShellCall | None = None) -> asyncio.Event:
+        """Hold the next answer to a prompt back until the event that is returned is set."""
+        release = asyncio.Event()
+
+        async def held() -> Outcome | ShellCall:
+            await release.wait()
+            return answer or _default(prompt)
+
+        self.on(prompt, held)
+        return release
+
+    @property
+    def prompts(self) -> list[str]:
+        """The prompts in the order they came, each as often as a turn was begun with it."""
+        return list(self._arrivals)
+
+    def asked(self, prompt: str) -> int:
+        """Return how often a turn was begun with a prompt."""
+        return self._arrivals.count(prompt)
+
+    async def wait_until_asked(self, prompt: str, times: int = 1) -> None:
+        """Wait until turns were begun with a prompt."""
+        try:
+            async with asyncio.timeout(BOUND_S), self._news:
+                await self._news.wait_for(lambda: self.asked(prompt) >= times)
+        except TimeoutError:
+            raise AssertionError(f"{prompt!r} did not come; these did: {self.prompts}") from None
+
+    async def wait_for_requests_of(self, prompt: str, times: int) -> None:
+        """Wait until a prompt has led to requests: the first, and one per command."""
+        async with asyncio.timeout(BOUND_S), self._news:
+            await self._news.wait_for(lambda: self._all.count(prompt) >= times)
+
+    async def _answer(self, request: Request) -> Outcome:
+        prompt = request.turn.prompt
+        self._all.append(prompt)
+        if not request.turn.steps:
+            self._arrivals.append(prompt)
+        async with self._news:
+            self._news.notify_all()
+        script = self._scripts[prompt]
+        step = script.popleft() if script else _default(prompt)
+        made = await step() if callable(step) else step
+        return Reply((start_call(request.body, made.command),)) if _is_call(made) else made
+
+
+def _is_call(step: Outcome | ShellCall) -> TypeGuard[ShellCall]:
+    return isinstance(step, ShellCall)
+
+
+def _default(prompt: str) -> Text:
+    return Text(f"done: {prompt}")
+
+
+class RefusedError(Exception):
+    """A tool or a method answered with an error; the message is its text."""
+
+
+class RunClient:
+    """An MCP client of the run tools."""
+
+    def __init__(self, client: Client, pid: int) -> None:
+        self.raw = client
+        self.pid = pid
+        self._ids = itertools.count(1)
+
+    async def send(self, method: str, **params: Any) -> int:
+        """Send a request and return its id."""
+        number = next(self._ids)
+        await self.raw.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        return number
+
+    async def answer(self, number: int, timeout_s: float = BOUND_S) -> dict[str, Any]:
+        """Return the result of a request.
+
+        Raises:
+            RefusedError: It is an error.
+        """
+        message = await self.raw.wait_for(
+            lambda each: each.get("id") == number and "method" not in each,
+            f"the answer to {number}",
+            timeout_s,
+        )
+        if "error" in message:
+            raise RefusedError(message["error"]["message"])
+        result: dict[str, Any] = message["result"]
+        if result.get("isError"):
+            raise RefusedError(result["content"][0]["text"])
+        return result
+
+    async def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send a request and return its result."""
+        return await self.answer(await self.send(method, **params))
+
+    async def tool(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """Call a tool."""
+        result = await self.ask("tools/call", name=name, arguments=arguments)
+        fields: dict[str, Any] = result["structuredContent"]
+        return fields
+
+    async def run(self, prompt: str, **arguments: Any) -> str:
+        """Start a run and return its id."""
+        return str((await self.tool("codex_run", prompt=prompt, **arguments))["runId"])
+
+    async def wait(self, run_id: str, timeout_s: float = BOUND_S) -> dict[str, Any]:
+        """Return how a run has ended; fail when it has not."""
+        told = await self.tool("codex_wait", run_id=run_id, soft_timeout_ms=int(timeout_s * 900))
+        assert told["status"] != "still_running", told
+        return told
+
+    async def look(self, run_id: str) -> dict[str, Any]:
+        """Return how a run stands."""
+        return await self.tool("codex_wait", run_id=run_id, soft_timeout_ms=1)
+
+    async def until_state(self, run_id: str, state: str) -> None:
+        """Wait until a run is in a state; it must be listed as active."""
+        async with asyncio.timeout(BOUND_S):
+            while state not in await self._states(run_id):
+                pass
+
+    async def status(self) -> dict[str, Any]:
+        """Return what the supervisor says of itself."""
+        return await self.ask("codexmcp/status")
+
+    async def _states(self, run_id: str) -> list[str]:
+        runs = (await self.tool("codex_runs", limit=100))["runs"]
+        return [each["status"] for each in runs if each["runId"] == run_id]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended: its exit code, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Station:
+    """A fresh Codex home with its runtime folder and a project, and what is started there.
+
+    Attributes:
+        home: The Codex home.
+        runtime: The folder of the sockets.
+        project: Where runs work.
+        model: What Codex speaks to.
+        env: The environment of everything that is started.
+    """
+
+    def __init__(self, home: Path, runtime: Path, model: PromptModel) -> None:
+        self.home = home
+        self.runtime = runtime
+        self.project = home.parent / f"{home.name}-project"
+        self.model = model
+        self.env = environment(home, XDG_RUNTIME_DIR=str(runtime))
+
+    @property
+    def sockets(self) -> Path:
+        """The folder with the supervisor's socket, lock and log."""
+        return self.runtime / "codexmcp"
+
+    @contextlib.asynccontextmanager
+    async def client(
+        self, *flags: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> AsyncIterator[RunClient]:
+        """Run a relay, which finds or starts the supervisor, and introduce a client."""
+        async with self._introduced([*RELAY, *flags], env, cwd) as client:
+            yield client
+
+    @contextlib.asynccontextmanager
+    async def sidecar(self, env: Mapping[str, str] | None = None) -> AsyncIterator[RunClient]:
+        """Run the server under the name of its forerunner, and introduce a client."""
+        async with self._introduced(SIDECAR, env, None) as client:
+            yield client
+            client.raw.close_stdin()
+            await client.raw.wait_exit()
+
+    @contextlib.asynccontextmanager
+    async def _introduced(
+        self, program: list[str], env: Mapping[str, str] | None, cwd: Path | None
+    ) -> AsyncIterator[RunClient]:
+        whole = {**self.env, **(env or {})}
+        async with running(program, whole, cwd or self.project) as raw:
+            client = RunClient(raw, raw._process.pid)
+            await client.ask(
+                "initialize",
+                protocolVersion="2025-06-18",
+                capabilities={},
+                clientInfo={"name": "test", "version": "1"},
+            )
+            yield client
+
+    @contextlib.asynccontextmanager
+    async def supervisor(
+        self, *flags: str, program: list[str] | None = None, env: Mapping[str, str] | None = None
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run a supervisor in the foreground, once it takes clients; it is killed at the end."""
+        ready, tell = os.pipe()
+        log = (self.runtime / "serve.log").open("ab")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(program or SERVE),
+                *flags,
+                "--ready-fd",
+                str(tell),
+                env={**self.env, **(env or {})},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(tell,),
+                start_new_session=True,
+            )
+        finally:
+            os.close(tell)
+            log.close()
+        try:
+            told = await _read(ready)
+            assert told == "ok\n", told or self.log
+            yield process
+        finally:
+            kill(process.pid)
+            await process.wait()
+
+    async def command(
+        self, *words: str, timeout_s: float = BOUND_S, program: list[str] | None = None
+    ) -> Ended:
+        """Run `codexmcp` to its end."""
+        process = await asyncio.create_subprocess_exec(
+            *(program or [*PYTHON, "codexmcp"]),
+            *words,
+            env=self.env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                out, err = await process.communicate()
+        finally:
+            kill(process.pid)
+        assert process.returncode is not None
+        return Ended(process.returncode, out.decode(), err.decode())
+
+    @property
+    def log(self) -> str:
+        """What supervisors have written to their logs."""
+        files = [self.runtime / "serve.log", *self.sockets.glob("*.log")]
+        return "\n".join(file.read_text() for file in files if file.exists())
+
+    def supervisor_pids(self) -> list[int]:
+        """Return the supervisors that live."""
+        return [pid for pid, line in self.processes().items() if " serve" in line]
+
+    def processes(self) -> dict[int, str]:
+        """Return the command lines of all processes of this home, by pid."""
+        return processes_of(self.home)
+
+    def matching(self, word: str) -> list[int]:
+        """Return the processes of this home with a word in their command line."""
+        return [pid for pid, line in self.processes().items() if word in line]
+
+    def rollouts(self) -> str:
+        """Return what Codex has recorded of all threads."""
+        return "".join(file.read_text() for file in self.home.glob("sessions/**/*.jsonl"))
+
+    @contextlib.contextmanager
+    def frozen(self, pid: int) -> Iterator[None]:
+        """Have a process stand still while the block runs."""
+        kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            kill(pid, signal.SIGCONT)
+
+    async def killed(self, pid: int) -> None:
+        """Kill a supervisor, or what else shall die without a word, and wait for its end."""
+        kill(pid)
+        await until(lambda: pid not in self.processes(), f"the end of process {pid}")
+
+    async def emptied(self) -> None:
+        """Wait until no process of this home is left."""
+        try:
+            await until(lambda: not self.processes(), "every process of the home is gone")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; left: {self.processes()}\n{self.log}") from None
+
+    async def close(self) -> None:
+        """End whoever still supervises, and see that nothing is left that blocks a new start."""
+        for pid in self.supervisor_pids():
+            kill(pid, signal.SIGTERM)
+            kill(pid, signal.SIGTERM)
+        try:
+            await self.emptied()
+        finally:
+            for pid in self.processes():
+                kill(pid)
+
+
+@contextlib.asynccontextmanager
+async def station(home: Path) -> AsyncIterator[Station]:
+    """Give a station; at the end no process of it may be left."""
+    # Not below the home: the path of a socket is bounded.
+    runtime = Path(tempfile.mkdtemp(prefix="cms-"))
+    async with PromptModel() as model:
+        here = Station(home, runtime, model)
+        here.project.mkdir(mode=0o700)
+        write_config(home, model.base_url)
+        try:
+            yield here
+        finally:
+            try:
+                await here.close()
+            finally:
+                shutil.rmtree(runtime, ignore_errors=True)
+                shutil.rmtree(here.project, ignore_errors=True)
+
+
+def write_config(home: Path, base_url: str) -> None:
+    """Write a config.toml that leads to a model without a key."""
+    lines = [
+        'model = "rehearsal"',
+        'model_provider = "scripted"',
+        "[model_providers.scripted]",
+        'name = "scripted"',
+        f'base_url = "{base_url}"',
+        'wire_api = "responses"',
+        "request_max_retries = 1",
+        "stream_max_retries = 1",
+    ]
+    (home / "config.toml").write_text("\n".join(lines) + "\n")
+
+
+def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal; nothing happens when the process is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+async def _read(fd: int) -> str:
+    """Return what is written to a pipe, to its end."""
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: protocol, os.fdopen(fd, "rb")
+    )
+    try:
+        async with asyncio.timeout(BOUND_S):
+            return (await reader.read()).decode()
+    finally:
+        transport.close()
