@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from codexmcp.appserver.client import AppServer
+from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.runs.audit.reading import read_records
 from codexmcp.testing import FunctionCall, Reply, ShellCall, Text
 from tests.support.processes import until
+from tests.support.real_app_server import launch_options
 from tests.support.supervision import RefusedError, RunClient, Station, station
 
 ESCALATION = FunctionCall(
@@ -130,7 +133,9 @@ async def test_a_run_that_works_can_be_forked_steered_and_interrupted(here: Stat
 
 
 @pytest.mark.parametrize(("decision", "touched"), [("accept", True), ("decline", False)])
-async def test_a_question_waits_for_its_answer(here: Station, decision: str, touched: bool) -> None:
+async def test_a_question_waits_for_its_answer(
+    here: Station, decision: str, *, touched: bool
+) -> None:
     here.model.on("ask", Reply((ESCALATION,)), Text("went on"))
     async with here.client() as client:
         run_id = await client.run("ask", approval_policy="on-request", sandbox="read-only")
@@ -333,6 +338,22 @@ async def test_plain_codex_can_take_over_a_thread_that_rests(here: Station) -> N
             "codex_resume", run_id=ended["runId"], prompt="back again", wait_ms=20_000
         )
         assert again["status"] == "completed"
+
+
+async def test_a_thread_in_use_elsewhere_is_said_to_be_and_can_be_forked(here: Station) -> None:
+    async with here.client() as client:
+        ended = await client.wait(await client.run("first"))
+        lock = here.home / "thread-writer-locks" / f"{ended['threadId']}.lock"
+        await until(lambda: not lock.exists(), "the thread is given back")
+        async with AppServer.launch(launch_options(here.home, here.model.base_url)) as other:
+            await other.resume_thread(ended["threadId"], ThreadOptions())
+            run_id = ended["runId"]
+            refused = await client.tool("codex_resume", run_id=run_id, prompt="x", wait_ms=20_000)
+            assert refused["status"] == "failed"
+            assert f"process {other.pid} writes to it" in refused["reason"]
+            assert "codex_fork" in refused["reason"]
+            forked = await client.tool("codex_fork", run_id=run_id, prompt="y", wait_ms=20_000)
+            assert forked["message"] == "done: y"
 
 
 async def test_the_check_says_what_works(here: Station) -> None:

@@ -12,8 +12,8 @@ from codexmcp.home.config import default_home
 from codexmcp.run_settings import read_run_settings
 from codexmcp.server.stdio import KeepRuns
 from codexmcp.settings import Settings, secret_values
-from codexmcp.supervisor.own_runs import own_runs
 from codexmcp.supervisor.directory import default_pointer_dir
+from codexmcp.supervisor.own_runs import own_runs
 from codexmcp.supervisor.run_host import RunHostOptions
 
 

@@ -54,8 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         settings = _settings(arguments)
         options = _options(arguments, settings, lambda: tell("ok"))
-        if arguments.ready_fd is None:
-            sys.stderr.write(f"codexmcp: supervising at {options.address.socket}\n")
         asyncio.run(supervise(options))
     except CodexMCPError as error:
         tell(str(error).replace("\n", "; "))
@@ -122,11 +120,13 @@ def _client(hello: Hello, version: str, home: Path) -> ClientOptions:
 
 
 def _teller(fd: int | None) -> Callable[[str], None]:
-    """Return what tells the client that started us how that went."""
+    """Return what tells the client that started us how that went, or else a person."""
 
     def tell(text: str) -> None:
         nonlocal fd
-        if fd is not None:
+        if fd is None and text == "ok":
+            sys.stderr.write("codexmcp: supervising; Ctrl-C or `codexmcp serve --stop` ends it\n")
+        elif fd is not None:
             os.write(fd, f"{text}\n".encode())
             os.close(fd)
             fd = None
