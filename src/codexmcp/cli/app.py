@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import logging
 import sys
 from collections.abc import Sequence
 
 import codexmcp
-from codexmcp.cli import mcp_server_arguments, serve_arguments
+from codexmcp.cli import (
+    doctor_arguments,
+    mcp_server_arguments,
+    serve_arguments,
+    skills_arguments,
+)
+from codexmcp.cli.runs import arguments as runs_arguments
 from codexmcp.errors import CodexMCPError, ExitCode
 
 
@@ -23,11 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; None means those of the process.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments = _parser().parse_args(words)
+    arguments = _parser(words).parse_args(words)
     arguments.words = words[1:]
-    _set_logging(debug=arguments.debug)
+    module = _module(arguments)
+    if module != _RELAY:
+        _set_logging(debug=arguments.debug)
     try:
-        code: int | None = importlib.import_module(_module(arguments)).run(arguments)
+        code: int | None = importlib.import_module(module).run(arguments)
     except CodexMCPError as error:
         if arguments.debug:
             raise
@@ -36,13 +43,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return ExitCode.DONE if code is None else code
 
 
+_RELAY = "codexmcp.cli.shared"
+
+
 def _module(arguments: argparse.Namespace) -> str:
     """Return the module of a command; a server that is shared is only a relay here."""
-    is_shared = getattr(arguments, "shared", False)
-    return "codexmcp.cli.shared" if is_shared else str(arguments.module)
+    return _RELAY if getattr(arguments, "shared", False) else str(arguments.module)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="codexmcp", description="Drive OpenAI's Codex from other programs."
     )
@@ -52,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     mcp_server.set_defaults(module="codexmcp.cli.mcp_server")
     serve = serve_arguments.add_parser(commands)
     serve.set_defaults(module="codexmcp.cli.serve")
+    runs = runs_arguments.add_parser(commands, is_used=words[:1] == ["runs"])
+    runs.set_defaults(module="codexmcp.cli.runs.command")
+    skills = skills_arguments.add_parser(commands)
+    skills.set_defaults(module="codexmcp.cli.skills")
+    doctor = doctor_arguments.add_parser(commands)
+    doctor.set_defaults(module="codexmcp.cli.doctor")
     codex = commands.add_parser(
         "codex",
         help="run the Codex that codexmcp uses, such as `codexmcp codex login`",
@@ -65,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _set_logging(*, debug: bool) -> None:
+    import logging  # noqa: PLC0415 - 4 ms, and a relay has nothing to log
+
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.WARNING,
         format="codexmcp: %(levelname)s: %(message)s",

@@ -61,9 +61,19 @@ class MemoryStore(RunStore):
         )
         return list(islice(chosen, max(0, selection.limit)))
 
+    def ids(self, prefix: str, limit: int) -> list[str]:
+        """See `RunStore.ids`."""
+        found = (each for each in reversed(self._runs) if each.startswith(prefix))
+        return list(islice(found, max(0, limit)))
+
     def counts(self, group: str) -> Mapping[RunState, int]:
         """See `RunStore.counts`."""
         return dict(Counter(run.state for run in self._runs.values() if run.group == group))
+
+    def tally(self, cwd: str | None) -> Mapping[RunState, int]:
+        """See `RunStore.tally`."""
+        runs = self._runs.values()
+        return dict(Counter(run.state for run in runs if cwd in {None, run.request.cwd}))
 
     def claim(self, owner: str, group: str, limits: Limits, now: float) -> Run | None:
         """See `RunStore.claim`."""

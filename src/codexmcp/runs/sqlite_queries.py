@@ -36,7 +36,17 @@ WRITE_PROGRESS = (
     f" WHERE id = :id AND {IS_ACTIVE}"
 )
 
+# Where any id will do, the newest are read off the table's own order.
+IDS = (
+    "SELECT id FROM runs WHERE :first = '' OR id BETWEEN :first AND :last"
+    " ORDER BY sequence DESC LIMIT :limit"
+)
+
 COUNT = "SELECT state, count FROM tallies WHERE grp = :grp AND count > 0"
+
+TALLY = "SELECT state, sum(count) FROM tallies GROUP BY state HAVING sum(count) > 0"
+
+TALLY_OF_FOLDER = "SELECT state, count(*) FROM runs WHERE cwd = :cwd GROUP BY state"
 
 OWNED = (
     f"{READ} WHERE sequence IN (SELECT sequence FROM runs WHERE {IS_ACTIVE} AND owner = :owner)"

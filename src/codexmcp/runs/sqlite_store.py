@@ -64,10 +64,25 @@ class SqliteStore(RunStore):
         with self._translated():
             return [run_of(row) for row in self._execute(*sql.selected(selection))]
 
+    def ids(self, prefix: str, limit: int) -> list[str]:
+        """See `RunStore.ids`."""
+        values: dict[str, Value] = {"first": prefix, "limit": max(0, limit)}
+        # No id has a character beyond ASCII.
+        values["last"] = f"{prefix}\N{REPLACEMENT CHARACTER}"
+        with self._translated():
+            return [str(row["id"]) for row in self._execute(sql.IDS, values)]
+
     def counts(self, group: str) -> Mapping[RunState, int]:
         """See `RunStore.counts`."""
         with self._translated():
             found = dict(tuple(row) for row in self._execute(sql.COUNT, {"grp": group}))
+        return {state: found[state] for state in RunState if state in found}
+
+    def tally(self, cwd: str | None) -> Mapping[RunState, int]:
+        """See `RunStore.tally`."""
+        statement = sql.TALLY if cwd is None else sql.TALLY_OF_FOLDER
+        with self._translated():
+            found = dict(tuple(row) for row in self._execute(statement, {"cwd": cwd}))
         return {state: found[state] for state in RunState if state in found}
 
     def claim(self, owner: str, group: str, limits: Limits, now: float) -> Run | None:

@@ -99,8 +99,16 @@ class RunStore(Protocol):
         """Return runs, the newest first."""
         ...
 
+    def ids(self, prefix: str, limit: int) -> list[str]:
+        """Return the ids of runs that begin with a text, the newest first, `limit` at most."""
+        ...
+
     def counts(self, group: str) -> Mapping[RunState, int]:
         """Return how many runs of a group are in each state; states without any are left out."""
+        ...
+
+    def tally(self, cwd: str | None) -> Mapping[RunState, int]:
+        """Return how many runs of a folder are in each state, or of all; as `counts`."""
         ...
 
     def claim(self, owner: str, group: str, limits: Limits, now: float) -> Run | None:

@@ -5,3 +5,5 @@ from __future__ import annotations
 STATUS = "codexmcp/status"
 STOP = "codexmcp/stop"
 ATTACH = "codexmcp/attach"
+INTERRUPT = "codexmcp/interrupt"
+ANSWER = "codexmcp/answer"

@@ -54,6 +54,15 @@ def test_a_run_that_is_not_there_is_none(store: RunStore) -> None:
     assert store.get("nobody") is None
 
 
+def test_ids_are_found_by_their_beginning_the_newest_first(store: RunStore) -> None:
+    for run_id in ("ab1", "b", "ab2", "a", "ab"):
+        store.add(submission(run_id))
+    assert store.ids("ab", 9) == ["ab", "ab2", "ab1"]
+    assert store.ids("ab", 2) == ["ab", "ab2"]
+    assert store.ids("", 9) == ["ab", "a", "ab2", "b", "ab1"]
+    assert store.ids("c", 9) == store.ids("a", 0) == store.ids("%", 9) == store.ids("a_", 9) == []
+
+
 def test_the_same_idempotency_key_gives_the_first_run_and_records_nothing(store: RunStore) -> None:
     first, _ = store.add(submission("a", idempotency_key="k"))
     again = store.add(submission("b", idempotency_key="k", prompt="other"))
@@ -294,3 +303,15 @@ def test_an_owners_active_runs_are_found_oldest_first(store: RunStore) -> None:
     store.change("a", S.WAITING_FOR_APPROVAL)
     assert ids(store.owned("me")) == ["a", "d"]
     assert store.owned("nobody") == []
+
+
+def test_runs_are_tallied_by_folder_whatever_their_group(store: RunStore) -> None:
+    store.add(submission("a", cwd="/one"))
+    store.add(submission("b", cwd="/one", group="other"))
+    store.add(submission("c", cwd="/two"))
+    store.restore([ended("d")])
+    assert store.tally("/one") == {S.QUEUED: 2}
+    assert store.tally("/nowhere") == {}
+    assert store.tally(None) == {S.QUEUED: 3, S.COMPLETED: 1}
+    store.delete(["d"])
+    assert store.tally(None) == {S.QUEUED: 3}

@@ -1,0 +1,150 @@
+"""`codexmcp runs wait`: works without a supervisor, as long as somebody works on the runs."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+
+from codexmcp.cli.runs import fields, naming, words
+from codexmcp.cli.runs.output import Output
+from codexmcp.cli.runs.place import Place, opened_place
+from codexmcp.cli.runs.text import harmless, one_line
+from codexmcp.cli.runs.units import told_duration
+from codexmcp.errors import ExitCode, RunNotFoundError
+from codexmcp.runs.run import Run
+from codexmcp.runs.states import RunState
+
+_POLL_S = (0.05, 0.5)
+"""How often runs are looked at, at first and later on, in seconds."""
+
+
+def wait_for_runs(arguments: argparse.Namespace, output: Output) -> int:
+    """Wait for runs, and print how they ended.
+
+    Raises:
+        RunNotFoundError: There is none of a name, or one was deleted meanwhile.
+        StoreError: The store cannot be read.
+    """
+    with opened_place() as place:
+        run_ids = [run.id for run in naming.find_all(place.directory, arguments.runs)]
+        return wait(place, run_ids, output, for_any=arguments.any, timeout_s=arguments.timeout)
+
+
+def wait(
+    place: Place,
+    run_ids: Sequence[str],
+    output: Output,
+    *,
+    for_any: bool = False,
+    timeout_s: float | None = None,
+) -> int:
+    """Wait for runs, print how they ended, and return the exit code.
+
+    Args:
+        place: Where they are.
+        run_ids: The runs.
+        output: Where to print.
+        for_any: Whether one is enough.
+        timeout_s: How long at most, in seconds; None waits until they are over.
+
+    Raises:
+        RunNotFoundError: One was deleted meanwhile.
+        StoreError: The store cannot be read.
+    """
+    try:
+        runs, enough = _waited(place, run_ids, output, for_any=for_any, timeout_s=timeout_s)
+    except KeyboardInterrupt:
+        output.note("the work goes on; `codexmcp runs interrupt` stops it")
+        raise
+    over = [run for run in runs if run.state.is_over]
+    output.end_progress()
+    if output.is_json:
+        now = time.time()
+        output.say_json({"done": enough, "runs": [fields.whole(run, now) for run in runs]})
+    else:
+        _tell(over, output, with_titles=len(runs) > 1)
+    if not enough:
+        waiting = ", ".join(run.id for run in runs if not run.state.is_over)
+        output.trouble(f"the time is up; not over yet, and going on: {waiting}")
+        return ExitCode.TIMEOUT
+    completed = all(run.state is RunState.COMPLETED for run in over)
+    return ExitCode.DONE if completed else ExitCode.FAILED
+
+
+def _waited(
+    place: Place,
+    run_ids: Sequence[str],
+    output: Output,
+    *,
+    for_any: bool,
+    timeout_s: float | None,
+) -> tuple[list[Run], bool]:
+    """Return the runs when enough are over or the time is up, and which of that it is."""
+    began, was_warned = time.monotonic(), False
+    poll_s, longest_s = _POLL_S
+    while True:
+        runs = [_found(place, run_id) for run_id in run_ids]
+        over = [_is_settled(place, run) for run in runs]
+        elapsed_s = time.monotonic() - began
+        if any(over) if for_any else all(over):
+            return runs, True
+        left_s = None if timeout_s is None else timeout_s - elapsed_s
+        if left_s is not None and left_s <= 0:
+            return runs, False
+        if not was_warned and (stuck := _without_supervisor(place, runs)):
+            was_warned = True
+            output.trouble(
+                f"nobody is there to work on {', '.join(run.id for run in stuck)}: start a "
+                "supervisor with `codexmcp serve`, or anything else that starts one"
+            )
+        output.progress(_progress(runs, elapsed_s))
+        time.sleep(poll_s if left_s is None else min(poll_s, left_s))
+        poll_s = min(poll_s * 1.5, longest_s)
+
+
+def _found(place: Place, run_id: str) -> Run:
+    run = place.directory.find(run_id)
+    if run is None:
+        raise RunNotFoundError(
+            f"run {run_id} was deleted while it was waited for; nothing is known of it any more"
+        )
+    return run
+
+
+def _is_settled(place: Place, run: Run) -> bool:
+    # The run of a supervisor that died may have ended well: one that lives finds that out.
+    awaits_verdict = run.state is RunState.LOST and run.ended_at is None
+    return run.state.is_over and not (awaits_verdict and place.directory.owners())
+
+
+def _without_supervisor(place: Place, runs: Sequence[Run]) -> list[Run]:
+    """Return the queued runs that no supervisor is there for."""
+    queued = [run for run in runs if run.state is RunState.QUEUED]
+    if not queued:
+        return []
+    groups = {owner.group for owner in place.directory.owners()}
+    return [run for run in queued if run.group not in groups]
+
+
+def _progress(runs: Sequence[Run], elapsed_s: float) -> str:
+    under_way = [run for run in runs if not run.state.is_over]
+    took = told_duration(elapsed_s)
+    if len(runs) == 1 and under_way:
+        (run,) = under_way
+        step = run.progress.last_step or run.reason
+        return f"{took}  {words.state_word(run.state)}" + (f": {step}" if step else "")
+    return f"{took}  {len(runs) - len(under_way)} of {len(runs)} runs are over"
+
+
+def _tell(runs: Sequence[Run], output: Output, *, with_titles: bool) -> None:
+    for number, run in enumerate(runs):
+        if with_titles:
+            gap = "\n" if number else ""
+            state = words.state_word(run.state)
+            output.say(f"{gap}== {run.id}  {state}  {one_line(run.title)}")
+        if run.message.strip():
+            output.say(harmless(run.message.rstrip()))
+        if run.state is not RunState.COMPLETED:
+            why = f": {one_line(run.reason)}" if run.reason else ""
+            output.trouble(f"run {run.id}: {words.state_word(run.state)}{why}")

@@ -1,0 +1,55 @@
+"""docs/runs.md tells of every command and every JSON field of `codexmcp runs`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from codexmcp.cli.runs import arguments, fields
+from codexmcp.runs.run import Run, RunRequest
+from codexmcp.runs.states import RunState
+
+PAGE = (Path(__file__).parents[3] / "docs" / "runs.md").read_text(encoding="utf-8")
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of the commands, by their names."""
+    top = argparse.ArgumentParser()
+    runs = arguments.add_parser(top.add_subparsers())
+    (inner,) = (each for each in runs._actions if isinstance(each, argparse._SubParsersAction))
+    return dict(inner.choices)
+
+
+def test_every_command_is_in_the_table() -> None:
+    missing = [name for name in commands() if f"\n| `{name} " not in PAGE]
+    assert missing == []
+
+
+def test_every_field_is_documented() -> None:
+    run = Run("r", 1, RunRequest("p", "/w", "/a"), RunState.QUEUED, "g", "k", 0, 1.0)
+    whole = fields.whole(run, 2.0)
+    names = [*whole, *whole["usage"], *whole["files"]]
+    assert [name for name in names if f"`{name}`" not in PAGE] == []
+
+
+def test_every_state_is_documented_and_can_be_asked_for() -> None:
+    assert set(arguments.STATES) == {state.value for state in RunState}
+    assert [state for state in arguments.STATES if f"`{state}`" not in PAGE] == []
+
+
+def test_every_help_has_json_and_examples_and_fits_80_columns() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        helps = {name: parser.format_help() for name, parser in commands().items()}
+    for name, text in helps.items():
+        assert "--json" in text, name
+        assert "examples:\n  codexmcp runs" in text, name
+        assert max(map(len, text.splitlines())) <= 80, name
+
+
+def test_the_parser_of_another_command_does_without_these() -> None:
+    top = argparse.ArgumentParser()
+    runs = arguments.add_parser(top.add_subparsers(), is_used=False)
+    assert not any(isinstance(each, argparse._SubParsersAction) for each in runs._actions)
