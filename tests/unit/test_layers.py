@@ -32,7 +32,7 @@ ONLY_IN = {
     "agents": {"agents"},
     "openai": {"agents"},
     "mcp": {"agents"},
-    "rich": {"agents"},
+    "rich": {"agents", "picker"},
     "h11": {"rehearsal"},
     "dotenv": {"settings"},
     "jsonschema": {"server"},
@@ -40,6 +40,7 @@ ONLY_IN = {
     "codex_cli_bin": {"home"},
     "websockets": {"appserver"},
     "textual": {"picker"},
+    "yaml": {"home"},
 }
 """Third-party packages, and the parts that may import them."""
 

@@ -25,17 +25,7 @@ from codexmcp.runs.service import Keeping, RunService
 from codexmcp.runs.sqlite_store import SqliteStore
 from codexmcp.runs.store import Limits, RunStore
 from codexmcp.server import extras
-
-STORE_NAME = "runs.sqlite3"
-LOCKS_NAME = "owners"
-
-
-def default_pointer_dir(home: Path) -> Path:
-    """Return the folder of a home's store of runs, and of the index of all projects.
-
-    Source: its name and its index are those of Codex MCP Sidecar.
-    """
-    return home / "mcp-wrapper"
+from codexmcp.supervisor.directory import LOCKS_NAME, STORE_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +91,9 @@ async def run_host(
     keeping = Keeping(store, options.pointer_dir, options.group, Redactor(options.secrets))
     with contextlib.closing(store), _owned(store, locks, options) as ownership:
         executor = Executor(_workshop(options, codex, keeping, threads))
-        recovery = Recovery(store, locks, codex, lambda run: _note(keeping, run))
+        recovery = Recovery(
+            store, ownership.owner.id, locks, codex, lambda run: _note(keeping, run)
+        )
 
         async def sweep() -> None:
             await recovery.sweep()
@@ -110,13 +102,14 @@ async def run_host(
         work = Work(executor.execute, sweep)
         engine = EmbeddedEngine(store, ownership.owner, options.limits, work)
         service = RunService(keeping, engine, executor.approvals)
-        working = asyncio.create_task(engine.serve())
-        try:
-            yield RunHost(service, engine, threads, executor)
-        finally:
-            await asyncio.shield(engine.drain(options.drain_s))
-            working.cancel()
-            await asyncio.wait({working})
+        # An engine that broke takes the block down: nobody would work on its runs.
+        async with asyncio.TaskGroup() as tasks:
+            working = tasks.create_task(engine.serve())
+            try:
+                yield RunHost(service, engine, threads, executor)
+            finally:
+                await asyncio.shield(engine.drain(options.drain_s))
+                working.cancel()
 
 
 @contextlib.contextmanager

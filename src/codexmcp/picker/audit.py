@@ -1,0 +1,64 @@
+"""What the audit files tell of a run, as lines to read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from codexmcp.errors import AuditError
+from codexmcp.picker.text import clean_lines
+from codexmcp.runs.audit import files
+from codexmcp.runs.audit.folders import opened
+from codexmcp.runs.audit.markdown import render
+from codexmcp.runs.audit.names import summary_file
+from codexmcp.runs.audit.reading import read_records
+from codexmcp.runs.audit.summary import SummaryBuilder
+from codexmcp.runs.run import Run
+
+MAX_BYTES = 4 * 1024 * 1024
+"""How much of the events of a run that is under way is read."""
+
+_ESCAPED = re.compile(r"\\([\\`*_{}\[\]<>()#+!|~&-])")
+
+
+def audit_lines(run: Run) -> list[str]:
+    """Return the audit of a run: its summary, or as much as its events tell so far.
+
+    A run without audit files is told by what the store knows.
+    """
+    folder = Path(run.request.audit_dir)
+    text = _summary(folder, run) if run.state.is_over else None
+    return readable(text or _so_far(folder, run))
+
+
+def readable(markdown: str) -> list[str]:
+    """Return Markdown as lines for a terminal, without what only Markdown needs."""
+    lines: list[str] = []
+    fence = ""
+    for line in clean_lines(markdown):
+        mark = line.strip()
+        if fence and mark == fence:
+            fence = ""
+        elif not fence and mark.startswith("```"):
+            fence = mark.rstrip("abcdefghijklmnopqrstuvwxyz")
+        else:
+            lines.append(f"  {line}" if fence else _ESCAPED.sub(r"\1", line))
+    return lines
+
+
+def _summary(folder: Path, run: Run) -> str | None:
+    try:
+        with opened(folder) as folder_fd:
+            return files.read(folder_fd, summary_file(run.id), MAX_BYTES).decode(errors="replace")
+    except (OSError, AuditError):
+        return None
+
+
+def _so_far(folder: Path, run: Run) -> str:
+    notes = SummaryBuilder()
+    try:
+        for record in read_records(folder, run.id, stop=MAX_BYTES):
+            notes.note_record(record)
+    except (OSError, AuditError):
+        return f"{render(run, notes)}\n(There are no audit files; this is what the store knows.)\n"
+    return render(run, notes)

@@ -1,0 +1,63 @@
+"""What `?` shows, and the keys in the last line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+KEYS: Sequence[tuple[str, str]] = (
+    ("Enter", "attach"),
+    ("i", "stop"),
+    ("a", "answer"),
+    ("v", "view"),
+    ("?", "help"),
+    ("q", "quit"),
+    ("/", "filter"),
+    ("r", "refresh"),
+    ("←→↑↓", "move"),
+)
+"""The first ones matter most: a narrow terminal shows no more."""
+
+HELP = """\
+Keys
+
+  Up, Down        move in a column; past its end comes the next page
+  Left, Right     move between the columns (also Tab)
+  PageUp, PageDown, Home, End
+  Enter           attach: show the thread in Codex's own interface
+  a               answer a question that a run waits with
+  i               interrupt a run, after asking
+  v               view the audit of a run
+  /               filter by words of the title, id, state or folder;
+                  Enter keeps the filter, Esc drops it
+  r               look again now
+  q, Esc, Ctrl-C  quit; Esc first leaves a dialog or the filter
+
+Attached
+
+  What is typed goes to the thread. /quit or Ctrl-D comes back to this
+  list and leaves a run running; Esc and Ctrl-C in there interrupt it.
+
+States
+
+  queued          waits for its turn
+  needs answer    Codex asks whether it may do something: press a
+  lost            its supervisor or Codex died; Enter takes it up again
+"""
+
+
+def empty_lines(folder: str | None) -> Sequence[str]:
+    """Return what is said when there are no runs.
+
+    Args:
+        folder: Whose runs are looked for; None for all.
+    """
+    where = "in this folder" if folder is not None else "in this Codex home"
+    lines = [
+        f"No runs {where} yet.",
+        "",
+        "Start one:",
+        '  codexmcp runs start "PROMPT"',
+        "or let an agent, with the tool codex_run of",
+        "  codexmcp mcp-server --shared",
+    ]
+    return lines if folder is None else [*lines, "", "Runs of other folders: codex-runs --all"]
