@@ -11,13 +11,13 @@ BOUND_S = 10.0
 _POLL_S = 0.01
 
 
-def processes_of(home: Path) -> dict[int, str]:
+def processes_of(home: Path, variable: str = "CODEX_HOME") -> dict[int, str]:
     """Return the command lines of all live processes that work with a Codex home, by pid.
 
     The environment names the home, and it is inherited: so commands of Codex are found too, in
     whatever process group they are.
     """
-    mark = f"CODEX_HOME={home}".encode()
+    mark = f"{variable}={home}".encode()
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         # A process may end while it is looked at, and others' may not be.

@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from codexmcp.rehearsal.shell import start_call
 from codexmcp.testing import ModelServer, Outcome, Reply, Request, ShellCall, Text
@@ -94,11 +94,9 @@ class PromptModel(ModelServer):
         script = self._scripts[prompt]
         step = script.popleft() if script else _default(prompt)
         made = await step() if callable(step) else step
-        return Reply((start_call(request.body, made.command),)) if _is_call(made) else made
-
-
-def _is_call(step: Outcome | ShellCall) -> TypeGuard[ShellCall]:
-    return isinstance(step, ShellCall)
+        if isinstance(made, ShellCall):
+            return Reply((start_call(request.body, made.command),))
+        return made
 
 
 def _default(prompt: str) -> Text:
@@ -157,7 +155,9 @@ class RunClient:
 
     async def wait(self, run_id: str, timeout_s: float = BOUND_S) -> dict[str, Any]:
         """Return how a run has ended; fail when it has not."""
-        told = await self.tool("codex_wait", run_id=run_id, soft_timeout_ms=int(timeout_s * 900))
+        arguments = {"run_id": run_id, "soft_timeout_ms": int(timeout_s * 900)}
+        call = await self.send("tools/call", name="codex_wait", arguments=arguments)
+        told: dict[str, Any] = (await self.answer(call, timeout_s))["structuredContent"]
         assert told["status"] != "still_running", told
         return told
 
@@ -169,6 +169,12 @@ class RunClient:
         """Wait until a run is in a state; it must be listed as active."""
         async with asyncio.timeout(BOUND_S):
             while state not in await self._states(run_id):
+                pass
+
+    async def until_step(self, run_id: str, step: str) -> None:
+        """Wait until a run has come to a step."""
+        async with asyncio.timeout(BOUND_S):
+            while (await self.look(run_id))["progress"].get("lastStep") != step:
                 pass
 
     async def status(self) -> dict[str, Any]:
@@ -305,8 +311,11 @@ class Station:
         return [pid for pid, line in self.processes().items() if " serve" in line]
 
     def processes(self) -> dict[int, str]:
-        """Return the command lines of all processes of this home, by pid."""
-        return processes_of(self.home)
+        """Return the command lines of all processes of this home, by pid.
+
+        Commands of runs see no variable of Codex's, but its caller's HOME.
+        """
+        return {**processes_of(self.home), **processes_of(self.home, "HOME")}
 
     def matching(self, word: str) -> list[int]:
         """Return the processes of this home with a word in their command line."""
@@ -315,6 +324,11 @@ class Station:
     def rollouts(self) -> str:
         """Return what Codex has recorded of all threads."""
         return "".join(file.read_text() for file in self.home.glob("sessions/**/*.jsonl"))
+
+    def has_ended_a_turn(self) -> bool:
+        """Return whether Codex has recorded the end of a turn, whole."""
+        text = self.rollouts()
+        return "task_complete" in text and text.endswith("\n")
 
     @contextlib.contextmanager
     def frozen(self, pid: int) -> Iterator[None]:
@@ -339,11 +353,17 @@ class Station:
 
     async def close(self) -> None:
         """End whoever still supervises, and see that nothing is left that blocks a new start."""
-        for pid in self.supervisor_pids():
-            kill(pid, signal.SIGTERM)
-            kill(pid, signal.SIGTERM)
+
+        def ended() -> bool:
+            # Again and again, because two that come together count as one.
+            for pid in self.supervisor_pids():
+                kill(pid, signal.SIGTERM)
+            return not self.processes()
+
         try:
-            await self.emptied()
+            await until(ended, "every process of the home is gone")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; left: {self.processes()}\n{self.log}") from None
         finally:
             for pid in self.processes():
                 kill(pid)

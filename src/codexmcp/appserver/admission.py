@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 
 from codexmcp.appserver.events import Event, ItemStarted
 
@@ -25,6 +25,12 @@ class Admission:
         """Wait for a slot."""
         await self._slots.acquire()
         return Ticket(self._slots.release)
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None, None]:
+        """Wait for a slot behind those that wait already, and hold it while the block runs."""
+        async with self._slots:
+            yield
 
 
 class Ticket:

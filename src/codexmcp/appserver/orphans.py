@@ -91,6 +91,70 @@ def _sweep(spared: set[int]) -> None:
         time.sleep(_POLL_S)
 
 
+def end_carriers(mark: str) -> list[int]:
+    """Kill all processes of ours with an entry in their environment; return their ids.
+
+    We ourselves, our own children and theirs are spared: whoever started us may have carried it.
+
+    Args:
+        mark: The entry, such as `CODEX_THREAD_ID=...`. Source: each command of Codex carries that
+            one, and so does what it leaves behind (0.153.4, 0.163.0 and 0.169.0).
+    """
+    if sys.platform != "linux":
+        return []
+    deadline, ended = time.monotonic() + SWEEP_S, list[int]()
+    # Again until none is found: one that was just starting another may have left that.
+    while (found := _carriers(mark.encode())) and time.monotonic() < deadline:
+        ended += [pid for pid in found if pid not in ended]
+        time.sleep(_POLL_S)
+    return ended
+
+
+def _carriers(mark: bytes) -> list[int]:
+    """Kill the carriers that there are now; return their ids."""
+    return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _kill_carrier(each, mark)]
+
+
+def _kill_carrier(entry: Path, mark: bytes) -> bool:
+    # Others' processes cannot be looked at, and one may end while it is.
+    with contextlib.suppress(OSError):
+        pid = int(entry.name)
+        if entry.stat().st_uid != os.geteuid() or mark not in _environment(entry):
+            return False
+        # Held first and looked at again, so that no process that took over the id is killed.
+        holder = os.pidfd_open(pid)
+        try:
+            if mark not in _environment(entry) or _is_ours(pid):
+                return False
+            signal.pidfd_send_signal(holder, signal.SIGKILL)
+        finally:
+            os.close(holder)
+        return True
+    return False
+
+
+def _environment(entry: Path) -> list[bytes]:
+    return (entry / "environ").read_bytes().split(b"\0")
+
+
+def _is_ours(pid: int) -> bool:
+    """Return whether a process is this one, or comes from a child that somebody here owns.
+
+    An orphan that we have adopted is none of ours.
+    """
+    return pid == os.getpid() or not live_children().isdisjoint(_lineage(pid))
+
+
+def _lineage(pid: int) -> list[int]:
+    """Return a process, its parent, and so on."""
+    lineage = [pid]
+    while lineage[-1] > 1:
+        # The second field, the name in parentheses, may hold spaces.
+        status = Path(f"/proc/{lineage[-1]}/stat").read_text(errors="replace")
+        lineage.append(int(status.rpartition(")")[2].split()[1]))
+    return lineage
+
+
 def _children() -> set[int]:
     children: set[int] = set()
     for listing in Path("/proc/self/task").glob("*/children"):

@@ -85,6 +85,11 @@ class SharedAppServer:
         """Process id of the app-server."""
         return self._child.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process has ended."""
+        return self._child.returncode is not None
+
     @contextlib.asynccontextmanager
     async def connect(
         self,

@@ -40,6 +40,9 @@ from codexmcp.jsonvalues import list_of, object_of
 
 EventCallback = Callable[[Event], None]
 
+SETTLE_TIMEOUT_S = 10.0
+"""Bound on asking what became of a silent turn: a Codex that hangs does not answer that either."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnLimits:
@@ -271,8 +274,9 @@ def _settle_silence(
 
 
 async def _recorded_turn(server: AppServer, thread_id: str, turn_id: str) -> Mapping[str, Any]:
-    with contextlib.suppress(RequestError, DeadlineError):
-        thread = await server.read_thread(thread_id)
+    with contextlib.suppress(RequestError, DeadlineError, TimeoutError):
+        async with asyncio.timeout(SETTLE_TIMEOUT_S):
+            thread = await server.read_thread(thread_id)
         for turn in map(object_of, list_of(thread.get("turns"))):
             if turn.get("id") == turn_id:
                 return turn

@@ -30,6 +30,10 @@ class CodexSource(Protocol):
         """
         ...
 
+    async def end_if_stuck(self) -> None:
+        """End an app-server that does not answer; the next one who asks gets a new one."""
+        ...
+
     async def effective_config(self) -> Mapping[str, Any]:
         """Return Codex's configuration, as `config/read` tells it."""
         ...

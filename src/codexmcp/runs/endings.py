@@ -17,7 +17,7 @@ from codexmcp.appserver.events import (
 )
 from codexmcp.appserver.turns import TurnResult
 from codexmcp.errors import AppServerClosedError, CodexMCPError, DeadlineError
-from codexmcp.jsonvalues import list_of, object_of, text_of
+from codexmcp.jsonvalues import integer_of, list_of, object_of, text_of
 from codexmcp.runs.states import RunState
 
 CheckOutput = Callable[[Mapping[str, Any], str], str | None]
@@ -63,17 +63,35 @@ def of_result(
             return Ending(RunState.FAILED, text, result.message)
 
 
-def of_error(error: CodexMCPError) -> Ending:
-    """Return the ending of a run that an error ended."""
+def of_start(error: AppServerClosedError, *, again: bool) -> Ending:
+    """Return what becomes of a run whose app-server died before anything was sent to the model.
+
+    Args:
+        error: How it died.
+        again: Whether the run may wait for another try.
+    """
+    if again:
+        return Ending(RunState.QUEUED, f"{error}; nothing was sent yet, and it starts anew")
+    return Ending(RunState.FAILED, f"{error}; nothing was sent: start it anew with codex_run")
+
+
+def of_error(error: CodexMCPError, trouble: str = "") -> Ending:
+    """Return the ending of a run that an error ended.
+
+    Args:
+        error: The error.
+        trouble: What the key proxy has to say; empty for nothing.
+    """
     if isinstance(error, DeadlineError):
         return Ending(RunState.TIMED_OUT, str(error))
     if isinstance(error, AppServerClosedError):
-        return Ending(RunState.LOST, f"{error}; the run can be resumed")
+        cause = f" (the key proxy: {trouble})" if trouble else ""
+        return Ending(RunState.LOST, f"{error}{cause}; the run can be resumed")
     return Ending(RunState.FAILED, str(error))
 
 
 def recorded(
-    thread: Mapping[str, Any], turn_id: str | None, prompt: str
+    thread: Mapping[str, Any], turn_id: str | None, prompt: str, since: float
 ) -> Mapping[str, Any] | None:
     """Return the turn of a run, as Codex has recorded it; None when it has not.
 
@@ -81,10 +99,12 @@ def recorded(
         thread: The thread with its turns, as `thread/read` tells it.
         turn_id: The turn's id; None looks for the last turn that was given the prompt.
         prompt: The run's prompt.
+        since: Unix time before which it cannot have begun: an earlier run on the thread may have
+            had the same prompt. Source: Codex tells the times of turns in whole seconds.
     """
     turns: list[dict[str, Any]] = [object_of(each) for each in list_of(thread.get("turns"))]
     for turn in reversed(turns):
-        if turn.get("id") == turn_id if turn_id else prompt in _prompts_of(turn):
+        if turn.get("id") == turn_id if turn_id else _may_be(turn, prompt, int(since)):
             found: Mapping[str, Any] = turn
             return found
     return None
@@ -106,6 +126,11 @@ def of_record(turn: Mapping[str, Any]) -> Ending | None:
     if status is TurnStatus.INTERRUPTED and turn.get("completedAt") is not None:
         return Ending(RunState.INTERRUPTED, "the turn was interrupted", last_message_of(turn))
     return None
+
+
+def _may_be(turn: Mapping[str, Any], prompt: str, since: int) -> bool:
+    started_at = integer_of(turn.get("startedAt"))
+    return prompt in _prompts_of(turn) and (started_at is None or started_at >= since)
 
 
 def _prompts_of(turn: Mapping[str, Any]) -> list[str]:

@@ -26,6 +26,9 @@ CONTINUE_PROMPT = (
 )
 
 
+_WITHOUT_ROLLOUT = ("no rollout found", "list_turns is not supported", "thread not loaded")
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A thread that is ready for the turn of a run.
@@ -48,7 +51,8 @@ def thread_options(run: Run, denied: Sequence[str], effective: Mapping[str, Any]
         effective: Codex's configuration.
     """
     wire = run.request.thread
-    config = {**object_of(wire.get("config")), **_environment(run.request.env)}
+    asked_for = object_of(wire.get("config"))
+    config = {**asked_for, **_environment(run.request.env), **_without_snapshot(asked_for)}
     asked = ThreadOptions(
         model=text_of(wire.get("model")),
         cwd=run.request.cwd,
@@ -85,8 +89,13 @@ async def resume(server: AppServer, run: Run, thread_id: str, options: ThreadOpt
     try:
         await server.load_thread(thread_id, options)
     except RequestError as error:
-        if run.request.continues is None and _was_never_used(error):
-            return await start(server, run, options)
+        if was_never_used(error):
+            if run.request.continues is None:
+                return await start(server, run, options)
+            raise StateError(
+                f"run {run.request.continues} cannot be continued: it was cut off before anything "
+                "was sent to the model. Start it anew with codex_run"
+            ) from error
         raise _explained(error, server, thread_id) from error
     if not await server.is_resting(thread_id):
         raise StateError(
@@ -95,7 +104,7 @@ async def resume(server: AppServer, run: Run, thread_id: str, options: ThreadOpt
         )
     if run.attempt > 1:
         thread = await server.read_thread(thread_id)
-        if endings.recorded(thread, None, run.request.prompt) is not None:
+        if endings.recorded(thread, None, run.request.prompt, run.created_at) is not None:
             return Prepared(thread_id, CONTINUE_PROMPT)
     return Prepared(thread_id, run.request.prompt)
 
@@ -107,7 +116,7 @@ def _environment(env: Mapping[str, str]) -> dict[str, Any]:
     one, would add to it; without SHLVL bash reads ~/.bashrc; lists of the user's own config.toml
     hold until they are named.
     """
-    policy = {
+    policy: dict[str, Any] = {
         "inherit": "none",
         "include_only": [],
         "exclude": [],
@@ -117,11 +126,21 @@ def _environment(env: Mapping[str, str]) -> dict[str, Any]:
     return {"allow_login_shell": False, "shell_environment_policy": policy}
 
 
-def _was_never_used(error: RequestError) -> bool:
-    """Return whether a thread has no rollout: some builds make it only at the first turn."""
-    return any(
-        text in error.message for text in ("no rollout found", "list_turns is not supported")
-    )
+def _without_snapshot(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the setting that keeps Codex from running a login shell for each new thread.
+
+    Source: without a login shell its commands do not use what that tells (measured on 0.163.0),
+    and for a burst of threads it was a third of all processor time.
+    """
+    return {"features": {**object_of(config.get("features")), "shell_snapshot": False}}
+
+
+def was_never_used(error: RequestError) -> bool:
+    """Return whether a thread has no rollout: some builds make it only at the first turn.
+
+    Source: what 0.153.4, 0.163.0 and 0.169.0 say to `thread/resume` and `thread/read`.
+    """
+    return any(text in error.message for text in _WITHOUT_ROLLOUT)
 
 
 def _explained(error: RequestError, server: AppServer, thread_id: str) -> Exception:

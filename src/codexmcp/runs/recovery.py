@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from codexmcp.appserver.orphans import end_carriers
-from codexmcp.errors import CodexMCPError, StateError
+from codexmcp.errors import CodexMCPError, RequestError, StateError
 from codexmcp.home.writer import holder_of
 from codexmcp.jsonvalues import text_of
-from codexmcp.runs import endings, ownership
+from codexmcp.runs import endings, ownership, preparation
 from codexmcp.runs.codex import CodexSource
 from codexmcp.runs.endings import Ending
 from codexmcp.runs.run import Run
@@ -22,6 +24,9 @@ from codexmcp.runs.states import RunState
 from codexmcp.runs.store import Change, Owner, RunStore
 
 logger = logging.getLogger(__name__)
+
+MAX_TRIES = 3
+"""How many sweeps a thread may be unreadable, as on a very busy machine, before its run is lost."""
 
 
 async def recorded_ending(codex: CodexSource, run: Run) -> Ending | None:
@@ -33,8 +38,21 @@ async def recorded_ending(codex: CodexSource, run: Run) -> Ending | None:
     except CodexMCPError as error:
         logger.warning("the thread of run %s cannot be read: %s", run.id, error)
         return None
-    turn = endings.recorded(thread, run.turn_id, run.request.prompt)
+    turn = _turn_of(run, thread)
     return None if turn is None else endings.of_record(turn)
+
+
+async def was_never_sent(codex: CodexSource, run: Run) -> bool:
+    """Return whether a run was cut off before Codex got its prompt, for certain."""
+    if run.turn_id is not None or run.thread_id is None:
+        return False
+    try:
+        thread = await (await codex.get()).read_thread(run.thread_id)
+    except RequestError as error:
+        return preparation.was_never_used(error)
+    except CodexMCPError:
+        return False
+    return _turn_of(run, thread) is None
 
 
 async def end_commands(codex: CodexSource, run: Run) -> None:
@@ -61,23 +79,31 @@ class Recovery:
 
     Args:
         store: Where runs are recorded.
+        own: The id of the owner that we are, who lives, whatever becomes of its lock file.
         locks: The folder of the owners' lock files.
         codex: Gives an app-server that can read threads.
         on_change: Is told each run that was changed.
     """
 
     def __init__(
-        self, store: RunStore, locks: Path, codex: CodexSource, on_change: Callable[[Run], None]
+        self,
+        store: RunStore,
+        own: str,
+        locks: Path,
+        codex: CodexSource,
+        on_change: Callable[[Run], None],
     ) -> None:
+        self._own = own
         self._store = store
         self._locks = locks
         self._codex = codex
         self._on_change = on_change
+        self._tries: Counter[str] = Counter()
 
     async def sweep(self) -> None:
         """Settle the runs of every owner that died since the last sweep."""
         for owner in self._store.owners():
-            if ownership.is_dead(self._locks, owner.id):
+            if owner.id != self._own and ownership.is_dead(self._locks, owner.id):
                 for run in self._store.owned(owner.id):
                     await self._take_over(run, owner)
                 if not self._store.owned(owner.id):
@@ -85,11 +111,12 @@ class Recovery:
                     ownership.forget(self._locks, owner.id)
 
     async def _take_over(self, run: Run, owner: Owner) -> None:
+        if run.state is not RunState.STARTING and await self._shall_wait(run):
+            return
         try:
-            if run.state is RunState.STARTING:
-                # It is running before its prompt is sent, so nothing was sent.
-                reason = f"its owner (process {owner.pid}) died before it was sent; it starts anew"
-                self._change(run, RunState.QUEUED, Change(reason=reason))
+            # It is running before its prompt is sent.
+            if run.state is RunState.STARTING or await was_never_sent(self._codex, run):
+                self._change(run, RunState.QUEUED, Change(reason=_unsent(owner)))
                 return
             ending = await recorded_ending(self._codex, run) or Ending(
                 RunState.LOST,
@@ -102,6 +129,19 @@ class Recovery:
             # Another supervisor was faster.
             logger.info("run %s was taken over by another supervisor", run.id)
 
+    async def _shall_wait(self, run: Run) -> bool:
+        """Return whether Codex cannot tell now how a run ended, and is asked again later."""
+        try:
+            await (await self._codex.get()).read_thread(run.thread_id or "", include_turns=False)
+        except RequestError:
+            pass
+        except CodexMCPError as error:
+            self._tries[run.id] += 1
+            logger.warning("the thread of run %s cannot be read: %s", run.id, error)
+            return self._tries[run.id] < MAX_TRIES
+        self._tries.pop(run.id, None)
+        return False
+
     def _end(self, run: Run, ending: Ending) -> None:
         change = Change(reason=ending.reason, message=ending.message, ended_at=time.time())
         run = self._change(run, ending.state, change)
@@ -112,3 +152,12 @@ class Recovery:
         changed = self._store.change(run.id, to, change, owner=run.owner)
         self._on_change(changed)
         return changed
+
+
+def _turn_of(run: Run, thread: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    since = run.created_at if run.started_at is None else run.started_at
+    return endings.recorded(thread, run.turn_id, run.request.prompt, since)
+
+
+def _unsent(owner: Owner) -> str:
+    return f"its owner (process {owner.pid}) died before it was sent; it starts anew"

@@ -64,13 +64,11 @@ class RunRequest:
 
     def to_json(self) -> dict[str, Any]:
         """Return the request as JSON; what is at its default is left out."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in values.items()
-            # 0.0 seconds are something else than no bound.
-            if value or isinstance(value, float)
-        }
+        values: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        for name in _TUPLES:
+            values[name] = list(values[name])
+        # 0.0 seconds are something else than no bound.
+        return {name: each for name, each in values.items() if each or type(each) is float}
 
     @classmethod
     def from_json(cls, value: object) -> RunRequest:
@@ -84,7 +82,7 @@ class RunRequest:
         if not isinstance(given.get("prompt"), str) or not isinstance(given.get("cwd"), str):
             raise ValueError("no prompt or no cwd in the request of a run")  # noqa: TRY004
         given.setdefault("audit_dir", "")
-        for name in ("images", "denied"):
+        for name in _TUPLES:
             if name in given:
                 given[name] = tuple(map(str, list_of(given[name])))
         whole = {name: each for name, each in given.items() if _fits(name, each)}
@@ -94,6 +92,7 @@ class RunRequest:
 _TEXTS = frozenset(
     {"prompt", "cwd", "audit_dir", "name", "effort", "continues", "forks", "forks_after"}
 )
+_TUPLES = ("images", "denied")
 _OBJECTS = frozenset({"env", "thread", "output_schema"})
 _NUMBERS = frozenset({"timeout_s", "idle_timeout_s", "retries"})
 

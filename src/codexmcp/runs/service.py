@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -199,13 +199,17 @@ class RunService:
         Raises:
             RunNotFoundError: One of them does not exist.
         """
-        runs = [self.get(run_id) for run_id in run_ids]
+        runs = {run_id: self.get(run_id) for run_id in run_ids}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while not _enough(runs, for_all=for_all):
-                    await self._news_of([run for run in runs if not run.state.is_over])
-                    runs = [self.get(run_id) for run_id in run_ids]
-        return [self.get(run_id) for run_id in run_ids]
+                while not _enough(runs.values(), for_all=for_all):
+                    under_way = [run for run in runs.values() if not run.state.is_over]
+                    for run_id in await self._news_of(under_way, for_all=for_all):
+                        runs[run_id] = self.get(run_id)
+        # Those under way have made progress meanwhile.
+        under_way = [run for run in runs.values() if not run.state.is_over]
+        runs.update({run.id: self.get(run.id) for run in under_way})
+        return [runs[run_id] for run_id in run_ids]
 
     async def interrupt(self, run_id: str, *, by: str) -> Run:
         """Interrupt a run, or withdraw one that has not started; return it as it ended.
@@ -272,30 +276,37 @@ class RunService:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(THREAD_WAIT_S):
                 # Polled: it may be another process that works on the run.
-                while (run := self._store.get(run_id)) and run.thread_id is None:  # noqa: ASYNC110
+                while not self._has_thread(run_id):  # noqa: ASYNC110
                     await asyncio.sleep(THREAD_WAIT_S / 10)
+
+    def _has_thread(self, run_id: str) -> bool:
+        active = self._engine.active(run_id)
+        run = self._store.get(run_id) if active is None else active.run
+        return run is None or run.thread_id is not None
 
     def _live(self, run: Run) -> Run:
         active = self._engine.active(run.id)
         return run if active is None else replace(run, progress=active.progress)
 
-    async def _news_of(self, runs: Collection[Run]) -> None:
-        """Wait until one of some runs may have ended."""
-        active = [self._engine.active(run.id) for run in runs]
-        waits = [asyncio.create_task(each.ended.wait()) for each in active if each is not None]
-        is_ours = len(waits) == len(runs)
+    async def _news_of(self, runs: Collection[Run], *, for_all: bool) -> list[str]:
+        """Wait until one or all of some runs may have ended; return those that may have."""
+        active = {run.id: self._engine.active(run.id) for run in runs}
+        here = {run_id: each.ended for run_id, each in active.items() if each is not None}
+        elsewhere = [run.id for run in runs if run.id not in here]
+        if not here:
+            await asyncio.sleep(POLL_S)
+            return elsewhere
+        waits = [asyncio.create_task(ended.wait()) for ended in here.values()]
         try:
-            if waits:
-                await asyncio.wait(
-                    waits,
-                    timeout=None if is_ours else POLL_S,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-            else:
-                await asyncio.sleep(POLL_S)
+            await asyncio.wait(
+                waits,
+                timeout=POLL_S if elsewhere else None,
+                return_when=asyncio.ALL_COMPLETED if for_all else asyncio.FIRST_COMPLETED,
+            )
         finally:
             for wait in waits:
                 wait.cancel()
+        return [*elsewhere, *(run_id for run_id, ended in here.items() if ended.is_set())]
 
 
 AUDIT_FOLDER = Path(".codex") / "codex-mcp" / "runs"
@@ -308,7 +319,7 @@ def _without_thread(run_id: str, why: str) -> StateError:
     )
 
 
-def _enough(runs: Sequence[Run], *, for_all: bool) -> bool:
+def _enough(runs: Iterable[Run], *, for_all: bool) -> bool:
     over = [run.state.is_over for run in runs]
     return all(over) if for_all else any(over)
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 # interrupted   completed, failed, interrupted, timed_out, lost
 #
 # lost ──> completed, failed, interrupted   when Codex has recorded an ending after all
-# starting, lost ──> queued                 when another try is safe: nothing was sent to the model,
+# starting, running, lost ──> queued        when another try is safe: nothing was sent to the model,
 #                                           or the thread is told to continue
 
 
@@ -54,7 +54,7 @@ OVER = frozenset({_S.COMPLETED, _S.FAILED, _S.INTERRUPTED, _S.TIMED_OUT, _S.LOST
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     _S.QUEUED: frozenset({_S.STARTING, _S.INTERRUPTED, _S.FAILED}),
     _S.STARTING: frozenset({_S.RUNNING, _S.QUEUED}) | (OVER - {_S.COMPLETED}),
-    _S.RUNNING: frozenset({_S.WAITING_FOR_APPROVAL}) | OVER,
+    _S.RUNNING: frozenset({_S.WAITING_FOR_APPROVAL, _S.QUEUED}) | OVER,
     _S.WAITING_FOR_APPROVAL: frozenset({_S.RUNNING}) | OVER,
     _S.LOST: frozenset({_S.COMPLETED, _S.FAILED, _S.INTERRUPTED, _S.QUEUED}),
     _S.COMPLETED: frozenset(),

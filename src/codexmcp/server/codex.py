@@ -33,10 +33,12 @@ class RunningCodex:
     Attributes:
         server: The app-server.
         trouble: Returns what the key proxy has to say about failed requests; empty if nothing.
+        end: Ends it for a reason that it does not know itself.
     """
 
     server: AppServer
     trouble: Callable[[], str]
+    end: Callable[[str], None]
 
 
 @contextlib.asynccontextmanager
@@ -63,11 +65,11 @@ async def run_codex(
         launching = AppServer.launch(launch, on_request=on_request, pace=pace)
         server = await stack.enter_async_context(launching)
         if proxy is None:
-            yield RunningCodex(server, lambda: "")
+            yield RunningCodex(server, lambda: "", server.abort)
             return
         watching = asyncio.create_task(_abort_with(proxy, server))
         try:
-            yield RunningCodex(server, lambda: proxy.trouble)
+            yield RunningCodex(server, lambda: proxy.trouble, server.abort)
         finally:
             watching.cancel()
             await asyncio.wait({watching})

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from codexmcp.home.profiles.files import PROFILE_SUFFIX, profile_names
 from codexmcp.server.arguments import ArgumentsError
 
 _IMAGE_STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"RIFF", b"BM")
 _LONGEST_START = 8
-PROFILE_SUFFIX = ".config.toml"
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
@@ -109,12 +109,8 @@ def read_profile(home: Path, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        found = sorted(file.name.removesuffix(PROFILE_SUFFIX) for file in _profiles(home))
+        found = profile_names(home)
         known = f"there are {', '.join(found)}" if found else "there are none"
         raise ArgumentsError(f"there is no profile `{name}` ({path}); {known}") from None
     except (OSError, ValueError) as error:
         raise ArgumentsError(f"profile `{name}` is broken: {path}: {error}") from None
-
-
-def _profiles(home: Path) -> list[Path]:
-    return list(home.glob(f"*{PROFILE_SUFFIX}"))

@@ -18,13 +18,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from codexmcp.appserver.client import AppServer
-from codexmcp.errors import AppServerClosedError
+from codexmcp.errors import AppServerClosedError, AppServerError, DeadlineError
 from codexmcp.jsonvalues import object_of
 from codexmcp.server.codex import RunningCodex
 
 logger = logging.getLogger(__name__)
 
 RunCodex = Callable[[], AbstractAsyncContextManager[RunningCodex]]
+
+STUCK_S = 15.0
+"""Bound on an answer that takes 3 to 9 ms, before an app-server counts as stuck. It is that long
+because all its runs end with it, and a machine may be very busy."""
 
 _generations = itertools.count(1)
 
@@ -91,6 +95,20 @@ class AppServerKeeper:
             answer = await server.call("config/read", {"includeLayers": False})
             self._config_read = (state, object_of(answer.get("config")))
         return self._config_read[1]
+
+    async def end_if_stuck(self) -> None:
+        """End an app-server that does not answer; the next one who asks gets a new one."""
+        codex = self._codex
+        if codex is None or codex.server.closed.is_set():
+            return
+        try:
+            await codex.server.call("config/read", {"includeLayers": False}, timeout_s=STUCK_S)
+        except DeadlineError:
+            reason = f"`codex app-server` did not answer within {STUCK_S:g} s and was ended"
+            logger.warning("%s", reason)
+            codex.end(reason)
+        except AppServerError:
+            pass
 
     @property
     def trouble(self) -> str:

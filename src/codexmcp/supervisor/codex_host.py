@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from codexmcp.appserver.client import PaceCallback, RequestCallback
+from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback
 from codexmcp.appserver.shared import SharedAppServer
 from codexmcp.errors import AppServerClosedError
 from codexmcp.home.access import provider_overrides
@@ -30,6 +30,14 @@ class _Processes:
     server: SharedAppServer
     proxy: RunningProxy | None
     ended: asyncio.Event
+
+    @property
+    def has_ended(self) -> bool:
+        return self.ended.is_set() or self.server.has_ended
+
+    def end(self) -> None:
+        self.ended.set()
+        self.server.kill()
 
     def trouble(self) -> str:
         return "" if self.proxy is None else self.proxy.trouble
@@ -99,14 +107,32 @@ class CodexHost:
             ConfigurationError: It cannot be started.
             AppServerClosedError: It did not come up.
         """
-        processes = await self._running()
-        connecting = processes.server.connect(opt_out=opt_out, on_request=on_request, pace=pace)
-        async with connecting as server:
-            yield RunningCodex(server, processes.trouble)
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def connected() -> tuple[_Processes, AppServer]:
+                processes = await self._running()
+                connecting = processes.server.connect(
+                    opt_out=opt_out, on_request=on_request, pace=pace
+                )
+                return processes, await stack.enter_async_context(connecting)
+
+            try:
+                processes, server = await connected()
+            except AppServerClosedError:
+                if self._processes is None or not self._processes.server.has_ended:
+                    raise
+                # It died at this moment: nobody knew yet.
+                processes, server = await connected()
+
+            def end(reason: str) -> None:
+                processes.end()
+                server.abort(reason)
+
+            yield RunningCodex(server, processes.trouble, end)
 
     async def _running(self) -> _Processes:
         async with self._lock:
-            if self._processes is None or self._processes.ended.is_set():
+            if self._processes is None or self._processes.has_ended:
                 if self._processes is not None:
                     logger.warning("starting Codex anew")
                 self._processes = None

@@ -51,7 +51,7 @@ def read_hello(line: bytes) -> Hello:
     """
     try:
         fields = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     version = text_of(object_of(fields).get("codexmcp"))
     if not is_object(fields) or version is None:

@@ -37,6 +37,7 @@ from codexmcp.supervisor.address import Address
 from codexmcp.supervisor.clients import ClientOptions, Offer, serve_client
 from codexmcp.supervisor.codex_host import CodexHost
 from codexmcp.supervisor.hello import MAX_BYTES, Hello
+from codexmcp.supervisor.human import human_methods
 from codexmcp.supervisor.methods import ATTACH, STATUS, STOP
 from codexmcp.supervisor.run_host import RunHost, RunHostOptions, run_host
 from codexmcp.supervisor.setup_check import check_setup
@@ -75,19 +76,50 @@ async def supervise(options: SupervisorOptions) -> None:
         ConfigurationError: Another one runs already, or the socket cannot be made.
         StoreError: The store cannot be opened.
     """
-    with _only_one(options.address), orphans_ended(always=True):
+    signals = Signals()
+    # Outermost: a signal that comes while what is left is ended must not stop that.
+    with signals.heeded(), _only_one(options.address), orphans_ended(always=True):
         raise_descriptor_limit()
         async with orphans_reaped():
-            await Supervisor(options).run()
+            await Supervisor(options, signals).run()
+
+
+class Signals:
+    """What was asked for by SIGTERM and SIGINT.
+
+    Attributes:
+        stopping: Set by the first one.
+        hurrying: Set by the second one.
+    """
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self.hurrying = asyncio.Event()
+
+    @contextlib.contextmanager
+    def heeded(self) -> Generator[None, None, None]:
+        """Take signals while the block runs."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        for number in numbers:
+            loop.add_signal_handler(number, self._take)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    def _take(self) -> None:
+        (self.hurrying if self.stopping.is_set() else self.stopping).set()
 
 
 class Supervisor:
     """What the supervisor does between its start and its end."""
 
-    def __init__(self, options: SupervisorOptions) -> None:
+    def __init__(self, options: SupervisorOptions, signals: Signals) -> None:
         self._options = options
-        self._stopping = asyncio.Event()
-        self._hurrying = asyncio.Event()
+        self._stopping = signals.stopping
+        self._hurrying = signals.hurrying
         self._servers: dict[McpServer, Engine | None] = {}
         self._clients: set[asyncio.Task[None]] = set()
         self._started = time.monotonic()
@@ -103,16 +135,15 @@ class Supervisor:
 
     async def run(self) -> None:
         """Run to the end."""
-        with _signals_set(self._stopping, self._hurrying):
-            async with (
-                self._host,
-                self._for_runs,
-                self._for_calls,
-                run_host(self._options.runs, self._for_runs, self._threads) as self._runs,
-                self._listening(self._offer(self._runs)),
-            ):
-                self._options.on_ready()
-                await self._until_stopped(self._runs)
+        async with (
+            self._host,
+            self._for_runs,
+            self._for_calls,
+            run_host(self._options.runs, self._for_runs, self._threads) as self._runs,
+            self._listening(self._offer(self._runs)),
+        ):
+            self._options.on_ready()
+            await self._until_stopped(self._runs)
 
     def _offer(self, runs: RunHost) -> Offer:
         return Offer(
@@ -212,7 +243,8 @@ class Supervisor:
                 "cwd": origin.cwd,
             }
 
-        return {STATUS: status, STOP: stop, ATTACH: attach}
+        own: dict[str, Method] = {STATUS: status, STOP: stop, ATTACH: attach}
+        return own | human_methods(runs.service)
 
     def _status(self, runs: RunHost) -> dict[str, Any]:
         stats = runs.engine.stats()
@@ -235,20 +267,6 @@ def _is_idle(runs: RunHost) -> bool:
     except CodexMCPError:
         return False
     return stats.active == 0 and not stats.counts.get(RunState.QUEUED)
-
-
-@contextlib.contextmanager
-def _signals_set(first: asyncio.Event, second: asyncio.Event) -> Generator[None, None, None]:
-    """Set an event at the first signal to end while the block runs, another one at the second."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        loop.add_signal_handler(number, lambda: (second if first.is_set() else first).set())
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 @contextlib.contextmanager

@@ -57,3 +57,25 @@ async def test_a_block_that_fails_gives_its_slot_back() -> None:
     with pytest.raises(ValueError, match="broken"), ticket.held():
         raise ValueError("broken")
     assert await free(admission)
+
+
+async def test_a_turn_waits_behind_those_that_wait_already_and_gives_its_slot_back() -> None:
+    admission = Admission(at_once=1)
+    done = list[str]()
+
+    async def take_turn() -> None:
+        async with admission.turn():
+            done.append("turn")
+
+    async def start() -> None:
+        (await admission.enter()).give_back()
+        done.append("start")
+
+    ticket = await admission.enter()
+    waiting = [asyncio.ensure_future(each) for each in (start(), take_turn(), start())]
+    await asyncio.sleep(0)
+    ticket.give_back()
+    async with asyncio.timeout(BOUND_S):
+        await asyncio.gather(*waiting)
+    assert done == ["start", "turn", "start"]
+    assert await free(admission)

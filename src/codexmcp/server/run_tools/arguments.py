@@ -5,7 +5,7 @@ Owns the rule what a caller's policy leaves to its run tools. Looks at images an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -61,13 +61,10 @@ def check(name: str, arguments: object) -> dict[str, Any]:
     Raises:
         ArgumentsError: They do not fit.
     """
-    from jsonschema.exceptions import best_match  # noqa: PLC0415 - 60 ms
-
     given = object_of(arguments)
-    fault = best_match(_validator(name).iter_errors(given))
+    fault = _fault(name, given)
     if fault is not None:
-        where = ".".join(map(str, fault.absolute_path))
-        raise ArgumentsError(f"{name}: {where + ': ' if where else ''}{_told(fault.message)}")
+        raise ArgumentsError(f"{name}: {fault}")
     return without_nulls(given)
 
 
@@ -248,6 +245,19 @@ def _seconds(given: Mapping[str, Any], name: str, default: float | None) -> floa
 def _told(message: str) -> str:
     longest = 300
     return message if len(message) <= longest else f"{message[:longest]}…"
+
+
+def _fault(name: str, given: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the arguments of a tool; None when nothing is."""
+    from jsonschema import exceptions  # noqa: PLC0415 - 60 ms
+
+    # Its types are incomplete.
+    best_match: Callable[[Any], Any] = vars(exceptions)["best_match"]
+    error = best_match(_validator(name).iter_errors(given))
+    if error is None:
+        return None
+    where = ".".join(map(str, error.absolute_path))
+    return f"{where + ': ' if where else ''}{_told(error.message)}"
 
 
 @cache

@@ -169,7 +169,7 @@ class RunTools:
         cursor: str = given.get("cursor", "")
         if cursor and not cursor.isdecimal():
             raise ArgumentsError(f"cursor {cursor!r} is none; take nextCursor of the last answer")
-        limit = given.get("limit", _DEFAULT_LIMIT)
+        limit: int = given.get("limit", _DEFAULT_LIMIT)
         before = int(cursor) if cursor else None
         runs = self._service.select(Selection(None, self._cwd(given), before, limit + 1))
         seen = [run for run in runs[:limit] if may_see(run, self._caller)]

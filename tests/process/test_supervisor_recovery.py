@@ -1,0 +1,219 @@
+"""What becomes of runs whose supervisor was killed."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from codexmcp.home.writer import writer_lock
+from codexmcp.runs.preparation import CONTINUE_PROMPT
+from codexmcp.testing import FunctionCall, Reply, ShellCall
+from tests.support.processes import is_alive, until
+from tests.support.supervision import FOUND_S, Station, kill, station
+
+FULL_ACCESS = {"permissions": "yolo"}
+ESCALATED = {"cmd": "true", "sandbox_permissions": "require_escalated", "justification": "why not"}
+
+
+@pytest.fixture
+async def here(codex_home: Path) -> AsyncIterator[Station]:
+    async with station(codex_home) as made:
+        yield made
+
+
+async def kill_during(here: Station, prompt: str, **arguments: object) -> str:
+    """Start a run, kill the supervisor while the model works on it, and return the run's id."""
+    here.model.hold(prompt)
+    async with here.client() as client:
+        run_id = await client.run(prompt, **arguments)
+        await here.model.wait_until_asked(prompt)
+        await here.killed((await client.status())["pid"])
+    await here.emptied()
+    return run_id
+
+
+async def test_a_run_of_a_killed_supervisor_is_found_lost_and_can_be_resumed(here: Station) -> None:
+    run_id = await kill_during(here, "first")
+
+    async with here.client() as client:
+        started = time.monotonic()
+        told = await client.wait(run_id)
+        found_s = time.monotonic() - started
+        resumed = await client.tool("codex_resume", run_id=run_id, prompt="go on")
+        ended = await client.wait(resumed["runId"])
+
+    assert found_s < FOUND_S
+    assert told["status"] == "lost"
+    assert "died while it ran; the run can be resumed" in told["reason"]
+    assert ended["status"] == "completed"
+    assert ended["threadId"] == told["threadId"]
+    assert here.model.prompts == ["first", "go on"]
+
+
+async def test_a_run_with_retries_continues_and_never_repeats_its_prompt(here: Station) -> None:
+    run_id = await kill_during(here, "first", retries=1)
+
+    async with here.client() as client:
+        told = await client.wait(run_id)
+
+    assert told["status"] == "completed"
+    assert here.model.prompts == ["first", CONTINUE_PROMPT]
+    audit = (here.project / f".codex/codex-mcp/runs/{run_id}.jsonl").read_text()
+    states = [json.loads(line).get("state") for line in audit.splitlines()]
+    assert "lost" in states
+    assert states[-1] == "completed"
+
+
+async def test_retries_are_used_up(here: Station) -> None:
+    run_id = await kill_during(here, "first", retries=1)
+    here.model.hold(CONTINUE_PROMPT)
+    async with here.client() as client:
+        await here.model.wait_until_asked(CONTINUE_PROMPT)
+        await here.killed((await client.status())["pid"])
+
+    async with here.client() as client:
+        told = await client.wait(run_id)
+
+    assert told["status"] == "lost"
+    assert here.model.prompts == ["first", CONTINUE_PROMPT]
+
+
+async def test_a_turn_that_was_completed_unseen_settles_its_run(here: Station) -> None:
+    """The supervisor stands still while Codex ends the turn, and is killed then."""
+    release = here.model.hold("first")
+    async with here.client() as client:
+        run_id = await client.run("first")
+        await here.model.wait_until_asked("first")
+        pid = (await client.status())["pid"]
+        with here.frozen(pid):
+            release.set()
+            await until(here.has_ended_a_turn, "Codex has ended the turn")
+            await here.killed(pid)
+
+    async with here.client() as client:
+        told = await client.wait(run_id)
+
+    assert told["status"] == "completed", (told, here.log)
+    assert told["message"] == "done: first"
+    assert here.model.prompts == ["first"]
+
+
+async def test_queued_runs_of_a_killed_supervisor_are_taken_over_and_run_once(
+    here: Station,
+) -> None:
+    here.model.hold("held")
+    queued = [f"waiting {number}" for number in range(5)]
+    async with here.supervisor("--max-runs", "1") as supervisor, here.client() as client:
+        held = await client.run("held")
+        await here.model.wait_until_asked("held")
+        run_ids = [await client.run(prompt) for prompt in queued]
+        assert {(await client.look(each))["status"] for each in run_ids} == {"still_running"}
+        kill(supervisor.pid)
+        await supervisor.wait()
+
+    async with here.client() as client:
+        told = [await client.wait(run_id) for run_id in [held, *run_ids]]
+
+    assert [each["status"] for each in told] == ["lost"] + ["completed"] * 5
+    assert sorted(here.model.prompts) == sorted(["held", *queued])
+
+
+async def test_a_repeated_call_after_the_kill_gets_the_same_run(here: Station) -> None:
+    run_id = await kill_during(here, "first", idempotency_key="once")
+
+    async with here.client() as client:
+        again = await client.run("first", idempotency_key="once")
+        told = await client.wait(run_id)
+
+    assert again == run_id
+    assert told["status"] == "lost"
+    assert here.model.asked("first") == 1
+
+
+async def test_a_question_that_waits_when_the_supervisor_dies_does_not_keep_its_run_active(
+    here: Station,
+) -> None:
+    here.model.on("ask", Reply((FunctionCall("exec_command", ESCALATED),)))
+    async with here.client() as client:
+        run_id = await client.run("ask", approval_policy="on-request")
+        await client.until_state(run_id, "waiting_for_approval")
+        (question,) = (await client.tool("codex_approvals"))["approvals"]
+        assert question["runId"] == run_id
+        await here.killed((await client.status())["pid"])
+
+    async with here.client() as client:
+        told = await client.wait(run_id)
+        left = await client.tool("codex_approvals")
+        resumed = await client.tool("codex_resume", run_id=run_id, prompt="without", wait_ms=20_000)
+
+    assert told["status"] == "lost"
+    assert left == {"approvals": []}
+    assert resumed["status"] == "completed"
+
+
+async def test_what_a_lost_run_has_left_running_is_ended_by_the_next_supervisor(
+    here: Station,
+) -> None:
+    pids = here.project / "pids"
+    # A session of its own, so that neither its group nor its parent's end reaches it.
+    leave = "(setsid sleep 300 & echo $! >> pids; setsid sh -c 'sleep 300; :' & echo $! >> pids)"
+    here.model.on("leave", ShellCall(leave))
+    here.model.hold("leave")
+    async with here.client() as client:
+        run_id = await client.run("leave", **FULL_ACCESS)
+        await until(lambda: pids.exists() and len(pids.read_text().split()) == 2, "two commands")
+        await here.model.wait_for_requests_of("leave", 2)
+        left = [int(pid) for pid in pids.read_text().split()]
+        await here.killed((await client.status())["pid"])
+    assert all(map(is_alive, left))
+
+    async with here.client() as client:
+        told = await client.wait(run_id)
+
+    assert told["status"] == "lost"
+    await until(lambda: not any(map(is_alive, left)), "the end of what the run left running")
+
+
+async def test_commands_are_spared_when_somebody_else_has_taken_up_the_thread(
+    here: Station,
+) -> None:
+    here.model.hold("first")
+    async with here.client() as client:
+        run_id = await client.run("first")
+        await here.model.wait_until_asked("first")
+        thread_id = str((await client.look(run_id))["threadId"])
+        await here.killed((await client.status())["pid"])
+    mark = {"CODEX_THREAD_ID": thread_id}
+    somebodys = await asyncio.create_subprocess_exec("sleep", "300", env={**here.env, **mark})
+    lock = writer_lock(here.home, thread_id).open("w")
+    try:
+        # As `codex resume` holds it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        async with here.client() as client:
+            told = await client.wait(run_id)
+        assert told["status"] == "lost"
+        assert is_alive(somebodys.pid)
+    finally:
+        lock.close()
+        somebodys.kill()
+        await somebodys.wait()
+
+
+async def test_a_supervisor_that_a_lost_run_has_started_spares_itself(here: Station) -> None:
+    """A command of the run has started the client that now starts the next supervisor."""
+    here.model.hold("first")
+    async with here.client() as client:
+        run_id = await client.run("first")
+        await here.model.wait_until_asked("first")
+        thread_id = str((await client.look(run_id))["threadId"])
+        await here.killed((await client.status())["pid"])
+
+    async with here.supervisor(env={"CODEX_THREAD_ID": thread_id}), here.client() as client:
+        assert (await client.wait(run_id))["status"] == "lost"
+        assert (await client.tool("codex_run", prompt="next", wait_ms=20_000))["message"]

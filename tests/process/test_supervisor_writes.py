@@ -1,0 +1,147 @@
+"""A supervisor that is killed between any two writes of its store."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from codexmcp.runs.preparation import CONTINUE_PROMPT
+from codexmcp.testing import FunctionCall, Reply, Text
+from tests.conformance.client import NoAnswerError
+from tests.support.faulty_supervisor import PROGRAM, dying
+from tests.support.processes import until
+from tests.support.supervision import RunClient, Station, kill, station
+
+WRITES = {1: "submitted", 2: "claimed", 3: "thread known", 4: "turn known", 5: "ended"}
+RECOVERY = {
+    1: "owner recorded",
+    2: "found lost",
+    3: "queued again",
+    4: "dead owner forgotten",
+    5: "claimed again",
+    6: "about to continue",
+    7: "turn known",
+    8: "ended",
+}
+ASKING = {5: "waits for an answer", 6: "answered", 7: "ended"}
+
+
+@pytest.fixture
+async def here(codex_home: Path) -> AsyncIterator[Station]:
+    async with station(codex_home) as made:
+        yield made
+
+
+async def check_the_only_run(here: Station, client: RunClient, prompt: str) -> dict[str, object]:
+    """Hold what must be true of a run whatever was killed; return how it has ended."""
+    (listed,) = (await client.tool("codex_runs"))["runs"]
+    told = await client.wait(listed["runId"])
+    asked, continued = here.model.asked(prompt), here.model.asked(CONTINUE_PROMPT)
+    assert asked <= 1
+    assert continued <= 1
+    assert told["status"] in {"completed", "lost"}
+    if told["status"] == "completed":
+        assert asked == 1
+    else:
+        assert "can be resumed" in str(told["reason"])
+        again = await client.tool("codex_resume", run_id=listed["runId"], prompt="again")
+        assert (await client.wait(again["runId"]))["message"] == "done: again"
+    assert (await client.tool("codex_active_runs"))["runs"] == []
+    return told
+
+
+async def run_and_accept(client: RunClient) -> None:
+    """Start a run, accept what it asks, and wait for its end."""
+    run_id = await client.run("once", approval_policy="on-request", retries=1)
+    await client.until_state(run_id, "waiting_for_approval")
+    (question,) = (await client.tool("codex_approvals"))["approvals"]
+    await client.tool("codex_approve", approval_id=question["approvalId"], decision="accept")
+    await client.wait(run_id)
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+@pytest.mark.parametrize("write", WRITES, ids=WRITES.get)
+async def test_a_kill_after_any_write_loses_no_run_and_runs_none_twice(
+    here: Station, write: int, retries: int
+) -> None:
+    faulty = here.supervisor(program=[*PROGRAM, "serve"], env=dying(write, "add"))
+    async with faulty as supervisor, here.client() as client:
+        with pytest.raises(NoAnswerError):
+            await client.wait(await client.run("once", retries=retries))
+        assert await supervisor.wait() == -9
+
+    async with here.client() as client:
+        told = await check_the_only_run(here, client, "once")
+
+    if retries or write != 4:
+        # Only what has reached Codex and had not ended can be lost.
+        assert told["status"] == "completed"
+
+
+async def test_a_prompt_given_twice_is_not_taken_for_done_when_it_was_cut_off_the_second_time(
+    here: Station,
+) -> None:
+    here.model.on("go on", Text("one"), Text("two"))
+    async with here.client() as client:
+        first = await client.tool("codex_run", prompt="first", wait_ms=20_000)
+        origin = first["runId"]
+        again = await client.tool("codex_resume", run_id=origin, prompt="go on", wait_ms=20_000)
+        assert again["message"] == "one"
+        kill((await client.status())["pid"], signal.SIGTERM)
+    await here.emptied()
+    # Codex tells the times of turns in whole seconds.
+    second = int(time.time())
+    await until(lambda: int(time.time()) > second, "the next second")
+    faulty = here.supervisor(program=[*PROGRAM, "serve"], env=dying(3, "add"))
+    async with faulty as supervisor, here.client() as client:
+        with pytest.raises(NoAnswerError):
+            await client.tool("codex_resume", run_id=origin, prompt="go on", wait_ms=20_000)
+        assert await supervisor.wait() == -9
+
+    async with here.client() as client:
+        newest, *_ = (await client.tool("codex_runs"))["runs"]
+        told = await client.wait(newest["runId"])
+
+    assert told["message"] == "two"
+    assert here.model.prompts == ["first", "go on", "go on"]
+
+
+@pytest.mark.parametrize("write", RECOVERY, ids=RECOVERY.get)
+async def test_a_kill_during_recovery_is_recovered_from(here: Station, write: int) -> None:
+    here.model.hold("once")
+    async with here.client() as client:
+        await client.run("once", retries=1)
+        await here.model.wait_until_asked("once")
+        await here.killed((await client.status())["pid"])
+    here.env |= dying(write)
+    ended = await here.command("serve", program=PROGRAM)
+    assert ended.code == -9
+    assert here.model.asked("once") == 1
+
+    async with here.client() as client:
+        await check_the_only_run(here, client, "once")
+
+
+@pytest.mark.parametrize("write", ASKING, ids=ASKING.get)
+async def test_a_kill_around_a_question_runs_its_command_at_most_once(
+    here: Station, write: int
+) -> None:
+    command = {"cmd": "echo ran >> ran", "sandbox_permissions": "require_escalated"}
+    arguments = {**command, "justification": "why not"}
+    here.model.on("once", Reply((FunctionCall("exec_command", arguments),)))
+    faulty = here.supervisor(program=[*PROGRAM, "serve"], env=dying(write, "add"))
+    async with faulty as supervisor, here.client() as client:
+        with pytest.raises(NoAnswerError):
+            await run_and_accept(client)
+        assert await supervisor.wait() == -9
+
+    async with here.client() as client:
+        told = await check_the_only_run(here, client, "once")
+
+    assert told["status"] == "completed"
+    ran = here.project / "ran"
+    assert not ran.exists() or ran.read_text() == "ran\n"
