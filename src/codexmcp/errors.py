@@ -17,7 +17,7 @@ CodexMCPError (1)
 │   └── AuditError (78)            its audit files cannot be written
 ├── WorkError (1)                  the work was tried and failed
 ├── DeadlineError (124)            a bound on time was reached
-└── InterruptedByUserError (130)   SIGINT or SIGTERM
+└── InterruptedByUserError (130)   SIGINT or SIGTERM; 143 when it is init that sends SIGTERM
 
 Every message says what happened, to what, and what the user can do now. This module imports
 nothing from the package.
@@ -32,7 +32,8 @@ class ExitCode(IntEnum):
     """What the process tells its caller.
 
     Source: 2 is argparse's; 3 is what init scripts say of a stopped service; 78 is EX_CONFIG of
-    sysexits.h; 124 is what timeout(1) returns; 130 is 128 + SIGINT by shell convention.
+    sysexits.h; 124 is what timeout(1) returns; 130 and 143 are 128 +
+    SIGINT and SIGTERM by shell convention.
     """
 
     DONE = 0
@@ -42,6 +43,7 @@ class ExitCode(IntEnum):
     CONFIGURATION = 78
     TIMEOUT = 124
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class CodexMCPError(Exception):
@@ -147,6 +149,15 @@ class DeadlineError(CodexMCPError):
 
 
 class InterruptedByUserError(CodexMCPError):
-    """SIGINT or SIGTERM ended the work."""
+    """SIGINT or SIGTERM ended the work.
+
+    Args:
+        message: What happened.
+        exit_code: The code that the sender of the signal knows.
+    """
 
     exit_code = ExitCode.INTERRUPTED
+
+    def __init__(self, message: str, exit_code: ExitCode = ExitCode.INTERRUPTED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

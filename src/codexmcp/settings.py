@@ -17,8 +17,11 @@ from codexmcp.errors import ConfigurationError
 KEY_VARIABLES = ("OPENAI_API_KEY", "CODEX_API_KEY")
 """Where a key is looked for, the first that is not empty wins."""
 
-SECRET_VARIABLES = KEY_VARIABLES
-"""What no child of ours inherits."""
+KEY_FILE_VARIABLE = "OPENAI_API_KEY_FILE"
+"""Names a file that holds a key and nothing else, as secrets are given to containers."""
+
+SECRET_VARIABLES = (*KEY_VARIABLES, KEY_FILE_VARIABLE)
+"""What no child of ours inherits. The key's file may be a pipe, which can be read but once."""
 
 _SHARED_PREFIXES = ("OPENAI_", "CODEX_", "CODEXMCP_")
 _SHARED_NAMES = frozenset(
@@ -40,7 +43,8 @@ class Settings:
             MCP Sidecar, `CODEX_MCP_WRAPPER_CODEX_HOME`, comes first.
         codex_bin: The Codex binary asked for; None means the one that comes with us.
         sandbox_mode: How Codex's commands are sandboxed.
-        env_file: The `.env` that the key came from; None when it came from the environment.
+        key_file: The file that the key came from: `.env`, or that of `OPENAI_API_KEY_FILE`. None
+            when it came from the environment.
     """
 
     api_key: str | None = field(default=None, repr=False)
@@ -48,7 +52,7 @@ class Settings:
     codex_home: Path | None = None
     codex_bin: str | None = None
     sandbox_mode: str = DEFAULT_SANDBOX_MODE
-    env_file: Path | None = None
+    key_file: Path | None = None
 
 
 def load_settings(
@@ -56,19 +60,19 @@ def load_settings(
 ) -> Settings:
     """Read the settings, and take the key variables out of `env`.
 
-    A variable that is set in the environment wins over `.env`. Of `.env`, the variables that the
-    OpenAI libraries and Codex read are copied to `env`, secrets excepted; all others stay where
-    they are.
+    A variable that is set in the environment wins over `.env`, and a key there over one in a file
+    that it names. Of `.env`, the variables that the OpenAI libraries and Codex read are copied to
+    `env`, secrets excepted; all others stay where they are.
 
     Args:
         env: The environment.
         dotenv: Path of a `.env` file; one that does not exist is no error.
 
     Raises:
-        ConfigurationError: `.env` cannot be read, or a value cannot be used.
+        ConfigurationError: `.env` or the key's file cannot be read, or a value cannot be used.
     """
     from_file = _read_dotenv(dotenv) if dotenv is not None else {}
-    key, env_file = _find_key(env, from_file, dotenv)
+    key, key_file = _find_key(env, from_file, dotenv)
     for name, value in from_file.items():
         if _is_shared(name) and not env.get(name):
             env[name] = value
@@ -81,7 +85,7 @@ def load_settings(
         codex_home=Path(home).expanduser().absolute() if home else None,
         codex_bin=env.get("CODEX_BIN") or env.get("CODEX_PATH") or None,
         sandbox_mode=_sandbox_mode(env.get("CODEX_SANDBOX_MODE")),
-        env_file=env_file,
+        key_file=key_file,
     )
 
 
@@ -112,11 +116,33 @@ def _find_key(
 ) -> tuple[str | None, Path | None]:
     for source, path in ((env, None), (from_file, dotenv)):
         for name in KEY_VARIABLES:
-            # A key copied out of a file or a shell often brings a line end or quotes along.
-            key = source.get(name, "").strip().strip("\"'").strip()
-            if key:
+            if key := _cleaned_key(source.get(name, "")):
                 return _checked_key(name, key), path
+        if named := source.get(KEY_FILE_VARIABLE):
+            file = Path(named).expanduser().absolute()
+            return _checked_key(f"{KEY_FILE_VARIABLE} {file}", _read_key(file)), file
     return None, None
+
+
+def _read_key(path: Path) -> str:
+    try:
+        key = _cleaned_key(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(
+            f"cannot read the key from {KEY_FILE_VARIABLE} {path}: {reason}; name a file that this "
+            "user may read, or set OPENAI_API_KEY instead"
+        ) from None
+    if not key:
+        raise ConfigurationError(
+            f"{KEY_FILE_VARIABLE} {path} is empty; it must hold the key and nothing else"
+        )
+    return key
+
+
+def _cleaned_key(raw: str) -> str:
+    """Return a key without the line end or quotes that it brought along from a file or a shell."""
+    return raw.strip().strip("\"'").strip()
 
 
 def _checked_key(name: str, key: str) -> str:

@@ -31,7 +31,9 @@ LAYERS = [
 ONLY_IN = {
     "agents": {"agents"},
     "openai": {"agents"},
-    "mcp": {"agents"},
+    "mcp": {"agents", "home"},
+    "httpx2": {"home"},
+    "tomlkit": {"home"},
     "rich": {"agents", "picker"},
     "h11": {"rehearsal"},
     "dotenv": {"settings"},

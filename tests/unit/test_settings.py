@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,13 @@ def test_without_anything_the_defaults_hold(dotenv: Path) -> None:
 def test_a_key_of_the_file_is_used_when_none_is_exported(dotenv: Path) -> None:
     dotenv.write_text(f"OPENAI_API_KEY={KEY}\n")
     settings = load_settings({}, dotenv=dotenv)
-    assert (settings.api_key, settings.env_file) == (KEY, dotenv)
+    assert (settings.api_key, settings.key_file) == (KEY, dotenv)
 
 
 def test_an_exported_key_wins_over_the_file(dotenv: Path) -> None:
     dotenv.write_text("OPENAI_API_KEY=sk-other\n")
     settings = load_settings({"OPENAI_API_KEY": KEY}, dotenv=dotenv)
-    assert (settings.api_key, settings.env_file) == (KEY, None)
+    assert (settings.api_key, settings.key_file) == (KEY, None)
 
 
 def test_an_exported_key_wins_over_the_file_also_by_its_other_name(dotenv: Path) -> None:
@@ -65,6 +66,72 @@ def test_a_key_with_impossible_characters_is_refused_without_being_shown(key: st
     with pytest.raises(ConfigurationError, match="OPENAI_API_KEY holds characters") as caught:
         load_settings({"OPENAI_API_KEY": key})
     assert "sk-" not in str(caught.value)
+
+
+def test_a_key_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f'"{KEY}"\r\n')
+    env = {"OPENAI_API_KEY_FILE": str(file)}
+    settings = load_settings(env)
+    assert (settings.api_key, settings.key_file) == (KEY, file)
+    assert env == {}
+
+
+def test_a_key_may_come_through_a_pipe() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, f"{KEY}\n".encode())
+    os.close(writer)
+    try:
+        assert load_settings({"OPENAI_API_KEY_FILE": f"/dev/fd/{reader}"}).api_key == KEY
+    finally:
+        os.close(reader)
+
+
+def test_an_exported_key_wins_over_a_file_and_that_over_dotenv(
+    tmp_path: Path, dotenv: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("sk-file")
+    dotenv.write_text("OPENAI_API_KEY=sk-dotenv\n")
+    named = {"OPENAI_API_KEY_FILE": str(file)}
+    exported = {**named, "OPENAI_API_KEY": KEY}
+    assert load_settings(exported, dotenv=dotenv).api_key == KEY
+    assert "OPENAI_API_KEY_FILE" not in exported
+    assert load_settings(named, dotenv=dotenv).api_key == "sk-file"
+
+
+def test_dotenv_may_name_a_key_file(tmp_path: Path, dotenv: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(KEY)
+    dotenv.write_text(f"OPENAI_API_KEY_FILE={file}\n")
+    env: dict[str, str] = {}
+    assert load_settings(env, dotenv=dotenv).key_file == file
+    assert env == {}
+
+
+def test_a_key_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path: Path) -> None:
+    missing = tmp_path / "secret"
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({"OPENAI_API_KEY_FILE": str(missing)})
+    assert f"OPENAI_API_KEY_FILE {missing}: No such file or directory; name a file" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("content", ["", "\n", '""'])
+def test_an_empty_key_file_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(content)
+    with pytest.raises(ConfigurationError, match="is empty; it must hold the key"):
+        load_settings({"OPENAI_API_KEY_FILE": str(file)})
+
+
+def test_a_key_file_with_more_than_a_key_is_refused_without_being_shown(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{KEY}\nOTHER={KEY}\n")
+    with pytest.raises(ConfigurationError, match="holds characters that no key has") as caught:
+        load_settings({"OPENAI_API_KEY_FILE": str(file)})
+    assert KEY not in str(caught.value)
 
 
 def test_a_broken_line_is_named_with_its_file_and_not_shown(dotenv: Path) -> None:

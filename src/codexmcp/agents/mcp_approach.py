@@ -200,7 +200,7 @@ def _split_command(command: str) -> list[str]:
 def _foreign_environment(workplace: Workplace) -> dict[str, str]:
     """Return the environment for a server of the user's own, which brings its own access."""
     plan = workplace.plan
-    if plan.settings.api_key is not None and plan.settings.env_file is None:
+    if plan.settings.api_key is not None and plan.settings.key_file is None:
         return {**plan.env, KEY_VARIABLES[0]: plan.settings.api_key}
     return plan.env
 

@@ -120,7 +120,9 @@ def make_plan(arguments: Arguments, project: Path) -> Plan:
     agent_key, codex_access = _credentials(arguments, settings, home)
     if isinstance(codex_access, access.OwnAccess) and codex_access.key_variable in KEY_VARIABLES:
         env[codex_access.key_variable] = agent_key
-    secrets = [path for path in (dotenv, home.auth_file) if path.exists()]
+    # A key that came through a pipe lies nowhere.
+    files = (dotenv, home.auth_file, settings.key_file)
+    secrets = dict.fromkeys(path for path in files if path is not None and path.is_file())
     folder = _prepare_folder(arguments.cwd or project / "output", sandbox)
     denied = tuple(str(path.resolve()) for path in secrets)
     for file in denied if sandbox == "workspace-write" else ():

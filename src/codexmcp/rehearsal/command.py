@@ -1,7 +1,7 @@
 """Finds the shell command that a prompt or a skill names.
 
 Owns how Markdown quotes a command and how a skill's relative paths become absolute. Promises never
-to invent a command. Pure: imports only `conversation`'s values.
+to invent a command. Pure: imports only `conversation`'s values and the reader of front matter.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from codexmcp.home.skills.front_matter import FrontMatterError, read_front_matter
 from codexmcp.rehearsal.conversation import Skill, Turn
 
 _FENCE = re.compile(
@@ -50,12 +51,19 @@ def quoted_command(text: str) -> str | None:
 def skill_command(skill: Skill) -> str | None:
     """Return the command that a skill names, with the skill's own paths made absolute.
 
-    It is the first fenced shell block, else the first span in backticks that runs something out of
-    the skill's `scripts` folder.
+    It is the smoke command that its front matter declares, else the first fenced shell block, else
+    the first span in backticks that runs something out of the skill's `scripts` folder.
     """
     spans = (span for span in _spans(skill.text) if " " in span and "scripts/" in span)
-    command = next(_fenced(skill.text), None) or next(spans, None)
+    command = _smoke(skill.text) or next(_fenced(skill.text), None) or next(spans, None)
     return command and _absolute(command, str(skill.folder))
+
+
+def _smoke(text: str) -> str | None:
+    try:
+        return read_front_matter(text).smoke
+    except FrontMatterError:
+        return None
 
 
 def _fenced(text: str) -> Iterator[str]:

@@ -86,3 +86,9 @@ def test_skills_come_before_the_prompts_own_command_and_keep_their_order() -> No
     skills = (skill("```bash\none\n```"), skill("only words"), skill("```bash\ntwo\n```"))
     assert commands_of(Turn("run `three`", skills, ())) == ("one", "two")
     assert commands_of(Turn("run `three`", skills[1:2], ())) == ("three",)
+
+
+def test_a_declared_smoke_command_comes_before_those_of_the_text() -> None:
+    text = "---\nname: s\nmetadata:\n  smoke: bash scripts/smoke.sh\n---\n```bash\nother\n```\n"
+    skill = Skill("s", PurePosixPath("/skills/s"), text)
+    assert skill_command(skill) == "bash /skills/s/scripts/smoke.sh"

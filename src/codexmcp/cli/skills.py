@@ -1,0 +1,125 @@
+"""`codexmcp skills list` and `codexmcp skills check`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from codexmcp.cli.runs.output import Output
+from codexmcp.cli.runs.text import one_line, table
+from codexmcp.errors import ExitCode, UsageError
+from codexmcp.home.config import default_home
+from codexmcp.home.skills.check import CheckedSkill, Report, check_skills
+from codexmcp.home.skills.faults import Fault
+from codexmcp.runs.audit.secret_shapes import SHAPES
+from codexmcp.settings import load_settings
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command and return its exit code.
+
+    Raises:
+        UsageError: A folder is not there.
+    """
+    folders: list[Path] = arguments.folders or [_home_skills()]
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"there is no folder {folder}; name one that holds skills")
+    report = check_skills(folders, SHAPES)
+    output = Output(is_json=arguments.json)
+    try:
+        if arguments.verb == "list":
+            return _list(report, output, only_smoke=arguments.smoke)
+        return _check(report, folders, output)
+    finally:
+        output.close()
+
+
+def _home_skills() -> Path:
+    home = load_settings(dict(os.environ)).codex_home or default_home()
+    return home / "skills"
+
+
+def _list(report: Report, output: Output, *, only_smoke: bool) -> int:
+    skills = [skill for skill in report.skills if skill.smoke or not only_smoke]
+    if output.is_json:
+        output.say_json([_skill_json(skill) for skill in skills])
+    elif only_smoke:
+        # For a script to read: a name that cannot be listed or named is no use to it.
+        for skill in skills:
+            if skill.is_listed:
+                output.say(one_line(skill.name))
+    elif skills:
+        rows = [("NAME", "STATE", "SMOKE", "FOLDER", "DESCRIPTION"), *map(_row, skills)]
+        for line in table(rows, output.width):
+            output.say(line)
+    else:
+        output.note("there are no skills")
+    return ExitCode.DONE
+
+
+def _row(skill: CheckedSkill) -> tuple[str, ...]:
+    worst = "left out" if not skill.is_listed else "ok"
+    if worst == "ok" and any(fault.counts for fault in skill.faults):
+        worst = "faulty"
+    smoke = "yes" if skill.smoke else "-"
+    words = (skill.name, worst, smoke, str(skill.path), skill.description)
+    return tuple(one_line(word) for word in words)
+
+
+def _check(report: Report, folders: list[Path], output: Output) -> int:
+    # An empty folder is most often a wrong path or a volume that was not mounted.
+    is_good = report.is_good and bool(report.skills)
+    if output.is_json:
+        output.say_json(
+            {
+                "ok": is_good,
+                "skills": [_skill_json(skill) for skill in report.skills],
+                "faults": [_fault_json(fault) for fault in report.faults],
+            }
+        )
+    else:
+        for fault in report.faults:
+            output.say(_told(fault))
+        if not report.skills:
+            output.note(f"there are no skills in {', '.join(map(str, folders))}")
+        output.note(_summary(report))
+    return ExitCode.DONE if is_good else ExitCode.FAILED
+
+
+def _told(fault: Fault) -> str:
+    place = str(fault.path) if fault.line is None else f"{fault.path}:{fault.line}"
+    return one_line(f"{place}: {fault.severity}: {fault.what}; {fault.remedy}")
+
+
+def _summary(report: Report) -> str:
+    skills = len(report.skills)
+    listed = sum(skill.is_listed for skill in report.skills)
+    faults = sum(fault.counts for fault in report.faults)
+    advice = len(report.faults) - faults
+    return (
+        f"{skills} skill{'s' * (skills != 1)}, {listed} of them listed by Codex; "
+        f"{faults} fault{'s' * (faults != 1)}, {advice} advice"
+    )
+
+
+def _skill_json(skill: CheckedSkill) -> dict[str, Any]:
+    return {
+        "name": skill.name,
+        "path": str(skill.path),
+        "description": skill.description,
+        "smoke": skill.smoke,
+        "listed": skill.is_listed,
+    }
+
+
+def _fault_json(fault: Fault) -> dict[str, Any]:
+    return {
+        "severity": str(fault.severity),
+        "path": str(fault.path),
+        "line": fault.line,
+        "what": fault.what,
+        "remedy": fault.remedy,
+    }

@@ -1,0 +1,84 @@
+"""The YAML that Codex repairs: prose that its author did not quote.
+
+Pure. Source: https://github.com/openai/codex/pull/28628; the cases are measured on 0.153.4 and
+0.163.0. Older builds, and other programs that read skills, drop such a skill.
+"""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+DEEPEST = 200
+"""Levels of nesting that are read, our policy; nobody writes more than a handful."""
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_FIELD = re.compile(
+    r"(?P<head>[^:]*[^:\s][^:]*:\s+)(?P<value>[^\s#].*?)(?P<rest>\s+#.*)?\s*", re.DOTALL
+)
+_COLON = re.compile(r":\s")
+_BLOCK_SCALAR = ("|", ">")
+_QUOTES = ("'", '"')
+_FLOW_LIKE = ("[", "{", "@", "`")
+
+
+def compose(text: str) -> yaml.Node | None:
+    """Return the nodes of a YAML text; None for one without content.
+
+    With libyaml where PyYAML was built with it, as its wheels are: it takes tabs between words, as
+    Codex's parser does, and PyYAML's own does not.
+
+    Raises:
+        yaml.YAMLError: It is no YAML.
+        RecursionError: It is nested too deep.
+    """
+    depth = 0
+    # Nodes are composed by recursion, and libyaml's ends the process when the stack is used up.
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise RecursionError(f"more than {DEEPEST} levels")
+    return yaml.compose(text, Loader=_LOADER)
+
+
+def repaired(block: str) -> str | None:
+    """Return front matter with quotes around its prose; None when there is nothing to quote.
+
+    A value is quoted when it holds a colon and a space, or begins like a list, a mapping or with
+    a reserved sign and is none. The inside of block scalars is left alone.
+
+    Args:
+        block: The lines between the two `---`.
+    """
+    lines, result = block.split("\n"), list[str]()
+    scalar_indent: int | None = None
+    for line in lines:
+        indent = len(line) - len(line.lstrip(" "))
+        if scalar_indent is not None and (not line.strip() or indent > scalar_indent):
+            result.append(line)
+            continue
+        field = _FIELD.fullmatch(line)
+        is_scalar = field is not None and field["value"].startswith(_BLOCK_SCALAR)
+        scalar_indent = indent if is_scalar else None
+        result.append(line if field is None else _quoted(field))
+    return "\n".join(result) if result != lines else None
+
+
+def _quoted(field: re.Match[str]) -> str:
+    value = field["value"]
+    if value.startswith((*_BLOCK_SCALAR, *_QUOTES)):
+        return field[0]
+    if not _COLON.search(value) and not (value.startswith(_FLOW_LIKE) and not _is_yaml(value)):
+        return field[0]
+    escaped = value.replace("'", "''")
+    return f"{field['head']}'{escaped}'{field['rest'] or ''}"
+
+
+def _is_yaml(text: str) -> bool:
+    try:
+        compose(text)
+    except (yaml.YAMLError, RecursionError):
+        return False
+    return True

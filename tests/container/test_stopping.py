@@ -1,0 +1,69 @@
+"""`docker stop`: everything ends at once and cleanly, and nothing is left meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from codexmcp.testing import ScriptedModel, ShellCall, Stall
+from tests.support.containers import KEY, Engine, RunningContainer
+
+BOUND_S = 60.0
+STOPPED_S = 1.0
+ORPHANS = "for i in 1 2 3; do (sleep 0.1 & ) ; done; sleep 0.3; touch ready; sleep 300; true"
+
+
+async def until(reached: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait for what only a command in the container can tell."""
+    try:
+        async with asyncio.timeout(BOUND_S):
+            while not await reached():  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"not within {BOUND_S:g} s: {what}") from None
+
+
+async def stop(engine: Engine, container: RunningContainer) -> tuple[int, float]:
+    """Stop a container as people do; return its exit code and the engine's time for it."""
+    started = time.monotonic()
+    await engine.call("stop", "--time", "10", container.name)
+    took = time.monotonic() - started
+    return int((await container.state())["ExitCode"]), took
+
+
+async def stats(container: RunningContainer) -> str:
+    """Return the first fields of every process."""
+    return (await container.execute("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null")).out
+
+
+async def test_stopping_a_run_takes_under_a_second_and_leaves_no_zombie(engine: Engine) -> None:
+    async with ScriptedModel([ShellCall(ORPHANS), Stall()], None) as model:
+        env = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": model.base_url}
+        async with engine.start("go on", flags=["--network=host"], env=env) as container:
+
+            async def ready() -> bool:
+                return (await container.execute("test", "-e", "/app/output/ready")).code == 0
+
+            await until(ready, "the command has orphaned its children")
+
+            async def reaped() -> bool:
+                return ") Z " not in await stats(container)
+
+            await until(reaped, "no zombie is left")
+            assert "(sleep) S " in await stats(container)
+            code, took = await stop(engine, container)
+            assert code == 143
+            assert took < STOPPED_S
+            assert "interrupted by SIGTERM" in await container.logs()
+
+
+async def test_stopping_a_server_ends_it_at_once(engine: Engine) -> None:
+    async with engine.start("serve") as container:
+
+        async def ready() -> bool:
+            return "codexmcp: supervising" in await container.logs()
+
+        await until(ready, "the supervisor is up")
+        _, took = await stop(engine, container)
+        assert took < STOPPED_S

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codexmcp.home.skills.check import Report, check_skills
+from codexmcp.home.skills.content import LARGEST_SKILL_BYTES, LARGEST_TEXT_BYTES
+from codexmcp.home.skills.faults import Fault, Severity
+from codexmcp.home.skills.naming import duplicate_faults
+from codexmcp.runs.audit.secret_shapes import SHAPES
+from tests.support.skill_cases import DESCRIPTION, DROPPED, LISTED, skill_text, write_cases
+
+GOOD = skill_text("name: good", DESCRIPTION)
+SCRIPT = "#!/usr/bin/env bash\ntrue\n"
+
+
+class Skill:
+    """A good skill, to be spoilt."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / "good"
+        self.path.mkdir()
+        self.write("SKILL.md", GOOD)
+
+    def write(self, name: str, data: bytes | str, mode: int = 0o644) -> Path:
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        path.chmod(mode)
+        return path
+
+    def check(self) -> Report:
+        return check_skills([self.path.parent], SHAPES)
+
+    def fault(self) -> Fault:
+        (fault,) = self.check().faults
+        return fault
+
+
+@pytest.fixture
+def skill(tmp_path: Path) -> Skill:
+    return Skill(tmp_path)
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_the_check_drops_what_codex_drops(tmp_path: Path, *, is_listed: bool) -> None:
+    written = write_cases(tmp_path, LISTED if is_listed else DROPPED)
+    report = check_skills([tmp_path], SHAPES)
+    wrong = [written[skill.path] for skill in report.skills if skill.is_listed is not is_listed]
+    assert (wrong, len(report.skills)) == ([], len(written))
+
+
+def test_a_good_skill_has_no_faults(skill: Skill) -> None:
+    skill.write("scripts/run.sh", SCRIPT, 0o755)
+    skill.write("scripts/module.py", "x = 1\n")
+    skill.write("scripts/data.json", "{}")
+    skill.write("assets/logo.png", b"\x89PNG\r\n\x1a\n\0")
+    skill.write("agents/openai.yaml", "interface:\n  display_name: Good\n")
+    skill.write("SKILL.md", skill_text("name: good", DESCRIPTION, body="`bash scripts/run.sh`"))
+    report = skill.check()
+    assert (report.faults, report.is_good) == ((), True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "severity", "word"),
+    [
+        (("name: bad", DESCRIPTION), Severity.BROKEN, "its folder is good"),
+        ((DESCRIPTION,), Severity.ADVICE, "takes the folder's"),
+        (("name: good",), Severity.DROPPED, "no description"),
+        (("name: good", f"description: {'d' * 1025}"), Severity.BROKEN, "1025 characters"),
+        (("name: good", "description: a: b"), Severity.ADVICE, "this Codex repairs it"),
+    ],
+)
+def test_front_matter_is_judged(
+    skill: Skill, fields: tuple[str, ...], severity: Severity, word: str
+) -> None:
+    skill.write("SKILL.md", skill_text(*fields))
+    fault = skill.fault()
+    assert (fault.severity, word in fault.what) == (severity, True), fault
+
+
+@pytest.mark.parametrize(
+    ("data", "mode", "word"),
+    [
+        (SCRIPT, 0o644, "not executable"),
+        ("true\n", 0o755, "does not say what runs it"),
+        (SCRIPT.replace("\n", "\r\n"), 0o755, "as on Windows"),
+        ("#!bash\ntrue\n", 0o755, "no absolute interpreter"),
+    ],
+)
+def test_a_script_that_cannot_be_run_is_broken(
+    skill: Skill, data: str, mode: int, word: str
+) -> None:
+    skill.write("scripts/run.sh", data, mode)
+    fault = skill.fault()
+    assert (fault.severity, word in fault.what) == (Severity.BROKEN, True), fault
+
+
+@pytest.mark.parametrize(
+    ("body", "severity"),
+    [
+        ("`bash scripts/none.sh`", Severity.BROKEN),
+        ("[a](none.md)", Severity.BROKEN),
+        ("[a](../none.md)", Severity.BROKEN),
+        ("Such as scripts/none.sh.", Severity.ADVICE),
+    ],
+)
+def test_a_file_that_is_named_and_not_there_is_told_with_its_line(
+    skill: Skill, body: str, severity: Severity
+) -> None:
+    skill.write("SKILL.md", skill_text("name: good", DESCRIPTION, body=f"Text.\n{body}"))
+    fault = skill.fault()
+    assert (fault.severity, fault.line) == (severity, 6)
+
+
+def test_a_file_of_another_case_is_offered(skill: Skill) -> None:
+    skill.write("Docs/A.md", "x")
+    skill.write("SKILL.md", skill_text("name: good", DESCRIPTION, body="[a](docs/a.md)"))
+    assert skill.fault().remedy == "the file is called Docs/A.md"
+
+
+def test_links_may_not_leave_the_skill(skill: Skill, tmp_path: Path) -> None:
+    (tmp_path / ".secret").write_text("sk-" + "a1" * 20)
+    (skill.path / "out").symlink_to(tmp_path / ".secret")
+    assert "leads out of the skill" in skill.fault().what
+
+
+def test_links_within_a_skill_are_fine(skill: Skill) -> None:
+    skill.write("docs/a.md", "x")
+    (skill.path / "also").symlink_to(skill.path / "docs")
+    skill.write("SKILL.md", skill_text("name: good", DESCRIPTION, body="[a](also/a.md)"))
+    assert skill.check().faults == ()
+
+
+def test_a_link_that_leads_nowhere_is_told(skill: Skill) -> None:
+    (skill.path / "lost").symlink_to(skill.path / "none")
+    assert "leads nowhere" in skill.fault().what
+
+
+def test_a_named_pipe_is_told_and_not_opened(skill: Skill) -> None:
+    os.mkfifo(skill.path / "pipe")
+    assert "no regular file" in skill.fault().what
+
+
+@pytest.mark.parametrize(
+    ("text", "is_secret"),
+    [
+        ("OPENAI_API_KEY=sk-proj-" + "a1b2c3d4" * 4, True),
+        (
+            "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBg" * 4 + "\n-----END PRIVATE KEY-----",
+            True,
+        ),
+        ("DB_PASSWORD=hunter2hunter2", True),
+        ('OPENAI_API_KEY="$OPENAI_API_KEY"', False),
+        ("API_TOKEN=<your token 123>", False),
+        ("API_TOKEN=$(cat token1)", False),
+        ("SECRET=disabled", False),
+    ],
+)
+def test_secrets_are_told_without_their_text(skill: Skill, text: str, *, is_secret: bool) -> None:
+    skill.write("notes.md", f"first\n{text}\n")
+    faults = skill.check().faults
+    assert [(fault.line, fault.path.name) for fault in faults] == [(2, "notes.md")] * is_secret
+    assert all(text[-8:] not in f"{fault.what}{fault.remedy}" for fault in faults)
+
+
+def test_sizes_are_bounded(skill: Skill) -> None:
+    skill.write("SKILL.md", skill_text("name: good", DESCRIPTION, body="x" * LARGEST_TEXT_BYTES))
+    with skill.write("big", b"").open("wb") as file:
+        file.truncate(LARGEST_SKILL_BYTES)
+    whole, text = sorted(skill.check().faults, key=lambda fault: len(str(fault.path)))
+    assert (whole.path, text.path) == (skill.path, skill.path / "SKILL.md")
+    assert all("are allowed" in fault.what for fault in (whole, text))
+
+
+def test_what_codex_ignores_of_the_interface_is_told(skill: Skill) -> None:
+    skill.write("agents/openai.yaml", "interface: [\n")
+    assert "Codex ignores it" in skill.fault().what
+
+
+def test_two_skills_of_one_name_are_told_in_both_folders(tmp_path: Path) -> None:
+    for root in ("a", "b"):
+        (tmp_path / root).mkdir()
+        Skill(tmp_path / root)
+    report = check_skills([tmp_path / "a", tmp_path / "b"], ())
+    assert [fault.path.parent.parent.name for fault in report.faults] == ["a", "b"]
+    assert str(tmp_path / "b" / "good") in report.faults[0].what
+
+
+def test_a_skill_that_two_folders_lead_to_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    Skill(tmp_path / "a")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    report = check_skills([tmp_path / "a", tmp_path / "b"], ())
+    assert (len(report.skills), report.faults) == (1, ())
+
+
+def test_the_folder_of_one_skill_can_be_checked(skill: Skill) -> None:
+    skill.write("docs/a.md", "x")
+    report = check_skills([skill.path], ())
+    assert ([each.name for each in report.skills], report.faults) == (["good"], ())
+
+
+def test_an_unreadable_skill_is_dropped(skill: Skill) -> None:
+    (skill.path / "SKILL.md").chmod(0)
+    if os.access(skill.path / "SKILL.md", os.R_OK):
+        pytest.skip("this user may read everything")
+    assert skill.check().faults[0].severity is Severity.DROPPED
+
+
+@given(st.dictionaries(st.text("abc", min_size=1), st.sampled_from(["x", "y", "z"])))
+def test_every_skill_of_a_shared_name_is_told_once(names: dict[str, str]) -> None:
+    given_names = {Path("/") / folder: name for folder, name in names.items()}
+    told = [fault.path.parent for fault in duplicate_faults(given_names)]
+    shared = [
+        path for path, name in given_names.items() if list(given_names.values()).count(name) > 1
+    ]
+    assert sorted(told) == sorted(shared)
