@@ -31,6 +31,8 @@ class LaunchOptions:
         opt_out: Notifications that it shall not send.
         listen: Where it takes connections, such as `unix:///run/codex.sock`; None means its stdin
             and stdout.
+        prefix: A command that runs the rest of the command line, such as one that does it in a
+            container.
     """
 
     codex: Path
@@ -40,9 +42,10 @@ class LaunchOptions:
     cwd: Path | None = None
     opt_out: Sequence[str] = ()
     listen: str | None = None
+    prefix: Sequence[str] = ()
 
     def argv(self) -> list[str]:
         """Return the command line."""
         settings = [word for setting in self.overrides for word in ("-c", setting)]
         listen = [] if self.listen is None else ["--listen", self.listen]
-        return [str(self.codex), "app-server", *settings, *listen, *self.flags]
+        return [*self.prefix, str(self.codex), "app-server", *settings, *listen, *self.flags]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import codexmcp
@@ -12,6 +13,7 @@ from codexmcp.appserver.launch import DELTAS
 from codexmcp.cli import client_options
 from codexmcp.cli.codex_options import codex_options
 from codexmcp.home.binary import package_version
+from codexmcp.server.codex import CodexOptions
 from codexmcp.server.stdio import KeepRuns, ServerOptions, serve_stdio
 from codexmcp.settings import Settings, load_settings
 
@@ -26,6 +28,8 @@ def run(arguments: argparse.Namespace) -> None:
     groups = client_options.tool_groups(arguments)
     opt_out = DELTAS if arguments.no_deltas else ()
     codex = codex_options(arguments, settings, os.environ, opt_out=opt_out)
+    if arguments.in_container:
+        codex = _contained(arguments, codex)
     version = package_version(codex.launch.codex) or codexmcp.__version__
     options = ServerOptions(
         codex=codex,
@@ -37,6 +41,12 @@ def run(arguments: argparse.Namespace) -> None:
         drain_s=arguments.drain_timeout,
     )
     asyncio.run(serve_stdio(options))
+
+
+def _contained(arguments: argparse.Namespace, codex: CodexOptions) -> CodexOptions:
+    from codexmcp.cli.container_options import container_options  # noqa: PLC0415 - rarely used
+
+    return replace(codex, container=container_options(arguments, codex))
 
 
 def _own_runs(arguments: argparse.Namespace, settings: Settings) -> KeepRuns:

@@ -6,6 +6,7 @@ Imports nothing but argparse: `--help` and a wrong option shall be answered at o
 from __future__ import annotations
 
 import argparse
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ examples:
   codexmcp mcp-server --shared
       also the tools of supervised runs, which outlive this server; the supervisor behind them is
       started when there is none
+  codexmcp mcp-server --in-container codexmcp:latest --workspace ~/project
+      the two tools, with Codex in a container that has no network and sees that folder only
 """
 
 
@@ -36,6 +39,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argp
     return parser
 
 
+@cache  # making it takes longer than all else that a new client of a supervisor waits for
 def alone() -> argparse.ArgumentParser:
     """Return a parser of the command's arguments, without the command."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -49,16 +53,24 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     _add_questions(parser)
     _add_bounds(parser)
     _add_answers(parser)
+    _add_container(parser)
     add_codex_options(parser)
     parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
 
 
 def _add_sharing(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("tools")
-    group.add_argument(
+    where = group.add_mutually_exclusive_group()
+    where.add_argument(
         "--shared",
         action="store_true",
         help="be served by the supervisor of this Codex home, whose runs outlive this server",
+    )
+    where.add_argument(
+        "--in-container",
+        metavar="IMAGE",
+        help="run Codex in a container of this image of codexmcp; not for supervised runs, which "
+        "`codexmcp serve` in a container is for",
     )
     group.add_argument(
         "--tools",
@@ -87,6 +99,21 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         help="hide FILE from commands in the sandboxed modes; may be given several times",
+    )
+
+
+def _add_container(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("container (with --in-container; Linux)")
+    group.add_argument(
+        "--workspace",
+        type=Path,
+        metavar="DIR",
+        help="all that it sees of this machine, and where calls work; default: --cwd, or here",
+    )
+    group.add_argument(
+        "--container-engine",
+        choices=("docker", "podman"),
+        help="default: the first of them on PATH",
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback
+from codexmcp.appserver.container import ContainerOptions
 from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.home.access import provider_overrides
 from codexmcp.home.key_proxy import KeyProxy, RunningProxy
@@ -20,10 +22,12 @@ class CodexOptions:
     Attributes:
         launch: How to start app-server.
         proxy: The key proxy to run beside it; None when Codex needs none.
+        container: What to run app-server in; None means here. The proxy stays here.
     """
 
     launch: LaunchOptions
     proxy: KeyProxy | None = None
+    container: ContainerOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,9 @@ async def run_codex(
         launch, proxy = options.launch, None
         if options.proxy is not None:
             proxy = await stack.enter_async_context(options.proxy.start())
+        if options.container is not None:
+            launch = await stack.enter_async_context(_contained(options, options.container, proxy))
+        elif proxy is not None:
             overrides = (*launch.overrides, *provider_overrides(proxy.base_url))
             launch = replace(launch, overrides=overrides)
         launching = AppServer.launch(launch, on_request=on_request, pace=pace)
@@ -73,6 +80,16 @@ async def run_codex(
         finally:
             watching.cancel()
             await asyncio.wait({watching})
+
+
+def _contained(
+    options: CodexOptions, container: ContainerOptions, proxy: RunningProxy | None
+) -> AbstractAsyncContextManager[LaunchOptions]:
+    from codexmcp.server.contained import in_container  # noqa: PLC0415 - most servers run it here
+
+    endpoint = container.endpoint if proxy is None else proxy.base_url
+    assert endpoint is not None, "the options name one where there is no proxy"
+    return in_container(options.launch, container, endpoint)
 
 
 async def _abort_with(proxy: RunningProxy, server: AppServer) -> None:

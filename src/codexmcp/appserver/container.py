@@ -1,0 +1,131 @@
+"""How to run `codex app-server` in a container that sees one folder of the host and the model.
+
+Pure. The container has no network: the model is reached through a socket that is mounted into it,
+and `codexmcp.appserver.inside` makes that a port there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit, urlunsplit
+
+NAME_PREFIX = "codexmcp-box-"
+"""Begins the names of our containers; their owner follows."""
+
+OWNER_LABEL = "codexmcp.owner"
+
+SOCKET_NAME = "model.sock"
+
+MEMORY = "2g"
+MAX_PROCESSES = 512
+
+_SOCKET_FOLDER = "/run/codexmcp"
+_MODEL_PORT = 8377
+_TMPFS = ("/app/.codex", "/home/codex", "/tmp")  # noqa: S108 - the container's own
+_SYSTEM = ("bin", "dev", "etc", "lib", "lib64", "proc", "run/codexmcp", "sbin", "sys", "usr")
+_NEEDED = (*_TMPFS, "/app/.venv", *(f"/{name}" for name in _SYSTEM))
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerOptions:
+    """What to run app-server in.
+
+    Attributes:
+        engine: Absolute path of the engine's client, Docker's or podman's.
+        image: An image of codexmcp.
+        workspace: The folder of the host that it sees, without symbolic links, at the same path.
+        user: Who works in it, such as `1000:1000`.
+        seccomp: The file of the seccomp profile under which Codex's own sandbox works.
+        endpoint: The model's endpoint, `http` only; None means that of the key proxy.
+        probes_sandbox: Whether to find out first that Codex's own sandbox works there.
+        frees_mounts: Whether the engine has AppArmor, which would deny that sandbox its mounts.
+        keeps_user: Whether the engine must be told that user ids are the host's: rootless podman.
+    """
+
+    engine: Path
+    image: str
+    workspace: Path
+    user: str
+    seccomp: Path
+    endpoint: str | None = None
+    probes_sandbox: bool = True
+    frees_mounts: bool = False
+    keeps_user: bool = False
+
+
+def container_argv(options: ContainerOptions, owner: str, number: int, box: Path) -> list[str]:
+    """Return the command line before that of Codex.
+
+    Args:
+        options: What to run it in.
+        owner: The process that it belongs to.
+        number: Tells the containers of one owner apart.
+        box: The folder with the socket that leads to the model.
+    """
+    workspace = str(options.workspace)
+    return [
+        *(str(options.engine), "run", "--interactive", "--rm", "--pull=never"),
+        f"--name={container_name(owner, number)}",
+        f"--label={OWNER_LABEL}={owner}",
+        *_hardening(options),
+        f"--mount={_mount(workspace, workspace)}",
+        f"--mount={_mount(str(box), _SOCKET_FOLDER)},readonly",
+        f"--workdir={workspace}",
+        options.image,
+        *("python", "-P", "-m", "codexmcp.appserver.inside"),
+        *(["--probe-sandbox"] if options.probes_sandbox else []),
+        f"--socket={_SOCKET_FOLDER}/{SOCKET_NAME}",
+        f"--port={_MODEL_PORT}",
+        "--",
+    ]
+
+
+def container_name(owner: str, number: int) -> str:
+    """Return the name of a container."""
+    return f"{NAME_PREFIX}{owner}-{number}"
+
+
+def owner_of(name: str) -> str | None:
+    """Return whose container a name belongs to; None when it is none of ours."""
+    owner, _, number = name.removeprefix(NAME_PREFIX).rpartition("-")
+    return owner if name.startswith(NAME_PREFIX) and number.isdecimal() and owner else None
+
+
+def endpoint_inside(endpoint: str) -> str:
+    """Return the URL by which an endpoint is reached from within."""
+    return urlunsplit(urlsplit(endpoint)._replace(netloc=f"127.0.0.1:{_MODEL_PORT}"))
+
+
+def hidden_by(workspace: Path) -> str | None:
+    """Return the folder of the image that a workspace would hide; None if it hides none."""
+    return next((each for each in _NEEDED if PurePosixPath(each).is_relative_to(workspace)), None)
+
+
+def _hardening(options: ContainerOptions) -> list[str]:
+    return [
+        "--network=none",
+        "--cap-drop=ALL",
+        # Source: user_namespaces(7): without it root may not map itself into the sandbox (5.12).
+        *(["--cap-add=SETFCAP"] if options.user.startswith("0:") else []),
+        "--security-opt=no-new-privileges",
+        f"--security-opt=seccomp={options.seccomp}",
+        *(["--security-opt=apparmor=unconfined"] if options.frees_mounts else []),
+        "--read-only",
+        *(f"--tmpfs={folder}" for folder in _TMPFS),
+        f"--memory={MEMORY}",
+        f"--memory-swap={MEMORY}",
+        f"--pids-limit={MAX_PROCESSES}",
+        f"--user={options.user}",
+        *(["--userns=keep-id"] if options.keeps_user else []),
+    ]
+
+
+def _mount(source: str, target: str) -> str:
+    return f"type=bind,{_field(f'src={source}')},{_field(f'dst={target}')}"
+
+
+def _field(text: str) -> str:
+    # The option is a line of CSV.
+    quoted = text.replace('"', '""')
+    return f'"{quoted}"' if {",", '"'} & set(text) else text

@@ -1,0 +1,176 @@
+"""Codex in a container: the way out to the model, and the container's end.
+
+Owns the socket that is mounted into the container, and the container once its client is gone.
+Promises: when the block ends the container is gone; what an owner that was killed has left behind
+goes when the next one starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from codexmcp.appserver.child import Child
+from codexmcp.appserver.container import (
+    NAME_PREFIX,
+    SOCKET_NAME,
+    ContainerOptions,
+    container_argv,
+    container_name,
+    endpoint_inside,
+    owner_of,
+)
+from codexmcp.appserver.inside import join
+from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.errors import ConfigurationError
+from codexmcp.home.access import provider_overrides
+
+logger = logging.getLogger(__name__)
+
+ENGINE_TIMEOUT_S = 20.0
+"""Bound on a request to the engine; it took 0.05 s here, a removal 0.3 s."""
+
+_Forward = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+_numbers = itertools.count(1)
+
+
+@contextlib.asynccontextmanager
+async def in_container(
+    launch: LaunchOptions, options: ContainerOptions, endpoint: str
+) -> AsyncGenerator[LaunchOptions, None]:
+    """Yield how to start app-server in a container, which is gone after the block.
+
+    Args:
+        launch: How it would be started here.
+        options: The container.
+        endpoint: Where the model is reached from here, without a key.
+
+    Raises:
+        ConfigurationError: The way to the model cannot be made.
+    """
+    await remove_abandoned(options.engine, launch.env)
+    owner, number = this_owner(), next(_numbers)
+    async with _way_out(endpoint, owner) as box:
+        overrides = (*launch.overrides, *provider_overrides(endpoint_inside(endpoint)))
+        try:
+            yield replace(
+                launch,
+                # The one of the image.
+                codex=Path("codex"),
+                overrides=overrides,
+                prefix=container_argv(options, owner, number, box),
+            )
+        finally:
+            await asyncio.shield(
+                _remove(options.engine, launch.env, [container_name(owner, number)])
+            )
+
+
+def this_owner() -> str:
+    """Return what names this process for as long as the machine is up, within its namespace."""
+    return _owner_name(os.getpid()) or f"0-0-{os.getpid()}-0"
+
+
+def is_abandoned(owner: str) -> bool:
+    """Return whether an owner has surely ended: it was a process that we could see."""
+    try:
+        boot, namespace, pid, _ = owner.split("-")
+        ours = this_owner().split("-")
+        return [boot, namespace] == ours[:2] != ["0", "0"] and _owner_name(int(pid)) != owner
+    except ValueError:
+        return False
+
+
+async def remove_abandoned(engine: Path, env: Mapping[str, str]) -> None:
+    """Remove containers and sockets whose owner was killed together with all that it started."""
+    listing = ("ps", "--all", f"--filter=name={NAME_PREFIX}", "--format={{.Names}}")
+    listed = await _ask(engine, env, *listing)
+    owners = {name: owner_of(name) for name in listed.split()}
+    left = [name for name, owner in owners.items() if owner is not None and is_abandoned(owner)]
+    if left:
+        logger.warning("removing containers that were left behind: %s", " ".join(left))
+        await _remove(engine, env, left)
+    _remove_abandoned_boxes()
+
+
+def _remove_abandoned_boxes() -> None:
+    for box in Path(tempfile.gettempdir()).glob(f"{NAME_PREFIX}*"):
+        box_owner = owner_of(box.name)
+        if box_owner is not None and is_abandoned(box_owner):
+            shutil.rmtree(box, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def _way_out(endpoint: str, owner: str) -> AsyncGenerator[Path, None]:
+    """Lead what comes to a socket on to the model; yield the socket's folder."""
+    url = urlsplit(endpoint)
+    host, port = url.hostname or "", url.port or 80
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            await join(reader, writer, *await asyncio.open_connection(host, port))
+        writer.close()
+
+    box = Path(tempfile.gettempdir()) / container_name(owner, next(_numbers))
+    try:
+        server = await _listen(box, forward)
+        try:
+            yield box
+        finally:
+            server.close()
+    finally:
+        shutil.rmtree(box, ignore_errors=True)
+
+
+async def _listen(box: Path, forward: _Forward) -> asyncio.Server:
+    socket = box / SOCKET_NAME
+    try:
+        box.mkdir(mode=0o700)  # noqa: ASYNC240 - one empty folder
+        return await asyncio.start_unix_server(forward, socket)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot make the socket {socket}, which leads from the container to the model: "
+            f"{error}; set TMPDIR to a folder with a short path that can be written to"
+        ) from error
+
+
+async def _remove(engine: Path, env: Mapping[str, str], names: list[str]) -> None:
+    # An exit that was just noticed may still be under removal by the engine itself.
+    await _ask(engine, env, "rm", "--force", *names)
+
+
+async def _ask(engine: Path, env: Mapping[str, str], *args: str) -> str:
+    """Return what the engine prints; nothing when it cannot be asked, as Codex's start will say."""
+    child = await Child.start([str(engine), *args], env=env)
+    try:
+        async with asyncio.timeout(ENGINE_TIMEOUT_S):
+            return (await child.stdout.read()).decode(errors="replace")
+    except TimeoutError:
+        logger.warning("%s %s took more than %g s", engine, args[0], ENGINE_TIMEOUT_S)
+        return ""
+    finally:
+        await asyncio.shield(child.stop())
+
+
+def _owner_name(pid: int) -> str | None:
+    if sys.platform != "linux":
+        return None
+    with contextlib.suppress(OSError, IndexError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+        namespace = Path("/proc/self/ns/pid").stat().st_ino
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        # The second field, the name in parentheses, may hold spaces; the start is the 22nd.
+        started = status.rpartition(")")[2].split()[19]
+        return f"{boot[:8]}-{namespace}-{pid}-{started}"
+    return None

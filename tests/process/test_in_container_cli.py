@@ -1,0 +1,66 @@
+"""What `codexmcp mcp-server --in-container` refuses before anything is started."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.mcp_server import SERVER, environment
+
+ENDPOINT = "--model-endpoint=http://127.0.0.1:9/v1"
+
+
+@pytest.fixture
+def env(codex_home: Path, tmp_path: Path) -> dict[str, str]:
+    """An environment with an engine that must not be started."""
+    engine = tmp_path / "bin" / "docker"
+    engine.parent.mkdir()
+    engine.write_text("#!/bin/sh\nexit 99\n")
+    engine.chmod(0o755)
+    return environment(codex_home, PATH=str(engine.parent))
+
+
+def refused(env: dict[str, str], cwd: Path, *flags: str) -> tuple[int, str]:
+    ran = subprocess.run(
+        [*SERVER, "--in-container=codexmcp:latest", *flags],
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ran.stdout == ""
+    return ran.returncode, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--shared"], "not allowed with argument --in-container"),
+        ([ENDPOINT, "--tools=codex,runs"], "has the tools codex and codex-reply only"),
+        ([ENDPOINT, "--profile=x"], "which the container does not see"),
+        ([], "needs a key for the model"),
+        (["--model-endpoint=https://model.example/v1"], "its certificate names another host"),
+        ([ENDPOINT, "--workspace=/"], "it would hide /app/.codex of the image"),
+        ([ENDPOINT, "--workspace=missing"], "--workspace missing is not a folder"),
+        ([ENDPOINT, "--workspace=.", "--cwd=/"], "--cwd / is not in --workspace"),
+    ],
+)
+def test_what_a_container_does_not_have_is_refused(
+    env: dict[str, str], tmp_path: Path, flags: list[str], message: str
+) -> None:
+    code, said = refused(env, tmp_path, *flags)
+    assert code == 2
+    assert message in said
+
+
+def test_without_an_engine_it_is_told(env: dict[str, str], tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "bin")
+    code, said = refused(env, tmp_path, ENDPOINT)
+    assert code == 78
+    assert "needs docker or podman, which is not on PATH" in said

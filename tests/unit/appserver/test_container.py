@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codexmcp.appserver import container
+from codexmcp.appserver.container import (
+    ContainerOptions,
+    container_argv,
+    container_name,
+    endpoint_inside,
+    hidden_by,
+    owner_of,
+)
+from codexmcp.appserver.launch import LaunchOptions
+from tests.support.builds import CHECKOUT
+
+OPTIONS = ContainerOptions(
+    engine=Path("/usr/bin/docker"),
+    image="codexmcp:latest",
+    workspace=Path("/home/me/project"),
+    user="1000:1000",
+    seccomp=Path("/x/seccomp.json"),
+)
+OWNER = "abc-1-2-3"
+BOX = Path("/tmp/box")
+
+
+def argv(options: ContainerOptions = OPTIONS) -> list[str]:
+    return container_argv(options, OWNER, 1, BOX)
+
+
+def mounts(options: ContainerOptions) -> list[list[str]]:
+    """Return the fields of the mounts, as the engine reads them."""
+    values = [word.removeprefix("--mount=") for word in argv(options) if word.startswith("--mount")]
+    return list(csv.reader(values))
+
+
+def test_the_container_has_no_network_no_capability_and_no_writable_root() -> None:
+    hardening = {"--network=none", "--cap-drop=ALL", "--read-only", "--user=1000:1000"}
+    assert hardening <= set(argv())
+    assert {"--security-opt=no-new-privileges", "--security-opt=seccomp=/x/seccomp.json"} <= set(
+        argv()
+    )
+    assert {"--memory=2g", "--memory-swap=2g", "--pids-limit=512"} <= set(argv())
+    assert not any(word.startswith("--cap-add") for word in argv())
+
+
+def test_it_sees_the_workspace_and_the_way_to_the_model_and_nothing_else() -> None:
+    assert mounts(OPTIONS) == [
+        ["type=bind", "src=/home/me/project", "dst=/home/me/project"],
+        ["type=bind", f"src={BOX}", "dst=/run/codexmcp", "readonly"],
+    ]
+    assert not any(word.startswith(("-v", "--volume", "-e", "--env")) for word in argv())
+
+
+@given(st.text(st.characters(exclude_characters="\0\r\n/", codec="utf-8"), min_size=1))
+def test_any_name_of_a_workspace_survives_the_command_line(name: str) -> None:
+    workspace = f"/w/{name}x"
+    options = replace(OPTIONS, workspace=Path(workspace))
+    assert mounts(options)[0] == ["type=bind", f"src={workspace}", f"dst={workspace}"]
+
+
+def test_root_keeps_what_its_sandbox_needs() -> None:
+    assert "--cap-add=SETFCAP" in argv(replace(OPTIONS, user="0:0"))
+
+
+def test_what_only_some_engines_need_is_left_out_elsewhere() -> None:
+    special = {"--security-opt=apparmor=unconfined", "--userns=keep-id"}
+    assert not special & set(argv())
+    assert special <= set(argv(replace(OPTIONS, frees_mounts=True, keeps_user=True)))
+
+
+def test_codex_follows_as_the_command_to_run() -> None:
+    launch = LaunchOptions(codex=Path("codex"), env={}, overrides=["a=1"], prefix=argv())
+    words = launch.argv()
+    assert words[:2] == ["/usr/bin/docker", "run"]
+    assert words[words.index("--") :] == ["--", "codex", "app-server", "-c", "a=1"]
+
+
+@given(st.integers(min_value=0))
+def test_a_name_tells_its_owner(number: int) -> None:
+    assert owner_of(container_name(OWNER, number)) == OWNER
+
+
+@pytest.mark.parametrize(
+    "name", ["postgres", "codexmcp-box-", "codexmcp-box-1", "x-codexmcp-box-a-1"]
+)
+def test_a_name_of_another_kind_has_no_owner(name: str) -> None:
+    assert owner_of(name) is None
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "inside"),
+    [
+        ("http://127.0.0.1:40123/v1", "http://127.0.0.1:8377/v1"),
+        ("http://model.example/a/b", "http://127.0.0.1:8377/a/b"),
+    ],
+)
+def test_an_endpoint_keeps_its_path_inside(endpoint: str, inside: str) -> None:
+    assert endpoint_inside(endpoint) == inside
+
+
+@pytest.mark.parametrize("folder", ["/", "/usr", "/app", "/app/.codex", "/home", "/tmp", "/run"])
+def test_a_workspace_that_would_hide_the_image_is_found(folder: str) -> None:
+    assert hidden_by(Path(folder)) is not None
+
+
+@pytest.mark.parametrize("folder", ["/home/me", "/app/work", "/tmp/x", "/work", "/usr/src/project"])
+def test_other_workspaces_hide_nothing(folder: str) -> None:
+    assert hidden_by(Path(folder)) is None
+
+
+def test_the_profile_is_the_one_for_images() -> None:
+    ours = Path(container.__file__).with_name("seccomp.json").read_text()
+    assert ours == (CHECKOUT / "scripts" / "seccomp.json").read_text()
