@@ -131,8 +131,8 @@ class Connection:
             size_bytes += len(event.data)
             self._check_size(size_bytes)
             parts.append(bytes(event.data))
-        path = head.target.decode().partition("?")[0]
-        return RawRequest(head.method.decode(), path, headers, b"".join(parts))
+        path, _, query = head.target.decode().partition("?")
+        return RawRequest(head.method.decode(), path, headers, b"".join(parts), query)
 
     async def _event(self) -> h11.Event | None:
         while (event := self._h11.next_event()) is h11.NEED_DATA:

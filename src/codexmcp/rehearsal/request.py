@@ -39,6 +39,7 @@ class RawRequest:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,14 @@ class Request:
         path: The path without its query.
         headers: The headers by lower-case name; of a repeated header the last one.
         body: The JSON object that was sent; empty when there was no body.
+        query: What came after `?` in the URL.
     """
 
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: JSONObject = field(default_factory=dict[str, Any])
+    query: str = ""
 
     @property
     def role(self) -> Role:
@@ -94,4 +97,4 @@ def parse(raw: RawRequest) -> Request:
         raise RefusedError(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise RefusedError(HTTPStatus.BAD_REQUEST, "The body is not a JSON object.")
-    return Request(raw.method, raw.path, raw.headers, cast("JSONObject", body))
+    return Request(raw.method, raw.path, raw.headers, cast("JSONObject", body), raw.query)

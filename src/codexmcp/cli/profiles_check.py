@@ -1,0 +1,105 @@
+"""`codexmcp profiles check`: the real Codex, and a stand-in for the endpoint unless it is live."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from codexmcp.cli.runs.output import Output
+from codexmcp.cli.runs.text import one_line
+from codexmcp.errors import ConfigurationError, ExitCode
+from codexmcp.home.binary import find_codex
+from codexmcp.home.config import default_home
+from codexmcp.home.profiles.check import Checker, StandIn
+from codexmcp.home.profiles.files import missing, profile_names, profile_path
+from codexmcp.home.profiles.verdict import Verdict
+from codexmcp.rehearsal.responses import Message, Reply
+from codexmcp.rehearsal.server import ModelServer
+from codexmcp.settings import KEY_VARIABLES, Settings, child_environment, load_settings
+
+_COST = "calling the real endpoint of every profile with a prompt of five words: this costs money"
+
+
+def check(arguments: argparse.Namespace, output: Output) -> int:
+    """Check profiles and return the exit code.
+
+    Raises:
+        ConfigurationError: There are no such profiles, or a file is broken.
+        CodexBinaryError: Codex cannot be started.
+    """
+    env = dict(os.environ)
+    settings = load_settings(env)
+    home = settings.codex_home or default_home()
+    names: list[str] = list(dict.fromkeys(arguments.names)) or profile_names(home)
+    unknown = [name for name in names if not profile_path(home, name).is_file()]
+    if unknown:
+        raise ConfigurationError(missing(home, unknown))
+    if not names:
+        output.note(f"there are no profiles in {home}; `codexmcp profiles add` makes ready ones")
+    if arguments.live and names:
+        output.note(_COST)
+    try:
+        verdicts = asyncio.run(
+            _check_all(_checker(home, settings, env), names, output, live=arguments.live)
+        )
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    if output.is_json:
+        output.say_json([_as_json(verdict) for verdict in verdicts])
+    is_ok = all(verdict.is_ok for verdict in verdicts)
+    return ExitCode.DONE if is_ok else ExitCode.FAILED
+
+
+def _checker(home: Path, settings: Settings, env: Mapping[str, str]) -> Checker:
+    key = settings.api_key
+    keys: dict[str, str] = {} if key is None else dict.fromkeys(KEY_VARIABLES, key)
+    return Checker(home, find_codex(settings.codex_bin), child_environment(env), keys)
+
+
+async def _check_all(
+    checker: Checker, names: list[str], output: Output, *, live: bool
+) -> list[Verdict]:
+    verdicts: list[Verdict] = []
+    for name in names:
+        output.progress(f"checking {name} …")
+        verdict = await (checker.check_live(name) if live else _check(checker, name))
+        verdicts.append(verdict)
+        output.end_progress()
+        if not output.is_json:
+            for line in _lines(verdict, live=live):
+                output.say(line)
+    return verdicts
+
+
+async def _check(checker: Checker, name: str) -> Verdict:
+    async with ModelServer(lambda _: Reply((Message("OK"),))) as server:
+        origin = server.base_url.removesuffix("/v1")
+        return await checker.check(name, StandIn(origin, lambda: server.requests))
+
+
+def _lines(verdict: Verdict, *, live: bool) -> list[str]:
+    how = "called" if live else "sent to a stand-in"
+    facts = [
+        ("model", verdict.model or "-"),
+        ("endpoint", f"{verdict.url or '-'} ({how})"),
+        ("key", verdict.key),
+        *(("wrong:", fault) for fault in verdict.faults),
+        *(("note:", note) for note in verdict.notes),
+    ]
+    head = f"{verdict.profile}: {'ok' if verdict.is_ok else 'broken'}"
+    return [head, *(f"  {name:<9} {one_line(text)}" for name, text in facts)]
+
+
+def _as_json(verdict: Verdict) -> dict[str, object]:
+    return {
+        "profile": verdict.profile,
+        "ok": verdict.is_ok,
+        "model": verdict.model,
+        "url": verdict.url,
+        "key": verdict.key,
+        "faults": list(verdict.faults),
+        "notes": list(verdict.notes),
+    }

@@ -1,0 +1,190 @@
+"""Writes planned changes into a Codex home.
+
+Promises that each file is old or new whatever is killed when, that what is replaced is kept beside
+it, that two commands never write at once, and that nothing is written over what somebody changed
+since the plan was made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import os
+import tempfile
+import time
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from codexmcp.errors import ConfigurationError, DeadlineError
+from codexmcp.home.changes import FileChange, read_file
+
+LOCK_FILE = ".codexmcp.lock"
+LOCK_TIMEOUT_S = 30.0
+_POLL_S = 0.05
+_NEW_FILE_MODE = 0o600
+
+
+@contextlib.contextmanager
+def locked(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Generator[None, None, None]:
+    """Be the only one of us who changes a home, while the block runs. Make the plan inside.
+
+    Args:
+        home: The Codex home; created when it is missing.
+        timeout_s: How long to wait for another command.
+
+    Raises:
+        DeadlineError: Another command has not finished in time.
+        ConfigurationError: The home cannot be written to.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        fd = _open_lock(home)
+        try:
+            _acquire(fd, home, deadline, timeout_s)
+            # Whoever held it may have deleted it: then another file is the lock by now.
+            if _is_lock(fd, home):
+                yield
+                return
+        finally:
+            os.close(fd)
+
+
+def forget_lock(home: Path) -> None:
+    """Delete the lock file while its lock is held; who waits for it makes a new one.
+
+    Args:
+        home: The Codex home.
+    """
+    (home / LOCK_FILE).unlink(missing_ok=True)
+
+
+def apply(changes: Sequence[FileChange], now: datetime | None = None) -> list[Path]:
+    """Write the changes in their order, and return the copies of what they replace.
+
+    Hold the lock meanwhile.
+
+    Args:
+        changes: Changes that change something.
+        now: The time for the names of the copies; None means now.
+
+    Raises:
+        ConfigurationError: A file was changed since the plan was made, or cannot be written.
+    """
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    try:
+        for change in changes:
+            _check(change)
+        kept = [
+            _keep(change.path, change.before, stamp)
+            for change in changes
+            if change.before is not None
+        ]
+        for change in changes:
+            _write(change)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {error.filename}: {error.strerror}") from None
+    return kept
+
+
+def _open_lock(home: Path) -> int:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(home / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _NEW_FILE_MODE)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write into {home}: {error.strerror}") from None
+
+
+def _is_lock(fd: int, home: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), (home / LOCK_FILE).stat())
+    except FileNotFoundError:
+        return False
+
+
+def _acquire(fd: int, home: Path, deadline: float, timeout_s: float) -> None:
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise DeadlineError(
+                    f"another codexmcp command has been changing {home} for {timeout_s:g} s; wait "
+                    "for it to end, then try again"
+                ) from None
+            time.sleep(_POLL_S)
+        else:
+            return
+
+
+def _check(change: FileChange) -> None:
+    if read_file(change.path) != change.before:
+        raise ConfigurationError(
+            f"{change.path} was changed by somebody else just now; nothing of it is lost, run the "
+            "command again"
+        )
+
+
+def _keep(path: Path, data: bytes, stamp: str) -> Path:
+    """Copy what a file holds to a new file beside it."""
+    number = 1
+    while True:
+        suffix = f".bak-{stamp}" if number == 1 else f".bak-{stamp}-{number}"
+        copy = path.with_name(path.name + suffix)
+        if not os.path.lexists(copy):
+            _replace(copy, data, like=path)
+            return copy
+        number += 1
+
+
+def _write(change: FileChange) -> None:
+    _check(change)
+    if change.after is None:
+        change.path.unlink()
+        _sync_folder(change.path.parent)
+        return
+    # People keep their config.toml elsewhere and link to it: the link stays.
+    path = change.path.resolve()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _replace(path, change.after, like=path)
+
+
+def _replace(path: Path, data: bytes, like: Path) -> None:
+    """Put a file in place in one step, with the mode and owner of another if that exists."""
+    for left_over in path.parent.glob(f".{glob.escape(path.name)}.*.codexmcp-tmp"):
+        left_over.unlink(missing_ok=True)
+    fd, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=".codexmcp-tmp"
+    )
+    try:
+        with os.fdopen(fd, "wb") as file:
+            _copy_access(file.fileno(), like)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _copy_access(fd: int, like: Path) -> None:
+    try:
+        status = like.stat()
+    except FileNotFoundError:
+        os.fchmod(fd, _NEW_FILE_MODE)
+        return
+    # Only root may give files away, and only root meets files of others here.
+    with contextlib.suppress(PermissionError):
+        os.fchown(fd, status.st_uid, status.st_gid)
+    os.fchmod(fd, status.st_mode & 0o7777)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

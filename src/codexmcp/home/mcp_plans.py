@@ -1,0 +1,159 @@
+"""What adding and removing MCP servers changes in a Codex home.
+
+Reads the home, writes nothing: the changes are for `home.applying`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from codexmcp.errors import ConfigurationError, UsageError
+from codexmcp.home.block_markers import BlockError
+from codexmcp.home.changes import FileChange, effective, read_file, text_of_file
+from codexmcp.home.mcp_leftovers import mended
+from codexmcp.home.mcp_servers import McpServer, block_of, read_server, server_toml
+from codexmcp.home.profiles.files import parsed
+from codexmcp.home.toml_blocks import EditedBlockError, plan_block, plan_removal, read_block
+from codexmcp.home.toml_sections import sections, without
+from codexmcp.jsonvalues import is_object, object_of
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class McpPlan:
+    """Changes of a home.
+
+    Attributes:
+        changes: What changes.
+    """
+
+    changes: list[FileChange] = field(default_factory=list[FileChange])
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A server of a config.toml.
+
+    Attributes:
+        server: The server.
+        is_managed: Whether it stands in a block of ours.
+    """
+
+    server: McpServer
+    is_managed: bool
+
+
+def servers_of(home: Path) -> list[Configured]:
+    """Return the MCP servers of a home in their order.
+
+    Raises:
+        ConfigurationError: config.toml cannot be read or is broken.
+    """
+    path, _, text = _config(home)
+    return [
+        Configured(read_server(name, table), _is_managed(path, text, name))
+        for name, table in _tables(path, text).items()
+        if is_object(table)
+    ]
+
+
+def plan_add_server(home: Path, server: McpServer, *, replace: bool = False) -> McpPlan:
+    """Return what it takes that a home has a server.
+
+    Args:
+        home: The Codex home.
+        server: The server.
+        replace: Whether to replace one that is written differently.
+
+    Raises:
+        ConfigurationError: There is one of that name, or config.toml is broken; names the line.
+    """
+    path, data, text = _config(home)
+    body = server_toml(server)
+    there = _guarded(path, lambda: read_block(text, server.block))
+    is_foreign = there is None and server.name in _tables(path, text)
+    if (is_foreign or there not in {None, body}) and not replace:
+        raise ConfigurationError(
+            f"{path} has an MCP server {server.name!r} that is written differently, or by somebody "
+            "else; give --replace to replace it"
+        )
+    if is_foreign:
+        text = _without(path, text, server.name)
+    result = _guarded(path, lambda: plan_block(text, server.block, body, overwrite=replace))
+    return McpPlan(effective([FileChange(path, data, result.encode())]))
+
+
+def plan_remove_server(home: Path, name: str, *, replace: bool = False) -> McpPlan:
+    """Return what it takes that a home has a server no more.
+
+    Args:
+        home: The Codex home.
+        name: The server.
+        replace: Whether it may be one that somebody else has written or edited.
+
+    Raises:
+        ConfigurationError: There is none of that name, it is not ours, or config.toml is broken.
+    """
+    path, data, text = _config(home)
+    is_ours = _is_managed(path, text, name)
+    tables = _tables(path, text)
+    if not is_ours and name not in tables:
+        known = ", ".join(tables) or "none"
+        raise ConfigurationError(f"there is no MCP server {name!r} in {path}; there are: {known}")
+    if not is_ours and not replace:
+        raise ConfigurationError(
+            f"the MCP server {name!r} in {path} was not written by codexmcp (or `codex mcp` has "
+            "written it anew since); remove it with --any"
+        )
+    if is_ours:
+        block = block_of(name)
+        result = _guarded(path, lambda: plan_removal(text, block, overwrite=replace))
+    else:
+        result = _without(path, text, name)
+    return McpPlan(effective([FileChange(path, data, result.encode())]))
+
+
+def _config(home: Path) -> tuple[Path, bytes | None, str]:
+    path = home / "config.toml"
+    data = read_file(path)
+    return path, data, mended(text_of_file(path, data))
+
+
+def _tables(path: Path, text: str) -> dict[str, Any]:
+    return object_of(parsed(path, text).get("mcp_servers"))
+
+
+def _without(path: Path, text: str, name: str) -> str:
+    """Return the text without a server that stands outside of our blocks."""
+    own = ("mcp_servers", name)
+    result = without(text, sections(text, lambda statement: statement[: len(own)] == own))
+    before, after = parsed(path, text), parsed(path, result)
+    del before["mcp_servers"][name]
+    if {"mcp_servers": {}, **after} != {"mcp_servers": {}, **before}:
+        raise ConfigurationError(
+            f"{path}: the MCP server {name!r} stands in a way that cannot be taken out safely; "
+            "delete it by hand"
+        )
+    return result
+
+
+def _is_managed(path: Path, text: str, name: str) -> bool:
+    try:
+        block = block_of(name)
+    except UsageError:  # Codex takes names that we do not
+        return False
+    return _guarded(path, lambda: read_block(text, block)) is not None
+
+
+def _guarded(path: Path, act: Callable[[], T]) -> T:
+    """Return what a function of the text returns, with the file named in its errors."""
+    try:
+        return act()
+    except EditedBlockError as error:
+        raise ConfigurationError(f"{path}, {error} (--replace, or --any)") from None
+    except BlockError as error:
+        raise ConfigurationError(f"{path}, {error}") from None

@@ -1,0 +1,140 @@
+"""What Codex must send with a profile, and how to have it send that to a stand-in endpoint.
+
+Pure. Source: measured on 0.153.4, 0.163.0 and 0.169.0. `-c` takes inline tables and lays them on
+top of the files; a provider of Codex's own cannot be set that way and has a setting or variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from codexmcp.home.toml import inline
+from codexmcp.jsonvalues import list_of, object_of, text_of
+
+CANARY = "codexmcp-stand-in-"
+"""What the keys begin with that Codex is given for a check."""
+
+_LOGIN_VARIABLE = "CODEX_API_KEY"
+_OPENAI = "openai"
+_OPENAI_URL = "https://api.openai.com/v1"
+_LOCAL = {"ollama": "http://localhost:11434/v1", "lmstudio": "http://localhost:1234/v1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a profile makes Codex send.
+
+    Attributes:
+        provider: The provider's id.
+        model: The model; None leaves the choice to Codex.
+        base_url: The endpoint; None for one that a check cannot stand in for.
+        key_variable: The variable of the key; None for a provider without one.
+        headers: Headers that are sent as they stand, by lower-case name.
+        variable_headers: Variables that headers are taken from, by lower-case name.
+        query: Parameters of the URL.
+        uses_login: Whether Codex's login is what authenticates.
+        literal_keys: Settings that hold a key, which belongs into a variable.
+    """
+
+    provider: str
+    model: str | None
+    base_url: str | None
+    key_variable: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    variable_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    uses_login: bool = False
+    literal_keys: tuple[str, ...] = ()
+
+    @property
+    def variables(self) -> list[str]:
+        """All variables that it takes from the environment, sorted."""
+        key = [] if self.key_variable is None else [self.key_variable]
+        return sorted({*key, *self.variable_headers.values()})
+
+
+def expectation(settings: Mapping[str, Any]) -> Expectation:
+    """Return what Codex must send.
+
+    Args:
+        settings: config.toml with the profile on top.
+    """
+    name = text_of(settings.get("model_provider")) or _OPENAI
+    model = text_of(settings.get("model"))
+    provider = object_of(object_of(settings.get("model_providers")).get(name))
+    if name == _OPENAI:
+        url = text_of(settings.get("openai_base_url")) or _OPENAI_URL
+        return Expectation(name, model, url, uses_login=True)
+    if name in _LOCAL:
+        return Expectation(name, model, _LOCAL[name])
+    named = f"model_providers.{name}."
+    return Expectation(
+        provider=name,
+        model=model,
+        base_url=text_of(provider.get("base_url")),
+        key_variable=text_of(provider.get("env_key")),
+        headers=_texts(provider.get("http_headers")),
+        variable_headers=_texts(provider.get("env_http_headers")),
+        query={key: str(value) for key, value in object_of(provider.get("query_params")).items()},
+        uses_login=provider.get("requires_openai_auth") is True or "auth" in provider,
+        literal_keys=tuple(f"{named}{key}" for key in _LITERAL if provider.get(key)),
+    )
+
+
+_LITERAL = ("experimental_bearer_token",)
+
+
+def stand_in_url(expected: Expectation, origin: str) -> str:
+    """Return the endpoint with another origin, so that its path shows in what is sent.
+
+    Args:
+        expected: What is expected; its endpoint is known.
+        origin: Such as `http://127.0.0.1:4000`.
+    """
+    return origin + urlsplit(expected.base_url or "").path.rstrip("/")
+
+
+def stand_in_settings(settings: Mapping[str, Any], expected: Expectation, origin: str) -> list[str]:
+    """Return the settings for `-c` that send Codex to a stand-in and start nothing else.
+
+    Args:
+        settings: config.toml with the profile on top.
+        expected: What is expected.
+        origin: The stand-in's, such as `http://127.0.0.1:4000`.
+    """
+    url = stand_in_url(expected, origin)
+    if expected.provider == _OPENAI:
+        return [f"openai_base_url={inline(url)}", *quiet_settings(settings)]
+    if expected.provider in _LOCAL:
+        return quiet_settings(settings)
+    provider = {"base_url": url, "request_max_retries": 0, "stream_max_retries": 0}
+    return [f"model_providers={inline({expected.provider: provider})}", *quiet_settings(settings)]
+
+
+def quiet_settings(settings: Mapping[str, Any]) -> list[str]:
+    """Return the settings for `-c` that start no MCP server and no notifier.
+
+    They also keep Codex from waiting for an endpoint that cannot be reached. Source: it does so
+    without end by default (0.153.4 and 0.163.0), whatever its numbers of retries.
+    """
+    servers = {name: {"enabled": False} for name in object_of(settings.get("mcp_servers"))}
+    quiet = ["features.unbounded_connection_retries=false"]
+    quiet += ["notify=[]"] if list_of(settings.get("notify")) else []
+    return [*quiet, f"mcp_servers={inline(servers)}"] if servers else quiet
+
+
+def stand_in_variables(expected: Expectation, origin: str) -> dict[str, str]:
+    """Return the variables for a check: a canary for each key, and where a local provider is."""
+    variables = {name: f"{CANARY}{name}" for name in expected.variables}
+    if expected.uses_login:
+        variables[_LOGIN_VARIABLE] = f"{CANARY}{_LOGIN_VARIABLE}"
+    if expected.provider in _LOCAL:
+        variables["CODEX_OSS_BASE_URL"] = stand_in_url(expected, origin)
+    return variables
+
+
+def _texts(value: object) -> dict[str, str]:
+    return {name.lower(): str(text) for name, text in object_of(value).items()}

@@ -1,0 +1,36 @@
+"""Whether a setting looks like a secret, which belongs into the environment and not into a file.
+
+Pure; what secrets look like in general, its caller says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Protocol
+
+_NAMES = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL", "AUTHORIZATION", "COOKIE")
+
+
+class Shape(Protocol):
+    """One way a secret may look."""
+
+    @property
+    def mark(self) -> str:
+        """What every text that holds one contains."""
+        ...
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The secret."""
+        ...
+
+
+def names_secret(name: str) -> bool:
+    """Return whether a variable's or a header's name is one that secrets have."""
+    return any(word in name.upper() for word in _NAMES)
+
+
+def holds_secret(value: str, shapes: Iterable[Shape]) -> bool:
+    """Return whether a text holds what looks like a secret."""
+    return any(shape.mark in value and shape.pattern.search(value) for shape in shapes)

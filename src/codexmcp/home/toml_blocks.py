@@ -1,0 +1,272 @@
+"""Managed blocks in a `config.toml`.
+
+Pure. A block whose body has keys of the top level and tables stands in two parts: keys before the
+first table, or they would fall into one, and tables at the end, or keys would fall into them.
+Promises that the result means exactly what the block and the rest mean; else nothing is returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from codexmcp.errors import UsageError
+from codexmcp.home import blocks
+from codexmcp.home.block_markers import BOM, Block, BlockError, Style, find, lines_of
+from codexmcp.home.block_seal import seal, surplus, unsealed
+from codexmcp.home.toml_conflicts import refuse_conflicts, refuse_misplaced
+from codexmcp.home.toml_lines import Kind, parse, statements
+from codexmcp.jsonvalues import is_object
+
+TOP = ".top"
+"""What the name of a part with keys of the top level ends with."""
+
+
+class EditedBlockError(BlockError):
+    """Somebody has changed the lines of a block, which writing it anew would lose."""
+
+
+def plan_block(text: str, name: str, body: str, *, overwrite: bool = False) -> str:
+    """Return the text with the block in it, new or in the place of the old one.
+
+    Statements that Codex has added inside our markers are moved out of them. Source: Codex writes
+    a new table before the comment that ends the file (measured on 0.153.4, 0.163.0 and 0.169.0).
+
+    Args:
+        text: The whole file.
+        name: The block's name.
+        body: TOML.
+        overwrite: Whether edits inside the markers may be lost.
+
+    Raises:
+        EditedBlockError: The block was edited.
+        BlockError: The text is broken, or the block cannot be in it; names the line.
+    """
+    body = _plain(body)
+    ours = _parsed_body(name, body)
+    text, before = _settled(text, name, overwrite=overwrite)
+    outside = _less(before, parse(read_block(text, name) or ""))
+    # Looking for lines takes long in a long file.
+    if ours.keys() & outside.keys():
+        refuse_conflicts(text, _found(text, name), name, body)
+    keys, tables = split(body)
+    result = _put(text, name + TOP, keys, blocks.Place.START)
+    result = _put(result, name, tables, blocks.Place.END)
+    if result != text:
+        _make_sure(text, name, result, _merged(outside, ours))
+    return result
+
+
+def plan_removal(text: str, name: str, *, overwrite: bool = False) -> str:
+    """Return the text without the block; what Codex has added inside its markers stays.
+
+    Raises:
+        EditedBlockError: The block was edited, and `overwrite` is not set.
+        BlockError: The text is broken, or would mean something else; names the line.
+    """
+    text, before = _settled(text, name, overwrite=overwrite)
+    result = _without(text, name)
+    if result != text:
+        ours = parse(read_block(text, name) or "")
+        _make_sure(text, name, result, _less(before, ours))
+    return result
+
+
+def read_block(text: str, name: str) -> str | None:
+    """Return the body of a block as it was given; None when there is no such block.
+
+    Raises:
+        BlockError: Markers in the text are broken.
+    """
+    parts = [blocks.read(text, part, Style.HASH) for part in _parts(name)]
+    if parts == [None, None]:
+        return None
+    return "".join(unsealed(part) for part in parts if part is not None)
+
+
+def is_current(text: str, name: str, body: str) -> bool:
+    """Return whether the block says just what it should, apart from what Codex has added.
+
+    Args:
+        text: The whole file.
+        name: The block's name.
+        body: TOML, as for `plan_block`.
+
+    Raises:
+        BlockError: Markers in the text or the body are broken.
+    """
+    for part, wanted in zip(_parts(name), split(_plain(body)), strict=True):
+        found = blocks.read(text, part, Style.HASH)
+        if _kept(found or "") != (seal(wanted) + wanted if wanted else ""):
+            return False
+    return True
+
+
+def is_edited(text: str, name: str) -> bool:
+    """Return whether the block's own lines were changed.
+
+    Raises:
+        BlockError: The text is broken.
+    """
+    try:
+        _settled(text, name, overwrite=False)
+    except EditedBlockError:
+        return True
+    return False
+
+
+def owners_part(text: str, name: str) -> str:
+    """Return the text without the block, whatever it means; to compare, not to write.
+
+    Raises:
+        BlockError: Markers in the text are broken.
+    """
+    for part in _parts(name):
+        block = find(text, part, Style.HASH)
+        if block is not None:
+            text = _moved_out(text, block) or text
+    return _without(text, name)
+
+
+def split(body: str) -> tuple[str, str]:
+    """Return the keys of the top level, and the tables with the comments right above the first.
+
+    Args:
+        body: Valid TOML, every line ended.
+    """
+    every = list(statements(body))
+    table = next((each for each in every if each.kind is not Kind.KEY), None)
+    if not every or every[0] is table:
+        return "", body
+    if table is None:
+        return body, ""
+    at = table.start
+    while at and body[(above := body.rfind("\n", 0, at - 1) + 1) : at].lstrip().startswith("#"):
+        at = above
+    return body[:at], body[at:]
+
+
+def _parts(name: str) -> tuple[str, str]:
+    return name + TOP, name
+
+
+def _found(text: str, name: str) -> list[Block]:
+    return [found for part in _parts(name) if (found := find(text, part, Style.HASH))]
+
+
+def _plain(body: str) -> str:
+    body = body.removeprefix(BOM).replace("\r\n", "\n")
+    return body if not body or body.endswith("\n") else f"{body}\n"
+
+
+def _parsed_body(name: str, body: str) -> dict[str, Any]:
+    if name.endswith(TOP):
+        raise UsageError(f"{name!r} cannot name a block: {TOP!r} marks a part of one")
+    try:
+        return parse(body)
+    except BlockError as error:
+        raise BlockError(error.line, f"{error.problem} (of what shall go into {name!r})") from None
+
+
+def _put(text: str, name: str, body: str, place: blocks.Place) -> str:
+    if not body:
+        return blocks.remove(text, name, Style.HASH)
+    return blocks.apply(text, name, seal(body) + body, Style.HASH, place)
+
+
+def _without(text: str, name: str) -> str:
+    for part in _parts(name):
+        text = blocks.remove(text, part, Style.HASH)
+    return text
+
+
+def _kept(found: str) -> str:
+    """Return a part's lines without those that Codex has added."""
+    at = surplus(found)
+    lines = lines_of(found)
+    return found if at is None else "".join([*lines[: at.start], *lines[at.stop :]])
+
+
+def _settled(text: str, name: str, *, overwrite: bool) -> tuple[str, dict[str, Any]]:
+    """Return the text with what Codex added to the block moved behind it, and what it means."""
+    meaning = parse(text)
+    refuse_misplaced(text, _found(text, name))
+    for part in _parts(name):
+        block = find(text, part, Style.HASH)
+        if block is None:
+            continue
+        moved = _moved_out(text, block)
+        if moved is not None and (moved == text or _means(moved, meaning)):
+            text = moved
+        elif not overwrite:
+            raise EditedBlockError(
+                block.line,
+                f"block {part!r} was edited below this line; move your settings out of its "
+                "markers, or say that they may be overwritten",
+            )
+    return text, meaning
+
+
+def _moved_out(text: str, block: Block) -> str | None:
+    """Return the text with a block's surplus lines behind it; None when its own were edited."""
+    lines = lines_of(text[block.inner : block.inner_stop])
+    at = surplus("".join(lines).replace("\r\n", "\n"))
+    if at is None:
+        return None
+    if not at:
+        return text
+    newline = "\r\n" if lines[at.start].endswith("\r\n") else "\n"
+    ours = "".join([*lines[: at.start], *lines[at.stop :]])
+    theirs = newline + "".join(lines[at.start : at.stop]).removesuffix(newline)
+    marker = text[block.inner_stop : block.stop]
+    return text[: block.inner] + ours + marker + theirs + text[block.stop :]
+
+
+def _means(text: str, meaning: Mapping[str, Any]) -> bool:
+    try:
+        return parse(text) == meaning
+    except BlockError:
+        return False
+
+
+def _make_sure(text: str, name: str, result: str, meaning: Mapping[str, Any]) -> None:
+    try:
+        if _same(parse(result), meaning):
+            return
+        problem = "the rest of the file would mean something else"
+    except BlockError as error:
+        problem = f"the file would be broken: {error.problem}"
+    there = _found(text, name)
+    refuse_misplaced(text, there)
+    line = there[0].line if there else 1
+    raise BlockError(line, f"block {name!r} does not go with the rest: {problem}")
+
+
+def _merged(outside: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(outside)
+    for name, value in ours.items():
+        there = merged.get(name)
+        merged[name] = _merged(there, value) if is_object(there) and is_object(value) else value
+    return merged
+
+
+def _less(whole: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is left of settings without ours, and without tables that are empty then."""
+    left = dict(whole)
+    for name, value in ours.items():
+        there = left.get(name)
+        rest = _less(there, value) if is_object(there) and is_object(value) else None
+        if rest:
+            left[name] = rest
+        else:
+            left.pop(name, None)
+    return left
+
+
+def _same(one: object, other: object) -> bool:
+    """Return whether settings are the same; a table that is empty is as good as none."""
+    if is_object(one) and is_object(other):
+        return all(
+            _same(one.get(name, {}), other.get(name, {})) for name in one.keys() | other.keys()
+        )
+    return one == other

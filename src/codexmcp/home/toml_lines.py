@@ -1,0 +1,143 @@
+"""Where the tables and keys of a TOML text stand.
+
+Pure. For text that `tomllib` has accepted: it says what a text means, this says in which line.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from codexmcp.home.block_markers import BOM, BlockError, line_of
+
+# What a statement is made of, as far as it matters where it ends. A closing `\"""` may have up to
+# two quotes of the text before it.
+_TOKEN = re.compile(
+    r'"""(?:[^"\\]|\\[\s\S]|"{1,2}(?!"))*"""(?:"{0,2})'
+    r"|'''(?:[^']|'{1,2}(?!'))*'''(?:'{0,2})"
+    r'|"(?:[^"\\\n]|\\.)*"'
+    r"|'[^'\n]*'"
+    r"|\#[^\n]*"
+    r"|[\[\]{}\n]"
+)
+_PART = re.compile(r"""[ \t]*([A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*(\.)?""")
+# Nearly every statement is one line without anything that could go on in the next.
+_LINE = re.compile(
+    r"""(?:\[[^\n"'\[\]{}#]*(?:"[^"\\\n]*")?\]|[^\n"'\[\]{}#]+(?:"[^"\\\n]*")?)[ \t\r]*\n"""
+)
+_BLANK = re.compile(r"(?:[ \t\r\n]|\#[^\n]*)*")
+
+
+class Kind(Enum):
+    """What a statement does."""
+
+    KEY = "key"
+    TABLE = "table"
+    ARRAY = "array of tables"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A key with its value, or the head of a table.
+
+    Attributes:
+        kind: What it does.
+        path: The names from the top, those of the open table before a key.
+        start: Where it begins.
+        dotted: The tables that a key makes by the dots in it.
+    """
+
+    kind: Kind
+    path: tuple[str, ...]
+    start: int
+    dotted: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def told(self) -> str:
+        """As people know it: `[a.b]`, or `a.b`."""
+        path = ".".join(self.path)
+        return path if self.kind is Kind.KEY else f"[{path}]"
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Return what a TOML text means. Numbers with a point stay text, so that they compare.
+
+    Raises:
+        BlockError: It is no valid TOML.
+    """
+    try:
+        return tomllib.loads(text.removeprefix(BOM), parse_float=str)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
+        line = int(at[1]) if at and at[1] else text.count("\n") + 1
+        problem = message[: at.start()] if at else message
+        raise BlockError(line, f"this is no valid TOML: {problem}; correct that line") from None
+    except RecursionError:
+        raise BlockError(1, "this TOML is nested too deep to be read; simplify it") from None
+
+
+def statements(text: str) -> Iterator[Statement]:
+    """Yield the statements of a valid TOML text in their order."""
+    table: tuple[str, ...] = ()
+    for start in _starts(text):
+        if text[start] != "[":
+            path = table + _path(text, start)
+            dotted = tuple(path[:size] for size in range(len(table) + 1, len(path)))
+            yield Statement(Kind.KEY, path, start, dotted)
+            continue
+        is_array = text.startswith("[[", start)
+        table = _path(text, start + (2 if is_array else 1))
+        yield Statement(Kind.ARRAY if is_array else Kind.TABLE, table, start)
+
+
+def statement_line(text: str, statement: Statement) -> int:
+    """Return the number of the line, from 1, that a statement stands in."""
+    return line_of(text, statement.start)
+
+
+def _starts(text: str) -> Iterator[int]:
+    at = len(BOM) if text.startswith(BOM) else 0
+    while True:
+        blank = _BLANK.match(text, at)
+        at = blank.end() if blank else at
+        if at >= len(text):
+            return
+        yield at
+        at = _end(text, at)
+
+
+def _end(text: str, start: int) -> int:
+    """Return where the line ends in which a statement ends."""
+    line = _LINE.match(text, start)
+    if line:
+        return line.end()
+    depth = 0
+    for token in _TOKEN.finditer(text, start):
+        first = token[0]
+        if first in "[{":
+            depth += 1
+        elif first in "]}":
+            depth -= 1
+        elif first == "\n" and depth == 0:
+            return token.end()
+    return len(text)
+
+
+def _path(text: str, at: int) -> tuple[str, ...]:
+    parts: list[str] = []
+    while part := _PART.match(text, at):
+        name = part[1]
+        if "\\" in name and name.startswith('"'):
+            name = str(tomllib.loads(f"x = {name}")["x"])
+        elif name[0] in "\"'":
+            name = name[1:-1]
+        parts.append(name)
+        at = part.end()
+        if not part[2]:
+            break
+    return tuple(parts)
