@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from codexmcp.errors import ConfigurationError
 
@@ -74,7 +73,7 @@ def command_environment(env: Mapping[str, str]) -> dict[str, str]:
         for name, value in env.items()
         if (name in _ALLOWED or name.startswith("LC_") or name in further)
         and not _SECRET_NAME.search(name)
-        and not _holds_password(value)
+        and not _holds_password(name, value)
     }
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home()), **passed}
 
@@ -147,11 +146,14 @@ _ALLOWED = frozenset(
 _SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 
 
-def _holds_password(value: str) -> bool:
-    try:
-        return "://" in value and urlsplit(value).password is not None
-    except ValueError:
-        return True
+_PASSWORD = re.compile(r"//[^\s/@:]*:[^\s@]*@")
+"""A password in a URL, of which there may be several, and which may have slashes."""
+
+
+def _holds_password(name: str, value: str) -> bool:
+    # A proxy may be named without a scheme.
+    is_proxy = name.lower().endswith("_proxy")
+    return _PASSWORD.search(value) is not None or (is_proxy and "@" in value)
 
 
 def _path(value: str | None) -> Path | None:

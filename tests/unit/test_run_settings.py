@@ -61,3 +61,18 @@ def test_commands_see_what_is_on_the_list_and_no_secret() -> None:
 
 def test_commands_have_a_path_and_a_home_in_any_case() -> None:
     assert set(command_environment({})) == {"PATH", "HOME"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "passes"),
+    [
+        ("HTTP_PROXY", "me:secret@proxy:1", False),
+        ("https_proxy", "http://me:se/cret@proxy:1", False),
+        ("EXTRA", "https://a.example https://me:secret@b.example", False),
+        ("EXTRA", "https://a.example:80/path", True),
+        ("no_proxy", "localhost,10.0.0.1:80", True),
+    ],
+)
+def test_a_password_is_found_however_it_is_written(name: str, value: str, *, passes: bool) -> None:
+    env = {name: value, "CODEXMCP_RUN_ENV": "EXTRA"}
+    assert (name in command_environment(env)) is passes

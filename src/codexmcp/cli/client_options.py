@@ -52,6 +52,7 @@ def engine_options(arguments: argparse.Namespace, base_dir: Path) -> EngineOptio
         policy=policy(arguments, base_dir),
         limits=_limits(arguments),
         base_dir=base_dir,
+        is_shared=arguments.shared,
         resumes=not strict,
         max_result_bytes=None if strict else arguments.max_result_bytes or None,
     )

@@ -18,7 +18,7 @@ from codexmcp.appserver.answers import DECLINED, can_be_declined, to_codex
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import Event
 from codexmcp.appserver.requests import ThreadOptions, TurnOptions, image_input, text_input
-from codexmcp.appserver.threads import Threads
+from codexmcp.appserver.threads import KnownThread, Threads, is_loaded
 from codexmcp.appserver.turns import TurnLimits, run_turn
 from codexmcp.errors import AppServerClosedError, CodexMCPError, StateError, StoreError
 from codexmcp.jsonrpc.connection import NoAnswer
@@ -125,7 +125,9 @@ class Executor:
             RequestError: It cannot be loaded.
         """
         with self._shop.threads.attached(thread_id):
-            if thread_id not in self._by_thread:
+            active = self._by_thread.get(thread_id)
+            # One that has ended may be about to unload it.
+            if active is None or active.ended.is_set():
                 await self._load(thread_id, run)
             yield
         await self._unload(thread_id)
@@ -138,7 +140,7 @@ class Executor:
         async with self._shop.threads.turn_of(thread_id) as known:
             if known.loaded_in != self._shop.codex.generation:
                 await server.load_thread(thread_id, options)
-                known.loaded_in = self._shop.codex.generation
+                known.note_loaded(self._shop.codex.generation, options=options)
 
     async def on_codex_request(self, request: Request) -> object:
         """Answer a question of Codex, when somebody has decided (the connection calls this)."""
@@ -207,14 +209,34 @@ class Executor:
                 known = await stack.enter_async_context(self._shop.threads.turn_of(own))
             ticket = await self._shop.admission.enter()
             stack.enter_context(ticket.held())
+            if known is not None:
+                await self._freed(server, known, options)
             prepared = await self._prepare(server, active.run, own, options)
             if known is None or known.id != prepared.thread_id:
                 turn_of = self._shop.threads.turn_of(prepared.thread_id)
                 known = await stack.enter_async_context(turn_of)
-            known.loaded_in = self._shop.codex.generation
+            known.note_loaded(self._shop.codex.generation, options=options)
             await self._begin(active, prepared)
             stack.enter_context(server.listen(prepared.thread_id, ticket.on_event))
             return await self._turn(server, active, prepared)
+
+    async def _freed(self, server: AppServer, known: KnownThread, options: ThreadOptions) -> None:
+        """Unload a thread that others have loaded, or it would keep their sandbox.
+
+        Raises:
+            StateError: Somebody is attached to it or works on it.
+        """
+        is_ours = known.loaded_in == self._shop.codex.generation and known.loaded_with == options
+        if is_ours or not await is_loaded(server, known.id):
+            return
+        if known.attached or not await server.is_resting(known.id):
+            raise StateError(
+                f"thread {known.id} is in use: somebody is attached to it or works on it, with "
+                "other settings. Wait until that is done and try again, or work on a fork of it "
+                "(codex_fork)"
+            )
+        await server.unload_thread(known.id)
+        known.loaded_in = 0
 
     async def _prepare(
         self, server: AppServer, run: Run, own: str | None, options: ThreadOptions
@@ -351,7 +373,7 @@ class Executor:
                 server = await self._shop.codex.get()
                 # Unloading would end a turn that somebody who attached has started.
                 if await server.is_resting(thread_id):
-                    known.loaded_in = 0
                     await server.unload_thread(thread_id)
+                    known.loaded_in = 0
                 else:
                     self._kept.add(thread_id)

@@ -23,7 +23,7 @@ from codexmcp.appserver.requests import (
     image_input,
     text_input,
 )
-from codexmcp.appserver.threads import MAX_LOADED, KnownThread, Threads
+from codexmcp.appserver.threads import MAX_LOADED, KnownThread, Threads, is_loaded
 from codexmcp.appserver.turns import TurnLimits, TurnResult, run_turn
 from codexmcp.errors import RequestError
 from codexmcp.jsonrpc.messages import Request
@@ -70,6 +70,7 @@ class EngineOptions:
         policy: What is fixed.
         limits: Bounds on a turn.
         base_dir: What a relative `cwd` is relative to.
+        is_shared: Whether app-server works for others too, and thus not in `base_dir` by itself.
         resumes: Whether a thread from before a restart is resumed; the removed server refused.
         max_result_bytes: Bound on an answer's text; None for none.
     """
@@ -77,6 +78,7 @@ class EngineOptions:
     policy: Policy = field(default_factory=Policy)
     limits: TurnLimits = field(default_factory=TurnLimits)
     base_dir: Path = field(default_factory=Path.cwd)
+    is_shared: bool = False
     resumes: bool = True
     max_result_bytes: int | None = None
 
@@ -110,6 +112,8 @@ class Engine:
         """
         base_dir = str(self._options.base_dir)
         call = self._options.policy.apply(call, base_dir=base_dir)
+        if self._options.is_shared and call.cwd is None:
+            call = replace(call, cwd=base_dir)
         items = self._input(call.prompt, call.extras, call.cwd or base_dir)
         server = await self._keeper.get()
         call = self._with_profile(call, server)
@@ -123,7 +127,7 @@ class Engine:
             except RequestError as error:
                 return failure(_load_failure(error))
             async with self._threads.turn_of(thread.id) as known:
-                known.loaded_in = self._keeper.generation
+                known.note_loaded(self._keeper.generation, policy=self._options.policy)
                 known.options = options
                 listener.on_thread(thread)
                 with server.listen(thread.id, ticket.on_event):
@@ -141,12 +145,11 @@ class Engine:
         items = self._input(call.prompt, call.extras, base_dir)
         async with self._threads.turn_of(call.thread_id) as known:
             server = await self._keeper.get()
-            if known.loaded_in != self._keeper.generation:
-                known.loaded_in = 0
-                refusal = await self._resume(server, known)
+            if known.loaded_in != self._keeper.generation or not self._fits(known):
+                refusal = await self._let_go(server, known) or await self._resume(server, known)
                 if refusal is not None:
                     return refusal
-                known.loaded_in = self._keeper.generation
+                known.note_loaded(self._keeper.generation, policy=self._options.policy)
             return await self._turn(server, call.thread_id, items, call.extras, listener)
 
     async def answer(self, request: Request) -> Answer:
@@ -184,14 +187,31 @@ class Engine:
         if known.options is None and not self._options.resumes:
             return missing
         try:
-            if known.options is not None:
+            if known.options is not None and self._fits(known):
                 await server.load_thread(known.id, known.options)
                 return None
+            # How another client started it must not come back at a later resume.
+            known.options = None
             return await self._adopt(server, known.id)
         except RequestError as error:
             if "no rollout found" in error.message or "thread not found" in error.message:
                 return missing
             return failure(f"Cannot continue thread {known.id}: {error.message}", known.id)
+
+    def _fits(self, known: KnownThread) -> bool:
+        """Return whether a thread was loaded under our policy, and not by a freer client."""
+        policy = self._options.policy
+        return not policy.restricts or known.policy == policy
+
+    async def _let_go(self, server: AppServer, known: KnownThread) -> CallResult | None:
+        """Unload what another client has loaded; return why that cannot be."""
+        known.loaded_in = 0
+        if self._options.policy.restricts and await is_loaded(server, known.id):
+            if known.attached or not await server.is_resting(known.id):
+                text = "somebody else works on it; wait until that is done and try again"
+                return failure(f"Cannot continue thread {known.id}: {text}", known.id)
+            await server.unload_thread(known.id)
+        return None
 
     async def _adopt(self, server: AppServer, thread_id: str) -> CallResult | None:
         """Load a thread that was started elsewhere, within the policy; return why it cannot be."""

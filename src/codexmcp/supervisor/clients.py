@@ -25,6 +25,7 @@ from codexmcp.server.protocol import McpServer, Method, ProtocolOptions, Service
 from codexmcp.server.run_tools.arguments import Caller
 from codexmcp.server.run_tools.tools import Check, RunTools
 from codexmcp.supervisor.hello import Hello, read_hello, refusal, welcome
+from codexmcp.supervisor.methods import STATUS
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +148,8 @@ async def _serve(
     servers[server] = engine
     try:
         async with contextlib.AsyncExitStack() as stack:
-            await server.serve(Services(engine, run_tools, offer.methods(stack)))
+            methods = _allowed(offer.methods(stack), options)
+            await server.serve(Services(engine, run_tools, methods))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(options.drain_s):
                     await server.connection.answers_done()
@@ -156,6 +158,14 @@ async def _serve(
         await server.connection.close()
         if engine is not None:
             await engine.close()
+
+
+def _allowed(methods: Mapping[str, Method], options: ClientOptions) -> Mapping[str, Method]:
+    """Return the methods that a client may use: with a fixed policy it acts by its tools alone."""
+    policies = [each.policy for each in (options.engine, options.caller) if each is not None]
+    if not any(policy.restricts for policy in policies):
+        return methods
+    return {name: method for name, method in methods.items() if name == STATUS}
 
 
 def _check_peer(connection: socket.socket) -> None:

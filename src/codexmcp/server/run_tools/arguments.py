@@ -5,6 +5,8 @@ Owns the rule what a caller's policy leaves to its run tools. Looks at images an
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -65,6 +67,13 @@ def check(name: str, arguments: object) -> dict[str, Any]:
     fault = _fault(name, given)
     if fault is not None:
         raise ArgumentsError(f"{name}: {fault}")
+    try:
+        json.dumps(given, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        # Codex does not answer a request with half a character in it.
+        raise ArgumentsError(
+            f"{name}: a text has half a character (a lone surrogate); leave it out"
+        ) from None
     return without_nulls(given)
 
 
@@ -87,7 +96,7 @@ def request_of(
         _call(given, caller, origin, inherited), base_dir=str(caller.base_dir)
     )
     cwd = call.cwd or str(caller.base_dir)
-    if not Path(cwd).is_dir():
+    if not os.path.isdir(cwd):  # noqa: PTH112 - pathlib's own look fails on a path that is too long
         raise ArgumentsError(f"cwd `{cwd}` is no folder; create it or name another")
     if call.extras.output_schema is not None:
         extras.check_schema(call.extras.output_schema)
@@ -145,29 +154,48 @@ def check_run(run: Run, caller: Caller) -> None:
         ArgumentsError: It could not.
     """
     if not may_see(run, caller):
-        raise ArgumentsError(
-            f"run {run.id} is refused: this server was started with a fixed policy, and that run "
-            "was started by somebody with another one"
-        )
+        raise _refused(run.id)
 
 
 def may_see(run: Run, caller: Caller) -> bool:
     """Return whether a run is within a caller's policy."""
-    policy = caller.policy
-    if not allows(policy, run.request.cwd):
+    return _within(run.request, caller)
+
+
+def _within(request: RunRequest, caller: Caller) -> bool:
+    policy, thread = caller.policy, request.thread
+    if not allows(policy, request.cwd) or policy.model not in {None, thread.get("model")}:
+        return False
+    if not _hides(request, policy) or not _has_own_settings(request, policy):
         return False
     by_freedom = SANDBOX_MODES.index
-    sandbox = text_of(run.request.thread.get("sandbox"))
+    sandbox = text_of(thread.get("sandbox"))
     if policy.sandbox is not None and (
         sandbox not in SANDBOX_MODES or by_freedom(sandbox) > by_freedom(policy.sandbox)
     ):
         return False
-    approval = text_of(run.request.thread.get("approvalPolicy"))
+    approval = text_of(thread.get("approvalPolicy"))
     return policy.approval_policy in {None, "on-request", approval}
 
 
+def _hides(request: RunRequest, policy: Policy) -> bool:
+    """Return whether a run's commands can read nothing that the policy hides."""
+    if not policy.deny_read:
+        return True
+    # Full access keeps nothing hidden; whoever has fixed it knows.
+    keeps = request.thread.get("sandbox") != _FULL_ACCESS or policy.sandbox == _FULL_ACCESS
+    return keeps and set(policy.deny_read) <= set(request.denied)
+
+
+def _has_own_settings(request: RunRequest, policy: Policy) -> bool:
+    """Return whether a run has no settings but those of the policy: others could widen it."""
+    if not policy.restricts or policy.profile is not None:
+        return True
+    return not request.thread.get("config")
+
+
 def check_origin(origin: Origin, caller: Caller) -> None:
-    """Refuse to continue a run that worked where the caller may not.
+    """Refuse to continue a run that worked where or as the caller may not: its thread tells all.
 
     Raises:
         ArgumentsError: It did.
@@ -177,6 +205,15 @@ def check_origin(origin: Origin, caller: Caller) -> None:
             f"run {origin.run_id} is refused: it worked in a folder outside of --cwd "
             f"{caller.policy.cwd}"
         )
+    if origin.request is not None and not _within(origin.request, caller):
+        raise _refused(origin.run_id)
+
+
+def _refused(run_id: str) -> ArgumentsError:
+    return ArgumentsError(
+        f"run {run_id} is refused: this server was started with a fixed policy, and that run "
+        "was started by somebody with another one; start one of your own with codex_run"
+    )
 
 
 def _call(

@@ -28,6 +28,8 @@ RESULT = "codex_result"
 
 MAX_LIMIT = 100
 MAX_WAITED_FOR = 100
+MAX_NUMBER = 2**31 - 1
+"""In milliseconds 24 days, which no store or clock has trouble with."""
 
 Schema = dict[str, Any]
 
@@ -37,7 +39,7 @@ def _text(description: str = "", **more: Any) -> Schema:  # noqa: ANN401 - any k
 
 
 def _number(description: str, *, minimum: int = 0) -> Schema:
-    return _field("integer", description, minimum=minimum)
+    return _field("integer", description, minimum=minimum, maximum=MAX_NUMBER)
 
 
 def _field(kind: str, description: str, **more: Any) -> Schema:  # noqa: ANN401 - as above
@@ -68,7 +70,7 @@ _WORK: Schema = {
 _START: Schema = {
     **_WORK,
     "profile": _text("Profile of the Codex home."),
-    "priority": _field("integer", "Higher starts first."),
+    "priority": _field("integer", "Higher starts first.", minimum=-MAX_NUMBER, maximum=MAX_NUMBER),
     "delay_ms": _number("Start no sooner."),
     "retries": _number("How often to continue by itself after a crash."),
     "idempotency_key": _text("A repeated call with it gets the same run."),

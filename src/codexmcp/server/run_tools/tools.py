@@ -30,6 +30,7 @@ TELL_S = 5.0
 """How often a wait tells its progress."""
 
 _DEFAULT_LIMIT = 20
+_LONGEST_CURSOR = 18
 
 Tell = Callable[[str], None]
 Check = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -94,8 +95,8 @@ class RunTools:
         return await self._start(given, self._origin(given), tell, forks=True)
 
     def _origin(self, given: dict[str, Any]) -> Origin:
-        base_dir = str(self._caller.base_dir)
-        origin = self._service.origin(given["run_id"], cwd=given.get("cwd", base_dir))
+        cwd = self._caller.base_dir / given.get("cwd", "")
+        origin = self._service.origin(given["run_id"], cwd=str(cwd))
         check_origin(origin, self._caller)
         return origin
 
@@ -104,9 +105,11 @@ class RunTools:
     ) -> dict[str, Any]:
         request = request_of(given, self._caller, origin, forks=forks)
         run = await self._service.start(request, order_of(given), origin)
-        if given.get("async", True) and "wait_ms" not in given:
+        # By an idempotency key it may be somebody else's.
+        check_run(run, self._caller)
+        wait_s = given["wait_ms"] / 1000 if "wait_ms" in given else None
+        if wait_s == 0 or (wait_s is None and given.get("async", True)):
             return answers.handle(run)
-        wait_s = given.get("wait_ms", 0) / 1000 or None
         (run,), elapsed_s = await self._waited([run.id], wait_s, tell, for_all=True)
         if not run.state.is_over:
             return answers.handle(run)
@@ -167,7 +170,7 @@ class RunTools:
 
     async def _runs(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
         cursor: str = given.get("cursor", "")
-        if cursor and not cursor.isdecimal():
+        if cursor and not (cursor.isdecimal() and len(cursor) <= _LONGEST_CURSOR):
             raise ArgumentsError(f"cursor {cursor!r} is none; take nextCursor of the last answer")
         limit: int = given.get("limit", _DEFAULT_LIMIT)
         before = int(cursor) if cursor else None

@@ -139,6 +139,9 @@ def test_a_run_from_outside_of_the_fixed_folder_is_refused(caller: Caller) -> No
         ({"sandbox": "workspace-write"}, {"permissions": "mine"}),
         ({"approval_policy": "never"}, {"sandbox": "read-only", "approvalPolicy": "on-request"}),
         ({"cwd": "/elsewhere"}, {"sandbox": "read-only"}),
+        ({"deny_read": ("/secret",)}, {"sandbox": "read-only"}),
+        ({"model": "the-one"}, {"sandbox": "read-only", "model": "another"}),
+        ({"sandbox": "read-only"}, {"sandbox": "read-only", "config": {"mcp_servers": {}, "a": 1}}),
     ],
 )
 def test_a_run_that_is_wider_than_the_policy_can_be_neither_read_nor_steered(
@@ -183,3 +186,54 @@ def test_zero_means_no_bound(caller: Caller) -> None:
 def test_an_order_has_seconds() -> None:
     order = order_of({"delay_ms": 1500, "priority": 3, "idempotency_key": "k"})
     assert (order.delay_s, order.priority, order.idempotency_key) == (1.5, 3, "k")
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"sandbox": "read-only", "approval_policy": "never"},
+        {"deny_read": ("/secret",)},
+        {"model": "the-one"},
+    ],
+)
+def test_a_client_reaches_the_runs_that_its_own_policy_made(
+    caller: Caller, policy: dict[str, Any]
+) -> None:
+    bound = fixed(caller, **policy)
+    request = request_of({"prompt": "p"}, bound)
+    check_run(Run("run-1", 1, request, RunState.RUNNING, "g", "k", 0, 0.0), bound)
+    check_origin(Origin("run-1", "thread-1", request.cwd, request), bound)
+
+
+def test_a_run_of_full_access_is_out_of_reach_for_whom_a_file_is_hidden(caller: Caller) -> None:
+    thread = {"sandbox": "danger-full-access"}
+    request = RunRequest("p", str(caller.base_dir), "", thread=thread, denied=("/secret",))
+    run = Run("run-1", 1, request, RunState.RUNNING, "g", "k", 0, 0.0)
+    with pytest.raises(ArgumentsError, match="run run-1 is refused"):
+        check_run(run, fixed(caller, deny_read=("/secret",)))
+
+
+def test_a_wider_run_can_not_be_continued_either(caller: Caller) -> None:
+    wide = origin(str(caller.base_dir), sandbox="danger-full-access")
+    with pytest.raises(ArgumentsError, match="run run-1 is refused"):
+        check_origin(wide, fixed(caller, sandbox="read-only"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"prompt": "half \ud800"},
+        {"model": "\ud800"},
+        {"timeout_ms": 10**400},
+        {"delay_ms": 2**40},
+        {"priority": -(2**63)},
+    ],
+)
+def test_what_no_store_and_no_codex_can_take_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentsError, match=r"^codex_run: "):
+        check("codex_run", {"prompt": "p", **given})
+
+
+def test_a_folder_whose_name_is_too_long_is_refused_by_name(caller: Caller) -> None:
+    with pytest.raises(ArgumentsError, match="is no folder"):
+        request_of({"prompt": "p", "cwd": "x" * 5000}, caller)
