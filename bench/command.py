@@ -20,7 +20,13 @@ from bench import (
     model_cost,
     output,
     parallel,
+    run_handle,
+    run_interrupt,
+    run_listing,
+    runs_at_once,
+    runs_long,
     server_calls,
+    shared_start,
 )
 from bench.harness import Measured, Subject, measure
 from bench.report import table
@@ -37,11 +43,19 @@ SUBJECTS: dict[str, OpenSubject] = {
     "output": output.open_subject,
     "interrupt": interrupt.open_subject,
     "endurance": endurance.open_subject,
+    "relay": shared_start.open_subject,
+    "handle": run_handle.open_subject,
+    "run-interrupt": run_interrupt.open_subject,
+    "listing": run_listing.open_subject,
+    "runs": runs_at_once.open_subject,
+    "long-lived": runs_long.open_subject,
 }
 
 
 _ROUNDS = 15
 _QUICK_ROUNDS = 3
+_LENGTHS = (100, 1000, 5000)
+_QUICK_LENGTHS = (20, 60)
 
 
 def main() -> int:
@@ -50,7 +64,8 @@ def main() -> int:
     results: dict[str, Any] = {"machine": _machine(), "subjects": {}}
     print(f"{results['machine']}\n")
     rounds = arguments.rounds or (_QUICK_ROUNDS if arguments.quick else _ROUNDS)
-    with open_stage(quick=arguments.quick) as stage:
+    lengths = arguments.runs or (_QUICK_LENGTHS if arguments.quick else _LENGTHS)
+    with open_stage(quick=arguments.quick, lengths=tuple(lengths)) as stage:
         for name in arguments.names or SUBJECTS:
             _say(f"{name}: load {_load()}")
             with SUBJECTS[name](stage) as subject:
@@ -75,6 +90,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--quick", action="store_true", help="few rounds and few calls, to see that all is well"
+    )
+    parser.add_argument(
+        "--runs",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="after how many runs `long-lived` looks at a supervisor; "
+        f"default: {' '.join(map(str, _LENGTHS))}",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
     return parser

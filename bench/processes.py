@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 _TICKS_S = os.sysconf("SC_CLK_TCK")
 _MB = 1000 * 1000
 
 
-def cpu_ms(pid: int) -> float:
-    """Return the processor time that a process has used, in steps of 10 ms."""
-    user, system = _stat(pid)[11:13]
-    return (int(user) + int(system)) * 1000 / _TICKS_S
+def cpu_ms(pid: int, *, with_children: bool = False) -> float:
+    """Return the processor time that a process has used, in steps of 10 ms.
+
+    Args:
+        pid: The process.
+        with_children: Whether to add that of children which have ended.
+    """
+    times = _stat(pid)[11 : 15 if with_children else 13]
+    return sum(map(int, times)) * 1000 / _TICKS_S
 
 
 def resident_mb(pid: int, *, peak: bool = False) -> float:
@@ -21,6 +27,38 @@ def resident_mb(pid: int, *, peak: bool = False) -> float:
     name = "VmHWM" if peak else "VmRSS"
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     line = next(line for line in lines if line.startswith(f"{name}:"))
+    return int(line.split()[1]) * 1024 / _MB
+
+
+def shared_out_mb(pids: Iterable[int]) -> float:
+    """Return the memory of processes, what they share counted once (PSS)."""
+    total_kb = 0
+    for pid in pids:
+        # One may end while it is looked at.
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            line = next(line for line in lines if line.startswith("Pss:"))
+            total_kb += int(line.split()[1])
+    return total_kb * 1024 / _MB
+
+
+def tree(*roots: int) -> set[int]:
+    """Return processes with all that they have started and that still run."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            children.setdefault(int(_stat(int(entry.name))[1]), []).append(int(entry.name))
+    found, left = set[int](), [*roots]
+    while left:
+        found.add(pid := left.pop())
+        left += children.get(pid, ())
+    return found
+
+
+def free_mb() -> float:
+    """Return the memory that further processes can have."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("MemAvailable:"))
     return int(line.split()[1]) * 1024 / _MB
 
 

@@ -17,6 +17,7 @@ from codexmcp.testing import (
     FunctionCall,
     HTTPError,
     Outcome,
+    Paced,
     Reply,
     Request,
     Stall,
@@ -28,6 +29,12 @@ SLOW_S = 2.0
 
 DELTAS = 20_000
 """In how many pieces a long answer comes."""
+
+STEADY_DELTAS = 20
+"""In how many pieces a steady answer comes, over `SLOW_S`."""
+
+ENDLESS_S = 600.0
+"""How long an endless answer takes, at the pace of a steady one."""
 
 OUTPUT_BYTES = 50_000_000
 """What the command of a loud prompt prints."""
@@ -46,13 +53,16 @@ _numbers = count(1)
 class Kind(StrEnum):
     """What the model does.
 
-    It answers at once, or after `SLOW_S`, or in `DELTAS` pieces; has a command run that prints
-    `OUTPUT_BYTES`, or 50 lines a second for a minute; says the beginning of an answer and no more.
+    It answers at once, or after `SLOW_S`, or in `DELTAS` pieces, or in a steady stream that ends,
+    or that does not; has a command run that prints `OUTPUT_BYTES`, or 50 lines a second for a
+    minute; says the beginning of an answer and no more.
     """
 
     PLAIN = "question"
     SLOW = "slow"
     LONG = "long"
+    STEADY = "steady"
+    ENDLESS = "endless"
     LOUD = "loud"
     CHATTER = "chatter"
     SILENT = "silent"
@@ -66,7 +76,8 @@ def prompt(kind: Kind = Kind.PLAIN) -> str:
 def answer_to(asked: str) -> str:
     """Return what the model says to a prompt in the end."""
     kind, _, rest = asked.partition(" ")
-    return _piece(rest) * DELTAS if kind == Kind.LONG else f"The answer to {asked}."
+    pieces = {Kind.LONG: DELTAS, Kind.STEADY: STEADY_DELTAS}.get(Kind(kind))
+    return f"The answer to {asked}." if pieces is None else _piece(rest) * pieces
 
 
 def outcome(request: Request) -> Outcome:
@@ -79,6 +90,11 @@ def outcome(request: Request) -> Outcome:
             return Delay(SLOW_S, answer)
         case Kind.LONG:
             return Deltas(_piece(rest), DELTAS)
+        case Kind.STEADY:
+            return Paced(SLOW_S, Deltas(_piece(rest), STEADY_DELTAS))
+        case Kind.ENDLESS:
+            pieces = round(ENDLESS_S / SLOW_S * STEADY_DELTAS)
+            return Paced(ENDLESS_S, Deltas(_piece(rest), pieces))
         case Kind.SILENT:
             return Stall(after_events=_EVENTS_WITH_A_DELTA, of=answer)
         case Kind.LOUD | Kind.CHATTER:

@@ -38,6 +38,7 @@ class Stage:
         native: Codex 0.153.4.
         pinned: The Codex that codexmcp brings.
         quick: Whether to do with less.
+        lengths: After how many runs a supervisor is looked at.
     """
 
     root: Path
@@ -45,6 +46,7 @@ class Stage:
     native: Path
     pinned: Path
     quick: bool = False
+    lengths: tuple[int, ...] = ()
 
     def environment(self, codex_home: Path, *, key: bool = False) -> dict[str, str]:
         """Return a child's whole environment.
@@ -104,7 +106,9 @@ def codex_label(codex: Path, stage: Stage) -> str:
 
 
 @contextlib.contextmanager
-def open_stage(*, quick: bool = False) -> Generator[Stage, None, None]:
+def open_stage(
+    *, quick: bool = False, lengths: tuple[int, ...] = ()
+) -> Generator[Stage, None, None]:
     """Start the model and find the builds, while the block runs."""
     with (
         tempfile.TemporaryDirectory(prefix="codexmcp-bench-", ignore_cleanup_errors=True) as folder,
@@ -112,7 +116,7 @@ def open_stage(*, quick: bool = False) -> Generator[Stage, None, None]:
     ):
         root = Path(folder)
         (root / "empty").mkdir()
-        yield Stage(root, model_url, codex_build(NATIVE_VERSION), pinned_codex(), quick)
+        yield Stage(root, model_url, codex_build(NATIVE_VERSION), pinned_codex(), quick, lengths)
 
 
 def codexmcp_command(*, as_module: bool = False) -> list[str]:

@@ -21,6 +21,7 @@ from codexmcp.rehearsal.outcome import (
     HTTPError,
     Nonsense,
     Outcome,
+    Paced,
     Reset,
     Stall,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "ModelServer",
     "Nonsense",
     "Outcome",
+    "Paced",
     "Rehearse",
     "Reply",
     "Request",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlsplit
 
@@ -14,16 +15,19 @@ import pytest
 from codexmcp.testing import (
     Cut,
     Delay,
+    Deltas,
     HTTPError,
     ModelServer,
     Nonsense,
     Outcome,
+    Paced,
     Reset,
     ScriptedModel,
     Stall,
     Text,
     unreachable_base_url,
 )
+from tests.support.processes import until
 
 BOUND_S = 10.0
 
@@ -122,6 +126,29 @@ async def test_a_client_that_hangs_up_ends_a_delay() -> None:
                     await impatient.post(f"{model.base_url}/responses", json={}, timeout=0.05)
             async with httpx.AsyncClient() as patient:
                 assert (await post(patient, model, stream=False)).status_code == 200
+
+
+async def test_a_paced_answer_takes_its_time_and_comes_whole(http: httpx.AsyncClient) -> None:
+    seconds, paced = 0.1, Paced(0.1, of=Deltas("so ", 20))
+    async with ScriptedModel([paced, paced]) as model:
+        started = time.monotonic()
+        streamed = await post(http, model, stream=True)
+        assert time.monotonic() - started >= seconds
+        whole = await post(http, model, stream=False)
+        assert time.monotonic() - started >= 2 * seconds
+    assert streamed.text.count('"delta":"so "') == 20
+    assert "response.completed" in streamed.text
+    assert whole.json()["output"][0]["content"][0]["text"] == "so " * 20
+
+
+async def test_a_client_that_hangs_up_ends_a_paced_answer() -> None:
+    async with asyncio.timeout(BOUND_S), ScriptedModel([Paced(60.0, Deltas("so ", 3000))]) as model:
+        _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(model.base_url).port)
+        head = b"POST /v1/responses HTTP/1.1\r\nhost: x\r\ncontent-length: 15\r\n\r\n"
+        writer.write(head + b'{"stream":true}')
+        await model.wait_for_requests(1)
+        writer.close()
+        await until(lambda: not model._connections, "the delivery ends")
 
 
 async def test_a_reset_is_a_tcp_reset() -> None:

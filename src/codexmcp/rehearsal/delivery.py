@@ -28,6 +28,7 @@ from codexmcp.rehearsal.outcome import (
     HTTPError,
     Nonsense,
     Outcome,
+    Paced,
     Reset,
     Stall,
 )
@@ -58,6 +59,8 @@ async def deliver(connection: Connection, request: Request, outcome: Outcome) ->
         case Delay(seconds=seconds, then=then):
             if not await _hung_up_within(connection, seconds):
                 await deliver(connection, request, then)
+        case Paced(seconds=seconds, of=reply):
+            await _pace(connection, request, reply, seconds)
         case Cut(after_events=count, of=reply):
             await _begin(connection, request, reply, count)
             connection.close()
@@ -110,6 +113,22 @@ async def _answer_whole(connection: Connection, request: Request, answer: Reply 
         return
     *_, last = failed_events(answer.code, answer.message, response_id, request.model)
     await send_json(connection, 200, last["response"])
+
+
+async def _pace(connection: Connection, request: Request, reply: Reply, seconds: float) -> None:
+    if not request.streams:
+        if not await _hung_up_within(connection, seconds):
+            await _answer_whole(connection, request, reply)
+        return
+    events = [*_events(request, reply)]
+    await connection.write(connection.start_of_stream(_EVENTS))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for number, event in enumerate(events, 1):
+        # By the clock, so that a late wake-up does not put off all that follow.
+        await asyncio.sleep(began + seconds * number / len(events) - loop.time())
+        await connection.write(connection.part_of_stream(event))
+    await connection.write(connection.end_of_stream())
 
 
 async def _begin(connection: Connection, request: Request, reply: Reply, count: int) -> None:

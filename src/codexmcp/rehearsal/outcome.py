@@ -63,6 +63,19 @@ class Delay:
 
 
 @dataclass(frozen=True, slots=True)
+class Paced:
+    """Stream an answer evenly over a time, as a model does.
+
+    Args:
+        seconds: How long the events take together; without `stream` the answer comes at their end.
+        of: The answer.
+    """
+
+    seconds: float
+    of: Reply
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """Close the connection in the middle of an answer.
 
@@ -112,4 +125,4 @@ class Nonsense:
     as_events: bool = False
 
 
-Outcome: TypeAlias = Reply | HTTPError | Failed | Delay | Cut | Stall | Reset | Nonsense
+Outcome: TypeAlias = Reply | HTTPError | Failed | Delay | Paced | Cut | Stall | Reset | Nonsense

@@ -47,9 +47,3 @@ def test_every_help_has_json_and_examples_and_fits_80_columns() -> None:
         assert "--json" in text, name
         assert "examples:\n  codexmcp runs" in text, name
         assert max(map(len, text.splitlines())) <= 80, name
-
-
-def test_the_parser_of_another_command_does_without_these() -> None:
-    top = argparse.ArgumentParser()
-    runs = arguments.add_parser(top.add_subparsers(), is_used=False)
-    assert not any(isinstance(each, argparse._SubParsersAction) for each in runs._actions)

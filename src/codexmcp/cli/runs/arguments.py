@@ -39,14 +39,8 @@ Exit codes: 0 done, 1 failed or refused, 2 usage, 78 surroundings, 124 time up,
 """
 
 
-def add_parser(commands: Commands, *, is_used: bool = True) -> argparse.ArgumentParser:
-    """Add the command to the parser and return its own.
-
-    Args:
-        commands: Where to.
-        is_used: Whether it is about to be parsed; else its own commands, which take 6 ms, are left
-            out.
-    """
+def add_parser(commands: Commands) -> argparse.ArgumentParser:
+    """Add the command to the parser and return its own."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "runs",
         help="list, watch, start, steer and stop supervised runs",
@@ -55,8 +49,6 @@ def add_parser(commands: Commands, *, is_used: bool = True) -> argparse.Argument
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    if not is_used:
-        return parser
     inner = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for add in (
         _add_list,

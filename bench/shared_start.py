@@ -1,0 +1,54 @@
+"""Subject `relay`: from the start of a client's server to the answer to `initialize`.
+
+The supervisor is up; what is timed is Python's start, the relay's imports and one round trip. The
+base is the server that Codex had until 0.153.4.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+
+from bench.clock import Stopwatch
+from bench.harness import Driver, Sample, Subject
+from bench.stage import Stage
+from bench.supervised import Supervised, supervisor
+from bench.wire import McpClient
+
+
+@contextlib.contextmanager
+def open_subject(stage: Stage) -> Generator[Subject, None, None]:
+    """Give the subject."""
+    with supervisor(stage) as supervised:
+
+        def native() -> Sample:
+            with stage.codex_home(stage.native) as home:
+                argv = [str(stage.native), "mcp-server"]
+                return _start(argv, stage.environment(home), supervised.work)
+
+        def relay() -> Sample:
+            return _start(supervised.relay(), supervised.env, supervised.work)
+
+        yield Subject(
+            [
+                Driver("native 0.153.4", native),
+                Driver("codexmcp --shared", relay),
+                Driver("Python's start alone", lambda: _python(supervised)),
+            ]
+        )
+
+
+def _start(argv: Sequence[str], env: Mapping[str, str], work: Path) -> Sample:
+    watch = Stopwatch()
+    with McpClient(argv, env, work) as client:
+        client.shake_hands()
+        return {"initialize, ms": watch.lap_ms()}
+
+
+def _python(supervised: Supervised) -> Sample:
+    watch = Stopwatch()
+    subprocess.run([sys.executable, "-P", "-c", ""], env=supervised.env, check=True)
+    return {"initialize, ms": watch.lap_ms()}
