@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import assume, given
@@ -147,11 +148,12 @@ def test_removing_what_is_not_there_changes_nothing() -> None:
 def test_broken_markers_are_an_error_that_names_the_line(
     text: str, line: int, problem: str
 ) -> None:
-    for act in (
+    acts: list[Callable[[], object]] = [
         lambda: apply(text, "new", "", Style.HASH),
         lambda: remove(text, "new", Style.HASH),
         lambda: read(text, "new", Style.HASH),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(BlockError, match=problem) as raised:
             act()
         assert raised.value.line == line
