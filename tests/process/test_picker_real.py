@@ -49,6 +49,11 @@ async def picker(
         yield screen
 
 
+async def test_the_size_is_the_terminals_and_not_one_in_the_environment(here: Station) -> None:
+    async with picker(here, size=(60, 15), COLUMNS="80", LINES="24") as screen:
+        await screen.shows("q quit")
+
+
 async def test_a_run_is_shown_while_it_works_and_among_the_completed_once_it_ends(
     here: Station,
 ) -> None:

@@ -47,6 +47,9 @@ def _run(*, is_json: bool, is_watching: bool, every_folder: bool, limit: int) ->
     if is_json:
         return _print_json(Source(directory), View(folder, size=limit))
     _check_terminal()
+    for name in ("COLUMNS", "LINES"):
+        # Some shells export the size of another moment, and Textual believes it.
+        os.environ.pop(name, None)
     return _show(directory, folder, Actions(directory.folder, cwd, env), is_watching=is_watching)
 
 

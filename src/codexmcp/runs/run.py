@@ -67,8 +67,9 @@ class RunRequest:
         values: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
         for name in _TUPLES:
             values[name] = list(values[name])
-        # 0.0 seconds are something else than no bound.
-        return {name: each for name, each in values.items() if each or type(each) is float}
+        # 0.0 seconds are something else than no bound, and a prompt may be empty.
+        kept = {name for name, each in values.items() if each or type(each) is float} | _REQUIRED
+        return {name: each for name, each in values.items() if name in kept}
 
     @classmethod
     def from_json(cls, value: object) -> RunRequest:
@@ -92,6 +93,7 @@ class RunRequest:
 _TEXTS = frozenset(
     {"prompt", "cwd", "audit_dir", "name", "effort", "continues", "forks", "forks_after"}
 )
+_REQUIRED = frozenset({"prompt", "cwd", "audit_dir"})
 _TUPLES = ("images", "denied")
 _OBJECTS = frozenset({"env", "thread", "output_schema"})
 _NUMBERS = frozenset({"timeout_s", "idle_timeout_s", "retries"})

@@ -24,6 +24,11 @@ def test_a_request_survives_being_written_down() -> None:
     assert RunRequest.from_json(json.loads(json.dumps(REQUEST.to_json()))) == REQUEST
 
 
+def test_an_empty_prompt_is_one() -> None:
+    empty = RunRequest(prompt="", cwd="/w", audit_dir="")
+    assert RunRequest.from_json(empty.to_json()) == empty
+
+
 def test_a_field_from_a_later_version_is_passed_over() -> None:
     assert RunRequest.from_json({**REQUEST.to_json(), "colour": 1}) == REQUEST
 
