@@ -44,6 +44,8 @@ _COMMANDS = {
     "runs": ("runs.arguments", "add_parser", "runs.command"),
     "mcp": ("mcp_arguments", "add_parser", "mcp"),
     "profiles": ("profiles_arguments", "add_parser", "profiles"),
+    "sync": ("sync_arguments", "add_parser", "sync"),
+    "init": ("sync_arguments", "add_init_parser", "init"),
     "skills": ("skills_arguments", "add_parser", "skills"),
     "doctor": ("doctor_arguments", "add_parser", "doctor"),
 }

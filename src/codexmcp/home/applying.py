@@ -27,8 +27,11 @@ _NEW_FILE_MODE = 0o600
 
 
 @contextlib.contextmanager
-def locked(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Generator[None, None, None]:
+def locked(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Generator[bool, None, None]:
     """Be the only one of us who changes a home, while the block runs. Make the plan inside.
+
+    Yields:
+        Whether there was no lock file before.
 
     Args:
         home: The Codex home; created when it is missing.
@@ -40,12 +43,12 @@ def locked(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Generator[None, Non
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        fd = _open_lock(home)
+        fd, is_new = _open_lock(home)
         try:
             _acquire(fd, home, deadline, timeout_s)
             # Whoever held it may have deleted it: then another file is the lock by now.
             if _is_lock(fd, home):
-                yield
+                yield is_new
                 return
         finally:
             os.close(fd)
@@ -88,10 +91,14 @@ def apply(changes: Sequence[FileChange], now: datetime | None = None) -> list[Pa
     return kept
 
 
-def _open_lock(home: Path) -> int:
+def _open_lock(home: Path) -> tuple[int, bool]:
+    """Return the opened lock file, and whether it was made for that."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(home / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _NEW_FILE_MODE)
+        with contextlib.suppress(FileExistsError):
+            return os.open(home / LOCK_FILE, flags | os.O_EXCL, _NEW_FILE_MODE), True
+        return os.open(home / LOCK_FILE, flags, _NEW_FILE_MODE), False
     except OSError as error:
         raise ConfigurationError(f"cannot write into {home}: {error.strerror}") from None
 

@@ -10,9 +10,11 @@ import re
 
 from codexmcp.home.block_markers import lines_of
 
-_SEAL = re.compile(
+SEAL = re.compile(
     r"# kept by codexmcp \((\d{1,6}) lines, ([0-9a-f]{12})\); your own settings go outside"
 )
+"""What a seal looks like."""
+
 _MOST_LINES = 5000
 """Lines of a block in which added ones are looked for; longer ones count as edited."""
 
@@ -28,7 +30,7 @@ def seal(body: str) -> str:
 def unsealed(sealed: str) -> str:
     """Return a block's lines without the seal, if it has one."""
     first, _, rest = sealed.partition("\n")
-    return rest if _SEAL.fullmatch(first) else sealed
+    return rest if SEAL.fullmatch(first) else sealed
 
 
 def surplus(sealed: str) -> range | None:
@@ -41,7 +43,7 @@ def surplus(sealed: str) -> range | None:
         Indices into the lines, the seal counted; what was added is one run of lines.
     """
     first, *lines = lines_of(sealed) or [""]
-    found = _SEAL.fullmatch(first.rstrip("\n"))
+    found = SEAL.fullmatch(first.rstrip("\n"))
     if found is None:
         return None
     count, digest = int(found[1]), found[2]

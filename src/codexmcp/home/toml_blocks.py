@@ -108,10 +108,10 @@ def is_edited(text: str, name: str) -> bool:
     Raises:
         BlockError: The text is broken.
     """
-    try:
-        _settled(text, name, overwrite=False)
-    except EditedBlockError:
-        return True
+    for block in _found(text, name):
+        moved = _moved_out(text, block)
+        if moved is None or (moved != text and not _means(moved, parse(text))):
+            return True
     return False
 
 

@@ -1,0 +1,31 @@
+"""`codexmcp init`: makes a repository for `codexmcp sync`."""
+
+from __future__ import annotations
+
+import argparse
+
+from codexmcp.cli.runs.output import Output
+from codexmcp.errors import ExitCode
+from codexmcp.home.sync.starter import start
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the repository.
+
+    Raises:
+        ConfigurationError: A file is in the way; then nothing is written.
+    """
+    output = Output(is_json=arguments.json)
+    folder = arguments.folder.expanduser().absolute()
+    written = start(folder)
+    if output.is_json:
+        output.say_json({"folder": str(folder), "written": [str(path) for path in written]})
+    else:
+        for path in written:
+            output.say(f"written {path}")
+        output.note(
+            f"{folder} can be deployed now; look first: `codexmcp sync push-runtime --dry-run "
+            f"--repo {folder}`"
+        )
+    output.close()
+    return ExitCode.DONE

@@ -1,0 +1,99 @@
+"""`codexmcp sync pull-runtime`: lists what a client holds, and keeps it when told to."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from itertools import zip_longest
+
+from codexmcp.cli.runs.output import Output
+from codexmcp.cli.runs.text import one_line
+from codexmcp.errors import ExitCode, UsageError
+from codexmcp.home.changes import unified_diff
+from codexmcp.home.sync.pull import Found, Pulled, keep, look
+from codexmcp.home.sync.use_cases import Place
+from codexmcp.runs.audit.redaction import Redactor
+from codexmcp.settings import Settings, secret_values
+
+
+def pull_runtime(
+    arguments: argparse.Namespace, places: Sequence[Place], settings: Settings, output: Output
+) -> int:
+    """List the files and keep them in the repository.
+
+    Raises:
+        UsageError: Nobody is there to say that they may be kept.
+        ConfigurationError: Something cannot be read or written.
+    """
+    redactor = Redactor(secret_values(settings.api_key, os.environ))
+    repository = arguments.repo.expanduser().absolute()
+    pulled = [
+        (place, look(place.target, place.home, repository, partial(secret_line, redactor)))
+        for place in places
+    ]
+    new = [found for _, each in pulled for found in each.found if found.is_new]
+    kept = [each for each in new if arguments.keep_flagged or each.secret_line is None]
+    if not output.is_json:
+        for place, each in pulled:
+            _tell(output, place, each, keep_flagged=arguments.keep_flagged)
+    if arguments.dry_run:
+        if not output.is_json:
+            output.say(unified_diff(each.change for each in kept))
+    elif kept and _may_keep(arguments, len(kept), output):
+        keep(kept)
+    else:
+        kept = []
+    if output.is_json:
+        output.say_json({"targets": [_as_json(place, each, kept) for place, each in pulled]})
+    elif not arguments.dry_run:
+        output.note(f"{len(kept)} files kept in {repository}; read them before you commit them")
+    return ExitCode.DONE
+
+
+def secret_line(redactor: Redactor, text: str) -> int | None:
+    """Return the line, from 1, of the first secret in a text; None without one."""
+    before, after = text.split("\n"), redactor.text(text).split("\n")
+    pairs = enumerate(zip_longest(before, after), start=1)
+    return next((line for line, (old, new) in pairs if old != new), None)
+
+
+def _tell(output: Output, place: Place, pulled: Pulled, *, keep_flagged: bool) -> None:
+    for found in pulled.found:
+        if not found.is_new:
+            continue
+        flag = ""
+        if found.secret_line is not None:
+            flag = f": line {found.secret_line} holds what looks like a secret"
+            flag += "" if keep_flagged else "; it is left out"
+        output.say(f"{place.target.name}: {one_line(found.source)}{flag}")
+    for skipped in pulled.skipped:
+        output.note(f"codexmcp: {place.home / skipped.path} is left out: {skipped.reason}")
+
+
+def _may_keep(arguments: argparse.Namespace, count: int, output: Output) -> bool:
+    if arguments.yes:
+        return True
+    if output.is_json or not sys.stdin.isatty():
+        raise UsageError("nothing was kept; look at the list, and say --yes to keep the files")
+    output.note(f"keep these {count} files in {arguments.repo}? [y/N]")
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _as_json(place: Place, pulled: Pulled, kept: Sequence[Found]) -> dict[str, object]:
+    return {
+        "target": place.target.name,
+        "home": str(place.home),
+        "files": [
+            {
+                "path": found.source,
+                "changed": found.is_new,
+                "secretLine": found.secret_line,
+                "kept": found in kept,
+            }
+            for found in pulled.found
+        ],
+        "skipped": [{"path": each.path, "reason": each.reason} for each in pulled.skipped],
+    }

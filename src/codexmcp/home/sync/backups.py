@@ -1,0 +1,89 @@
+"""The copies of the owner's files: their names, and which of them say nothing any more.
+
+Reads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from codexmcp.home.sync.block_plans import BlockPlan, without_block
+from codexmcp.home.sync.change import Change
+from codexmcp.home.sync.deployed import Folder
+from codexmcp.home.sync.wanted import digest_of
+
+_MARK = ".bak-"
+
+
+class Backups:
+    """The copies that there are and that a plan makes.
+
+    Args:
+        folder: The client's folder.
+        known: The copies that were made before.
+        now: The time for the names of new ones.
+    """
+
+    def __init__(self, folder: Folder, known: Sequence[str], now: datetime) -> None:
+        self._folder = folder
+        self._stamp = now.strftime("%Y%m%dT%H%M%SZ")
+        self._old = [path for path in known if folder.exists(path)]
+        self._new: list[str] = []
+        self._dropped: list[str] = []
+
+    def name(self, path: str) -> str:
+        """Return the name of a new copy of a file."""
+        first = f"{path}{_MARK}{self._stamp}"
+        number, name = 1, first
+        while name in self._new or self._folder.exists(name):
+            number += 1
+            name = f"{first}-{number}"
+        self._new.append(name)
+        return name
+
+    def restore(self, backup: str | None) -> bytes | None:
+        """Return what a copy holds that goes back to its place; None without one."""
+        if backup is None or not self._folder.exists(backup):
+            return None
+        self._dropped.append(backup)
+        return self._folder.read(backup)
+
+    def was_restored(self, backup: str | None, digest: str) -> bool:
+        """Return whether a copy is back in its place already, and drop it if so.
+
+        Args:
+            backup: The copy; None without one.
+            digest: What is in its place.
+        """
+        if backup is None or not self._folder.exists(backup):
+            return False
+        if digest_of(self._folder.read(backup)) != digest:
+            return False
+        self._dropped.append(backup)
+        return True
+
+    def forget_same(self, block: BlockPlan, *, keep_newest: bool) -> None:
+        """Drop the copies of a file that differ from it by our block only.
+
+        Args:
+            block: The plan of the file.
+            keep_newest: Whether to keep the newest copy of all.
+        """
+        old = sorted(path for path in self._old if path.rpartition(_MARK)[0] == block.file)
+        is_kept = any(path.rpartition(_MARK)[0] == block.file for path in self._new)
+        for path in old[:-1] if keep_newest and not is_kept else old:
+            if path in self._dropped:
+                continue
+            kept = without_block(self._folder.read(path), block.name, block.kind)
+            if kept == block.owners:
+                self._dropped.append(path)
+
+    def deleted(self) -> Iterator[Change]:
+        """Yield the deletions of the copies that were dropped."""
+        for path in self._dropped:
+            yield Change(path, self._folder.real(path), self._folder.read(path), None)
+
+    def left(self) -> tuple[str, ...]:
+        """Return the copies that stay."""
+        return tuple(path for path in [*self._old, *self._new] if path not in self._dropped)

@@ -1,0 +1,272 @@
+"""The plan of a deployment: every change, and the list that goes with it.
+
+Reads only. A plan is made whole or not at all: what stands in the way of any part is one error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from codexmcp.errors import ConfigurationError
+from codexmcp.home.sync.backups import Backups
+from codexmcp.home.sync.block_plans import BlockPlan, plan_blocks
+from codexmcp.home.sync.change import Change
+from codexmcp.home.sync.choices import Choices
+from codexmcp.home.sync.deployed import Folder, Seen, There
+from codexmcp.home.sync.manifest import BlockRecord, Manifest, Record
+from codexmcp.home.sync.states import NEEDS_FORCE, SETTLED, Drift, State, file_state
+from codexmcp.home.sync.wanted import Wanted, WantedFile
+
+_MOST_TOLD = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a deployment does.
+
+    Attributes:
+        changes: The changes in the order of writing.
+        folders: The folders to make, the outer first.
+        emptied: The folders to delete if nothing is left in them, the inner first.
+        pending: The list to write before the changes.
+        final: The list to write after them, in which files that are written have no `stat` yet;
+            None when nothing is deployed any more.
+        notes: What people should know.
+    """
+
+    changes: tuple[Change, ...]
+    folders: tuple[str, ...]
+    emptied: tuple[str, ...]
+    pending: Manifest
+    final: Manifest | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to plan.
+
+    Attributes:
+        repository: Where from; empty to deploy nothing more.
+        force: Whether what the owner changed or has may be replaced; a copy is kept.
+        rebuild: Whether to put blocks anew where new ones go.
+        now: The time for the names of copies.
+        choices: What is deployed how.
+    """
+
+    repository: str
+    now: datetime
+    choices: Choices = field(default_factory=Choices)
+    force: bool = False
+    rebuild: bool = False
+
+
+def drifts(folder: Folder, wanted: Wanted, manifest: Manifest | None) -> Iterator[Drift]:
+    """Yield what is not as it shall be.
+
+    Args:
+        folder: The client's folder.
+        wanted: What shall be there.
+        manifest: What was deployed; None for nothing.
+
+    Raises:
+        ConfigurationError: Something cannot be read.
+    """
+    known = manifest or Manifest()
+    if not known.is_finished:
+        yield Drift(".", State.BROKEN, "a push was interrupted; push again")
+    for block in plan_blocks(folder.root, wanted.blocks, known.blocks, force=False, rebuild=False):
+        if block.state not in SETTLED:
+            yield Drift(block.file, block.state, block.problem)
+    for path, _, _, state in _files(folder, wanted, known):
+        if state not in SETTLED:
+            yield Drift(path, state)
+
+
+def plan(folder: Folder, wanted: Wanted, manifest: Manifest | None, how: How) -> Plan:
+    """Return how to make a client's folder what it shall be.
+
+    Args:
+        folder: The client's folder.
+        wanted: What shall be there.
+        manifest: What was deployed; None for nothing.
+        how: How to plan.
+
+    Raises:
+        ConfigurationError: It cannot be done; names everything that stands in the way.
+    """
+    known = manifest or Manifest()
+    draft = _Draft(folder, known, how)
+    for block in plan_blocks(
+        folder.root, wanted.blocks, known.blocks, force=how.force, rebuild=how.rebuild
+    ):
+        draft.add_block(block)
+    for path, record, seen, state in _files(folder, wanted, known):
+        file = wanted.files.get(path)
+        if file is None:
+            draft.drop_file(path, record or Record(()), seen, state)
+        else:
+            draft.add_file(path, file, record, seen, state)
+    return draft.finished()
+
+
+def _files(
+    folder: Folder, wanted: Wanted, manifest: Manifest
+) -> Iterator[tuple[str, Record | None, Seen, State]]:
+    for path in sorted(wanted.files.keys() | manifest.files.keys()):
+        record = manifest.files.get(path)
+        seen = folder.look(path, record, manifest.written_ns)
+        yield path, record, seen, file_state(wanted.files.get(path), record, seen)
+
+
+class _Draft:
+    """A plan in the making."""
+
+    def __init__(self, folder: Folder, known: Manifest, how: How) -> None:
+        self._folder = folder
+        self._known = known
+        self._how = how
+        self._backups = Backups(folder, known.backups, how.now)
+        self._changes: list[Change] = []
+        self._deleted: list[Change] = []
+        self._records: dict[str, Record] = {}
+        self._pending: dict[str, Record] = dict(known.files)
+        self._blocks: list[BlockPlan] = []
+        self._problems: list[str] = []
+        self._notes: list[str] = []
+
+    def add_block(self, block: BlockPlan) -> None:
+        if block.problem:
+            self._problems.append(block.problem)
+            return
+        self._blocks.append(block)
+        if block.after == block.before:
+            return
+        # Taking the block out can be undone; other changes, and what it loses, cannot.
+        is_safe = block.record is None and block.state is not State.EDITED
+        backup = None if block.before is None or is_safe else self._backups.name(block.file)
+        change = Change(block.file, str(block.real), block.before, block.after, backup=backup)
+        (self._changes if block.after is not None else self._deleted).append(change)
+
+    def add_file(
+        self, path: str, file: WantedFile, record: Record | None, seen: Seen, state: State
+    ) -> None:
+        old = record or Record(())
+        backup = old.backup
+        if state in {State.CURRENT, State.SAME}:
+            is_owners = old.is_owners or state is State.SAME
+            self._records[path] = Record((file.digest,), seen.stat, backup, is_owners)
+            return
+        if state is State.IN_THE_WAY or (state in NEEDS_FORCE and not self._how.force):
+            self._problems.append(self._folder.real(path) + _IN_THE_WAY[state])
+            return
+        copy = None
+        if state in NEEDS_FORCE or old.is_owners:
+            copy = self._backups.name(path)
+            # What the owner had before us is what comes back in the end.
+            backup = copy if record is None or old.is_owners else backup
+        before = None if seen.there is There.NOTHING else self._folder.read(path)
+        real = self._folder.real(path)
+        self._changes.append(Change(path, real, before, file.data, file.is_executable, copy))
+        self._records[path] = Record((file.digest,), None, backup)
+        digests = tuple(dict.fromkeys((*old.digests, file.digest)))
+        self._pending[path] = Record(digests, None, backup)
+
+    def drop_file(self, path: str, record: Record, seen: Seen, state: State) -> None:
+        if state is State.GONE or (state is State.STALE and record.is_owners):
+            return
+        real = self._folder.real(path)
+        if self._backups.was_restored(record.backup, seen.digest):
+            return
+        if state is State.STALE_EDITED and not self._how.force:
+            self._notes.append(f"{real} was changed there, so it stays; it is yours now")
+            return
+        if seen.there is There.OTHER:
+            self._notes.append(f"{real} is no plain file any more, so it stays")
+            return
+        copy = self._backups.name(path) if state is State.STALE_EDITED else None
+        restored = self._backups.restore(record.backup)
+        before = self._folder.read(path)
+        change = Change(path, real, before, restored, backup=copy)
+        (self._deleted if restored is None else self._changes).append(change)
+
+    def finished(self) -> Plan:
+        if self._problems:
+            raise ConfigurationError(_told(self._problems))
+        for block in self._blocks:
+            self._backups.forget_same(block, keep_newest=bool(self._how.repository))
+        deleted = [*self._deleted, *self._backups.deleted()]
+        folders = self._new_folders()
+        records = {block.file: block.record for block in self._blocks if block.record}
+        made = tuple(dict.fromkeys((*self._known.folders, *folders)))
+        final = replace(
+            self._known,
+            repository=self._how.repository or self._known.repository,
+            choices=self._how.choices,
+            files=self._records,
+            blocks=records,
+            folders=made,
+            backups=self._backups.left(),
+            is_finished=True,
+        )
+        pending = replace(
+            final,
+            files={**self._pending, **{p: r for p, r in self._records.items() if r.stat}},
+            blocks={**self._known.blocks, **_merged(self._known, records)},
+            backups=tuple(dict.fromkeys((*self._known.backups, *self._backups.left()))),
+            is_finished=False,
+        )
+        is_over = not self._how.repository
+        if is_over:
+            self._notes += [f"{self._folder.real(each)} is kept" for each in self._backups.left()]
+        emptied = sorted(self._known.folders, key=lambda path: path.count("/"), reverse=True)
+        return Plan(
+            (*self._changes, *deleted),
+            folders,
+            tuple(emptied),
+            pending,
+            None if is_over else final,
+            tuple(self._notes),
+        )
+
+    def _new_folders(self) -> tuple[str, ...]:
+        """Return the folders that are missing, the outer first."""
+        missing: dict[str, None] = {}
+        known: set[str] = set()
+        for change in self._changes:
+            parts = change.path.split("/")[:-1]
+            for size in range(1, len(parts) + 1):
+                path = "/".join(parts[:size])
+                if path in known:
+                    continue
+                known.add(path)
+                if self._folder.is_missing(path):
+                    missing[path] = None
+        return tuple(missing)
+
+
+_IN_THE_WAY = {
+    State.IN_THE_WAY: " is in the way and no plain file; move it away",
+    State.EDITED: " was changed there since it was deployed",
+    State.FOREIGN: " is there already and is not ours",
+}
+
+
+def _merged(known: Manifest, records: dict[str, BlockRecord]) -> dict[str, BlockRecord]:
+    merged: dict[str, BlockRecord] = {}
+    for path, record in records.items():
+        old = known.blocks.get(path)
+        digests = tuple(dict.fromkeys((*(old.digests if old else ()), *record.digests)))
+        merged[path] = replace(record, digests=digests)
+    return merged
+
+
+def _told(problems: Sequence[str]) -> str:
+    told = list(problems[:_MOST_TOLD])
+    if len(problems) > _MOST_TOLD:
+        told.append(f"and {len(problems) - _MOST_TOLD} more")
+    remedy = "take over with pull-runtime what shall stay, or say --force, which keeps a copy"
+    lines = "\n  ".join(told)
+    return f"nothing was written, because something stands in the way:\n  {lines}\n{remedy}"

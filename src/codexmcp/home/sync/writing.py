@@ -1,0 +1,137 @@
+"""Carries out the plan of a deployment.
+
+Promises that each file is old or new whatever is killed when, and that another run finishes what
+was begun. The caller holds the folder's lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from codexmcp.errors import ConfigurationError
+from codexmcp.home.sync.change import Change
+from codexmcp.home.sync.deployed import Folder, stat_of
+from codexmcp.home.sync.manifest import FILE, Manifest, encode
+from codexmcp.home.sync.planning import Plan
+from codexmcp.home.sync.putting import TEMPORARY, put, temporary
+
+_FOLDER_MODE = 0o700
+_THREADS = 8
+"""How many files are written at once: a disk that is told to keep several takes hardly longer."""
+
+
+def carry_out(folder: Folder, plan: Plan, before: Manifest | None) -> None:
+    """Make a client's folder what a plan says.
+
+    Args:
+        folder: The client's folder.
+        plan: The plan.
+        before: The list from which it was made; None without one.
+
+    Raises:
+        ConfigurationError: A file was changed since, or cannot be written.
+    """
+    try:
+        _carry_out(folder, plan, before)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {error.filename}: {error.strerror}; put that right and try again, which "
+            "finishes what was begun"
+        ) from None
+
+
+def _carry_out(folder: Folder, plan: Plan, before: Manifest | None) -> None:
+    manifest = str(folder.root / FILE)
+    _sweep(folder, before)
+    is_same = before is not None and before.is_finished and _settled(before, plan.final)
+    if not plan.changes and is_same:
+        return
+    for change in plan.changes:
+        _make_sure(change)
+    _put_each(
+        (folder.real(change.backup), change, change.before or b"", None)
+        for change in plan.changes
+        if change.backup is not None
+    )
+    if plan.changes:
+        put(manifest, encode(plan.pending))
+    for path in plan.folders:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder.real(path), _FOLDER_MODE)  # noqa: PTH102 - thousands of times
+    _put_each(
+        (change.real, change, change.after, change.is_executable)
+        for change in plan.changes
+        if change.after is not None
+    )
+    for change in plan.changes:
+        if change.after is None:
+            Path(change.real).unlink(missing_ok=True)
+    for path in plan.emptied:
+        # What the owner put there keeps the folder.
+        with contextlib.suppress(OSError):
+            os.rmdir(folder.real(path))  # noqa: PTH106 - thousands of times
+    if plan.final is None:
+        Path(manifest).unlink(missing_ok=True)
+    else:
+        put(manifest, encode(_dated(folder, plan.final)))
+
+
+def _settled(before: Manifest, final: Manifest | None) -> bool:
+    return final is not None and replace(before, written_ns=0) == replace(final, written_ns=0)
+
+
+def _dated(folder: Folder, manifest: Manifest) -> Manifest:
+    """Return a list with what the file system says of the files that were written."""
+    files = {
+        path: record if record.stat else replace(record, stat=stat_of(os.lstat(folder.real(path))))
+        for path, record in manifest.files.items()
+    }
+    folders = tuple(path for path in manifest.folders if not folder.is_missing(path))
+    return replace(manifest, files=files, folders=folders, written_ns=time.time_ns())
+
+
+def _put_each(files: Iterable[tuple[str, Change, bytes, bool | None]]) -> None:
+    """Put files in place, several at once; the first that fails is told, after all were tried."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        jobs = [
+            pool.submit(put, path, data, like=change.real, is_executable=is_executable)
+            for path, change, data, is_executable in files
+        ]
+    for job in jobs:
+        job.result()
+
+
+def _make_sure(change: Change) -> None:
+    """Make sure that a file is as it was when the plan was made."""
+    try:
+        now = Path(change.real).read_bytes()
+    except FileNotFoundError:
+        now = None
+    if now != change.before:
+        raise ConfigurationError(
+            f"{change.real} was changed by somebody else just now; nothing of it is lost, run the "
+            "command again"
+        )
+
+
+def _sweep(folder: Folder, manifest: Manifest | None) -> None:
+    """Delete what a run that was killed has left in the midst of writing."""
+    for left_over in folder.root.glob(f".*{TEMPORARY}"):
+        left_over.unlink()
+    if manifest is None or manifest.is_finished:
+        return
+    for path in _named(manifest):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(temporary(folder.real(path)))  # noqa: PTH108 - thousands of times
+
+
+def _named(manifest: Manifest) -> Iterator[str]:
+    yield from manifest.files
+    yield from manifest.blocks
+    yield from manifest.backups
