@@ -122,7 +122,9 @@ async def test_a_run_is_interrupted_only_after_a_yes(here: Station) -> None:
             screen.type("i")
             await screen.shows("Interrupt this run?")
             screen.type("n")
-            await screen.shows("1 running")
+            await screen.until(
+                lambda: "Interrupt this run?" not in screen.text, "the question is gone"
+            )
             screen.type("i")
             await screen.shows("Interrupt this run?")
             screen.type("y")
