@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from codexmcp.testing import HTTPError, ScriptedModel, unreachable_base_url
+from codexmcp.testing import HTTPError, ScriptedModel, Stall
 from tests.support.builds import CHECKOUT
 from tests.support.containers import BOUND_S, IMAGE, KEY, Engine, Ran
 from tests.support.skill_cases import DESCRIPTION, skill_text
@@ -195,8 +195,10 @@ async def test_a_missing_engine_and_a_missing_image_are_told_apart(tester: Scrip
 
 async def test_its_time_is_bounded_and_no_container_is_left(tester: ScriptRun) -> None:
     mark = f"--label=test={tester.files}"
-    env = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": unreachable_base_url()}
-    ran = await tester("--timeout", "5", *HOST, mark, **env)
+    silent = [Stall()] * 5
+    async with ScriptedModel(silent, silent) as model:
+        env = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": model.base_url}
+        ran = await tester("--timeout", "5", *HOST, mark, **env)
     assert ran.code == 124, ran.err
     left = await tester.engine.call("ps", "--all", "--quiet", f"--filter=label=test={tester.files}")
     assert left.out == ""
