@@ -145,11 +145,22 @@ async def test_a_live_run_is_followed_to_its_end(here: Station) -> None:
     assert last.out.count("\n") == 1
 
 
+def open_files(pid: int) -> str:
+    """Return the paths of a process's open files, as one text."""
+    paths: list[str] = []
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        # It may be closed while it is looked at.
+        with contextlib.suppress(OSError):
+            paths.append(str(each.readlink()))
+    return " ".join(paths)
+
+
 async def test_ctrl_c_ends_the_view_and_the_wait_but_not_the_run(here: Station) -> None:
     release = here.model.hold("long")
     run_id = await start(here, "long")
     async with running(here, "tail", "-f", run_id) as view, running(here, "wait", run_id) as wait:
         await line_with(view, "* running")
+        await until(lambda: "runs.sqlite3" in open_files(wait.pid), "it looks at the store")
         for process in (view, wait):
             process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(view.wait(), BOUND_S) == 130

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from codexmcp.cli.runs import fields, naming, words
 from codexmcp.cli.runs.output import Output
@@ -26,9 +27,9 @@ def wait_for_runs(arguments: argparse.Namespace, output: Output) -> int:
         RunNotFoundError: There is none of a name, or one was deleted meanwhile.
         StoreError: The store cannot be read.
     """
-    with opened_place() as place:
+    with _work_going_on(output), opened_place() as place:
         run_ids = [run.id for run in naming.find_all(place.directory, arguments.runs)]
-        return wait(place, run_ids, output, for_any=arguments.any, timeout_s=arguments.timeout)
+        return _wait(place, run_ids, output, for_any=arguments.any, timeout_s=arguments.timeout)
 
 
 def wait(
@@ -52,11 +53,29 @@ def wait(
         RunNotFoundError: One was deleted meanwhile.
         StoreError: The store cannot be read.
     """
+    with _work_going_on(output):
+        return _wait(place, run_ids, output, for_any=for_any, timeout_s=timeout_s)
+
+
+@contextlib.contextmanager
+def _work_going_on(output: Output) -> Generator[None, None, None]:
+    """Say to whoever ends the wait that it ends nothing else."""
     try:
-        runs, enough = _waited(place, run_ids, output, for_any=for_any, timeout_s=timeout_s)
+        yield
     except KeyboardInterrupt:
         output.note("the work goes on; `codexmcp runs interrupt` stops it")
         raise
+
+
+def _wait(
+    place: Place,
+    run_ids: Sequence[str],
+    output: Output,
+    *,
+    for_any: bool,
+    timeout_s: float | None,
+) -> int:
+    runs, enough = _waited(place, run_ids, output, for_any=for_any, timeout_s=timeout_s)
     over = [run for run in runs if run.state.is_over]
     output.end_progress()
     if output.is_json:
