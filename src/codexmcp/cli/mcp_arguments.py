@@ -7,8 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-Commands = Any
-"""What argparse makes parsers of commands with; its type is hidden."""
+from codexmcp.cli.verbs import Commands, add_dry_run, add_verb
 
 _APPROVAL_MODES = ("auto", "prompt", "writes", "approve")
 
@@ -54,9 +53,9 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(
         title="commands", required=True, metavar="COMMAND", parser_class=_VerbParser
     )
-    _verb(verbs, "list", "list the servers, those that codexmcp did not write too")
+    add_verb(verbs, "list", "list the servers, those that codexmcp did not write too")
     _add_add(verbs)
-    remove = _verb(verbs, "remove", "remove a server")
+    remove = add_verb(verbs, "remove", "remove a server")
     remove.add_argument("name", metavar="NAME")
     remove.add_argument(
         "--any",
@@ -64,14 +63,14 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
         action="store_true",
         help="also one that somebody else has written or edited",
     )
-    _add_dry_run(remove)
-    check = _verb(verbs, "check", "start servers for real, and list their tools")
+    add_dry_run(remove)
+    check = add_verb(verbs, "check", "start servers for real, and list their tools")
     check.add_argument("names", nargs="*", metavar="NAME", help="default: all that are enabled")
     return parser
 
 
 def _add_add(verbs: Commands) -> None:
-    parser = _verb(verbs, "add", "add a server")
+    parser = add_verb(verbs, "add", "add a server")
     parser.usage = (
         "codexmcp mcp add [OPTIONS] NAME -- COMMAND [ARGUMENTS]\n"
         "       codexmcp mcp add [OPTIONS] NAME --url URL"
@@ -108,7 +107,7 @@ def _add_add(verbs: Commands) -> None:
     parser.add_argument(
         "--replace", action="store_true", help="replace one that is written differently"
     )
-    _add_dry_run(parser)
+    add_dry_run(parser)
 
 
 def _add_tool_options(parser: argparse.ArgumentParser) -> None:
@@ -131,22 +130,6 @@ def _add_tool_options(parser: argparse.ArgumentParser) -> None:
         ("--disable-tool", "not this tool; may be given several times"),
     ):
         parser.add_argument(option, action="append", metavar="TOOL", help=text)
-
-
-def _verb(verbs: Commands, name: str, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(
-        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON for a program")
-    parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
-    parser.set_defaults(verb=name)
-    return parser
-
-
-def _add_dry_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print the changes as a diff, and write nothing"
-    )
 
 
 def _pair(text: str) -> tuple[str, str]:

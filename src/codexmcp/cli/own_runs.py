@@ -9,10 +9,9 @@ from pathlib import Path
 from codexmcp.cli import client_options
 from codexmcp.cli.shared import address_for
 from codexmcp.home.config import default_home
-from codexmcp.run_settings import read_run_settings
 from codexmcp.server.stdio import KeepRuns
 from codexmcp.settings import Settings, secret_values
-from codexmcp.supervisor.directory import default_pointer_dir
+from codexmcp.supervisor.directory import pointer_dir
 from codexmcp.supervisor.own_runs import own_runs
 from codexmcp.supervisor.run_host import RunHostOptions
 
@@ -24,10 +23,9 @@ def keep_runs(arguments: argparse.Namespace, settings: Settings) -> KeepRuns:
         ConfigurationError: The environment holds a setting that cannot be used.
     """
     home = settings.codex_home or default_home()
-    pointer_dir = read_run_settings(os.environ).pointer_dir or default_pointer_dir(home)
     options = RunHostOptions(
         home=home,
-        pointer_dir=pointer_dir,
+        pointer_dir=pointer_dir(settings, os.environ),
         # A supervisor's, too: what waits when this server ends is taken over.
         group=address_for(arguments, settings, os.environ).id,
         secrets=secret_values(settings.api_key, os.environ),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-Commands = Any
-"""What argparse makes parsers of commands with; its type is hidden."""
+from codexmcp.cli.verbs import Commands, add_dry_run, add_verb
 
 _EPILOG = """\
 examples:
@@ -34,33 +32,35 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _verb(verbs, "list", "list the profiles there are, and those that can be added")
-    show = _verb(verbs, "show", "print a profile, or one that can be added")
+    add_verb(verbs, "list", "list the profiles there are, and those that can be added")
+    show = add_verb(verbs, "show", "print a profile, or one that can be added")
     show.add_argument("name", metavar="NAME")
     _add_add(verbs)
-    remove = _verb(verbs, "remove", "delete profiles; a copy of each stays beside it")
+    remove = add_verb(verbs, "remove", "delete profiles; a copy of each stays beside it")
     remove.add_argument("names", nargs="+", metavar="NAME")
-    _add_dry_run(remove)
-    migrate = _verb(verbs, "migrate", "turn the [profiles.NAME] tables of config.toml into files")
+    add_dry_run(remove)
+    migrate = add_verb(
+        verbs, "migrate", "turn the [profiles.NAME] tables of config.toml into files"
+    )
     _add_replace(migrate)
-    _add_dry_run(migrate)
+    add_dry_run(migrate)
     _add_check(verbs)
     return parser
 
 
 def _add_add(verbs: Commands) -> None:
-    parser = _verb(verbs, "add", "add ready profiles")
+    parser = add_verb(verbs, "add", "add ready profiles")
     parser.add_argument("names", nargs="+", metavar="NAME", help="see `codexmcp profiles list`")
     parser.add_argument("--model", metavar="MODEL", help="the model to ask for")
     parser.add_argument("--base-url", metavar="URL", help="the endpoint, up to /responses")
     parser.add_argument("--env-key", metavar="VARIABLE", help="the variable that holds the key")
     parser.add_argument("--as", dest="as_name", metavar="NAME", help="what to call the profile")
     _add_replace(parser)
-    _add_dry_run(parser)
+    add_dry_run(parser)
 
 
 def _add_check(verbs: Commands) -> None:
-    parser = _verb(verbs, "check", "have the real Codex use profiles, and say what it sends")
+    parser = add_verb(verbs, "check", "have the real Codex use profiles, and say what it sends")
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all that there are")
     parser.add_argument(
         "--live",
@@ -69,23 +69,7 @@ def _add_check(verbs: Commands) -> None:
     )
 
 
-def _verb(verbs: Commands, name: str, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(
-        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON for a program")
-    parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
-    parser.set_defaults(verb=name)
-    return parser
-
-
 def _add_replace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replace", action="store_true", help="replace files that say something else"
-    )
-
-
-def _add_dry_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print the changes as a diff, and write nothing"
     )

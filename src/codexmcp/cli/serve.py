@@ -25,12 +25,11 @@ from codexmcp.errors import (
 )
 from codexmcp.home.binary import package_version
 from codexmcp.home.config import default_home
-from codexmcp.run_settings import read_run_settings
 from codexmcp.runs.store import Limits
 from codexmcp.settings import KEY_VARIABLES, Settings, load_settings, secret_values
 from codexmcp.supervisor.asking import ask
 from codexmcp.supervisor.clients import ClientOptions
-from codexmcp.supervisor.directory import default_pointer_dir
+from codexmcp.supervisor.directory import pointer_dir
 from codexmcp.supervisor.hello import Hello
 from codexmcp.supervisor.methods import STATUS, STOP
 from codexmcp.supervisor.run_host import RunHostOptions
@@ -81,7 +80,7 @@ def _options(
         codex=codex,
         runs=RunHostOptions(
             home=home,
-            pointer_dir=read_run_settings(os.environ).pointer_dir or default_pointer_dir(home),
+            pointer_dir=pointer_dir(settings, os.environ),
             group=address.id,
             socket=str(address.socket),
             limits=Limits(arguments.max_runs, arguments.max_runs_per_folder),

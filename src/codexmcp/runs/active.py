@@ -44,7 +44,6 @@ class ActiveRun:
         turn: Its turn, once that has begun.
         ended: Set when the run is over and the store knows.
         stopped_by: Why somebody interrupted it; None when nobody did.
-        last_event_at: The loop's time of the last event.
     """
 
     def __init__(self, run: Run, on_end: Callable[[ActiveRun], None]) -> None:
@@ -55,7 +54,6 @@ class ActiveRun:
         self.turn: LiveTurn | None = None
         self.ended = asyncio.Event()
         self.stopped_by: str | None = None
-        self.last_event_at = asyncio.get_running_loop().time()
         self._commands = 0
         self._failed_commands = 0
         self._changed_files = False
@@ -63,7 +61,6 @@ class ActiveRun:
 
     def note(self, event: Event) -> None:
         """Take an event of its thread."""
-        self.last_event_at = asyncio.get_running_loop().time()
         self.progress = _advance(self.progress, event)
         match event:
             case ItemCompleted(item=CommandExecution() as command):

@@ -134,10 +134,6 @@ class EmbeddedEngine:
         counts = self._store.counts(self._owner.group)
         return Stats(len(self._active), counts, self._draining)
 
-    def wake(self) -> None:
-        """Look for runs to claim now."""
-        self._news.set()
-
     def _withdraw(self, run_id: str, reason: str) -> Run:
         run = self._store.get(run_id)
         if run is None:

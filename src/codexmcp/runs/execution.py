@@ -184,12 +184,15 @@ class Executor:
         """Ask a new app-server how the turn of a dead one has ended."""
         codex, run = self._shop.codex, active.run
         trouble = codex.trouble
-        is_sent = run.state is not RunState.STARTING
-        found = await recovery.recorded_ending(codex, run) if is_sent else None
-        if found is not None:
-            return found
-        if not is_sent or await recovery.was_never_sent(codex, run):
+        try:
+            fate = await recovery.fate_of(codex, run)
+        except CodexMCPError as cause:
+            logger.warning("the thread of run %s cannot be read: %s", run.id, cause)
+            fate = None
+        if fate is recovery.NEVER_SENT:
             ending = endings.of_start(error, again=run.attempt < MAX_STARTS)
+        elif fate is not None:
+            return fate
         else:
             await recovery.end_commands(codex, run)
             ending = endings.of_error(error, trouble)
@@ -324,8 +327,7 @@ class Executor:
             progress=active.progress,
         )
         await self._record(active, ending.state, change)
-        request = active.run.request
-        if ending.state is RunState.LOST and active.run.attempt <= request.retries:
+        if active.run.goes_on_by_itself:
             await self._record(active, RunState.QUEUED, Change(reason=f"again: {ending.reason}"))
 
     async def _record(self, active: ActiveRun, to: RunState, change: Change) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from codexmcp.appserver.orphans import end_carriers
 from codexmcp.errors import CodexMCPError, RequestError, StateError
@@ -29,30 +28,36 @@ MAX_TRIES = 3
 """How many sweeps a thread may be unreadable, as on a very busy machine, before its run is lost."""
 
 
-async def recorded_ending(codex: CodexSource, run: Run) -> Ending | None:
-    """Return how Codex has recorded that a run's turn ended; None when it has not."""
+NEVER_SENT = Ending(RunState.QUEUED)
+"""The fate of a run that was cut off before Codex got its prompt, for certain."""
+
+
+async def fate_of(codex: CodexSource, run: Run) -> Ending | None:
+    """Return how Codex has recorded that a run's turn ended; None when it has not.
+
+    Returns:
+        `NEVER_SENT` when there is no turn to end.
+
+    Raises:
+        CodexMCPError: Codex cannot tell now.
+    """
+    # It is running before its prompt is sent.
+    if run.state is RunState.STARTING:
+        return NEVER_SENT
     if run.thread_id is None:
         return None
     try:
         thread = await (await codex.get()).read_thread(run.thread_id)
-    except CodexMCPError as error:
+    except RequestError as error:
+        if run.turn_id is None and preparation.was_never_used(error):
+            return NEVER_SENT
         logger.warning("the thread of run %s cannot be read: %s", run.id, error)
         return None
-    turn = _turn_of(run, thread)
-    return None if turn is None else endings.of_record(turn)
-
-
-async def was_never_sent(codex: CodexSource, run: Run) -> bool:
-    """Return whether a run was cut off before Codex got its prompt, for certain."""
-    if run.turn_id is not None or run.thread_id is None:
-        return False
-    try:
-        thread = await (await codex.get()).read_thread(run.thread_id)
-    except RequestError as error:
-        return preparation.was_never_used(error)
-    except CodexMCPError:
-        return False
-    return _turn_of(run, thread) is None
+    since = run.created_at if run.started_at is None else run.started_at
+    turn = endings.recorded(thread, run.turn_id, run.request.prompt, since)
+    if turn is not None:
+        return endings.of_record(turn)
+    return NEVER_SENT if run.turn_id is None else None
 
 
 async def end_commands(codex: CodexSource, run: Run) -> None:
@@ -111,41 +116,30 @@ class Recovery:
                     ownership.forget(self._locks, owner.id)
 
     async def _take_over(self, run: Run, owner: Owner) -> None:
-        if run.state is not RunState.STARTING and await self._shall_wait(run):
-            return
         try:
-            # It is running before its prompt is sent.
-            if run.state is RunState.STARTING or await was_never_sent(self._codex, run):
+            fate = await fate_of(self._codex, run)
+        except CodexMCPError as error:
+            self._tries[run.id] += 1
+            logger.warning("the thread of run %s cannot be read: %s", run.id, error)
+            if self._tries[run.id] < MAX_TRIES:
+                return
+            fate = None
+        self._tries.pop(run.id, None)
+        try:
+            if fate is NEVER_SENT:
                 self._change(run, RunState.QUEUED, Change(reason=_unsent(owner)))
                 return
-            ending = await recorded_ending(self._codex, run) or Ending(
-                RunState.LOST,
-                f"its supervisor (process {owner.pid}) died while it ran; the run can be resumed",
-            )
-            if ending.state is RunState.LOST:
+            if fate is None:
                 await end_commands(self._codex, run)
-            self._end(run, ending)
+            self._end(run, fate or _lost(owner))
         except StateError:
             # Another supervisor was faster.
             logger.info("run %s was taken over by another supervisor", run.id)
 
-    async def _shall_wait(self, run: Run) -> bool:
-        """Return whether Codex cannot tell now how a run ended, and is asked again later."""
-        try:
-            await (await self._codex.get()).read_thread(run.thread_id or "", include_turns=False)
-        except RequestError:
-            pass
-        except CodexMCPError as error:
-            self._tries[run.id] += 1
-            logger.warning("the thread of run %s cannot be read: %s", run.id, error)
-            return self._tries[run.id] < MAX_TRIES
-        self._tries.pop(run.id, None)
-        return False
-
     def _end(self, run: Run, ending: Ending) -> None:
         change = Change(reason=ending.reason, message=ending.message, ended_at=time.time())
         run = self._change(run, ending.state, change)
-        if ending.state is RunState.LOST and run.attempt <= run.request.retries:
+        if run.goes_on_by_itself:
             self._change(run, RunState.QUEUED, Change(reason=f"again: {ending.reason}"))
 
     def _change(self, run: Run, to: RunState, change: Change) -> Run:
@@ -154,9 +148,9 @@ class Recovery:
         return changed
 
 
-def _turn_of(run: Run, thread: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    since = run.created_at if run.started_at is None else run.started_at
-    return endings.recorded(thread, run.turn_id, run.request.prompt, since)
+def _lost(owner: Owner) -> Ending:
+    text = f"its supervisor (process {owner.pid}) died while it ran; the run can be resumed"
+    return Ending(RunState.LOST, text)
 
 
 def _unsent(owner: Owner) -> str:

@@ -195,6 +195,11 @@ class Run:
     progress: Progress = Progress()
 
     @property
+    def goes_on_by_itself(self) -> bool:
+        """Whether it was lost and may be taken up again."""
+        return self.state is RunState.LOST and self.attempt <= self.request.retries
+
+    @property
     def title(self) -> str:
         """A readable name: the one given, or the beginning of the prompt."""
         text = " ".join((self.request.name or self.request.prompt).split())

@@ -19,6 +19,7 @@ from codexmcp.appserver.requests import text_input
 from codexmcp.errors import RunNotFoundError, StateError
 from codexmcp.runs.approvals import Approval, Approvals
 from codexmcp.runs.audit.finding import find_run
+from codexmcp.runs.audit.names import default_audit_dir
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.audit.trail import AuditTrail
 from codexmcp.runs.embedded import EmbeddedEngine
@@ -171,7 +172,7 @@ class RunService:
         """
         run = self._store.get(run_id) if is_run_id(run_id) else None
         if run is None:
-            folders = [] if cwd is None else [Path(cwd) / AUDIT_FOLDER]
+            folders = [] if cwd is None else [default_audit_dir(Path(cwd))]
             found = find_run(run_id, pointer_dir=self._keeping.pointer_dir, audit_dirs=folders)
             if found is None:
                 raise RunNotFoundError(
@@ -307,10 +308,6 @@ class RunService:
             for wait in waits:
                 wait.cancel()
         return [*elsewhere, *(run_id for run_id, ended in here.items() if ended.is_set())]
-
-
-AUDIT_FOLDER = Path(".codex") / "codex-mcp" / "runs"
-"""Where the audit files of a project's runs lie, by default."""
 
 
 def _without_thread(run_id: str, why: str) -> StateError:

@@ -9,7 +9,7 @@ from codexmcp.runs.memory_store import MemoryStore
 from codexmcp.runs.recovery import MAX_TRIES, Recovery
 from codexmcp.runs.run import Run, RunRequest, Submission
 from codexmcp.runs.states import RunState
-from codexmcp.runs.store import Limits, Owner
+from codexmcp.runs.store import Change, Limits, Owner
 
 
 class NoCodex:
@@ -33,7 +33,7 @@ def store_with_run_of(owner: str) -> MemoryStore:
     store.add_owner(Owner(owner, 1, "", "group"))
     store.add(Submission("run", RunRequest("hello", "/work", "/work/runs"), "group", 1.0))
     store.claim(owner, "group", Limits(), 2.0)
-    store.change("run", RunState.RUNNING)
+    store.change("run", RunState.RUNNING, Change(thread_id="thread"))
     return store
 
 

@@ -16,8 +16,9 @@ from typing import Any
 from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.jsonvalues import object_of, text_of, without_nulls
 from codexmcp.run_settings import RunSettings
+from codexmcp.runs.audit.names import default_audit_dir
 from codexmcp.runs.run import Run, RunRequest
-from codexmcp.runs.service import AUDIT_FOLDER, Order, Origin
+from codexmcp.runs.service import Order, Origin
 from codexmcp.server import extras
 from codexmcp.server.arguments import ArgumentsError, CodexArguments, Extras
 from codexmcp.server.policy import Policy, allows
@@ -114,7 +115,7 @@ def request_of(
     return RunRequest(
         prompt=call.prompt,
         cwd=cwd,
-        audit_dir=str(caller.settings.run_dir or Path(cwd) / AUDIT_FOLDER),
+        audit_dir=str(caller.settings.run_dir or default_audit_dir(Path(cwd))),
         name=given.get("run_name"),
         env=caller.env,
         thread=thread.to_wire(),
