@@ -354,6 +354,15 @@ async def test_only_rows_that_changed_are_drawn_again(
         assert {name for name, _ in drawn} <= {"running", "header"}
 
 
+async def test_what_is_read_while_the_app_ends_is_not_drawn(desk: Desk) -> None:
+    fill(desk, 1)
+    async with desk.shown() as app:
+        seen = app._snapshot
+    assert seen is not None
+    app._take(seen)
+    app.say("too late")
+
+
 @pytest.mark.parametrize("key", ["q", "escape", "ctrl+c"])
 async def test_keys_that_quit(desk: Desk, key: str) -> None:
     async with desk.shown() as app:

@@ -359,7 +359,8 @@ class PickerApp(App[None]):
 
     def _draw(self) -> None:
         """Draw everything; what is on the screen already is not sent again."""
-        if not self._is_ready:
+        # While the app ends its widgets go first, and the watcher may still come with something.
+        if not (self._is_ready and self.is_running):
             return
         text, tone, until = self._message
         message = (text, tone) if time.monotonic() < until else ("", Tone.PLAIN)
