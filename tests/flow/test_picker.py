@@ -271,6 +271,20 @@ async def test_the_audit_is_read_page_by_page(desk: Desk) -> None:
         assert desk.actions.done == []
 
 
+async def test_an_audit_that_is_read_after_its_reader_was_left_changes_nothing(desk: Desk) -> None:
+    fill(desk, 1)
+    async with desk.shown() as app:
+        await desk.press("v")
+        await desk.shows(app, "the audit of r0000")
+        reader = app.screen
+        assert isinstance(reader, Reader)
+        await desk.press("q")
+        await desk.shows(app, "> Completed")
+        reader._lines = ("read too late",)
+        reader._show()
+        assert "read too late" not in desk.text(app)
+
+
 async def test_help_names_every_key(desk: Desk) -> None:
     async with desk.shown((80, 50)) as app:
         await desk.press("question_mark")

@@ -105,16 +105,20 @@ class Reader(ModalScreen[None]):
         self._read = read
         self._is_growing = is_growing
         self._lines: Sequence[str] = ("reading …",)
+        # Kept, not looked up: a text that is read while the reader closes comes when they are gone.
+        self._bar = Lines(id="reader-title")
+        self._pager = Pager(id="reader-text")
+        self._keys = Lines(id="reader-keys")
 
     def compose(self) -> ComposeResult:
         """Put the screen together."""
-        yield Lines(id="reader-title")
-        yield Pager(id="reader-text")
-        yield Lines(id="reader-keys")
+        yield self._bar
+        yield self._pager
+        yield self._keys
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self.query_one(Pager).focus()
+        self._pager.focus()
         self.action_reread()
         if self._is_growing:
             self.set_interval(REFRESH_S, self.action_reread)
@@ -129,7 +133,7 @@ class Reader(ModalScreen[None]):
 
     def action_page_down(self) -> None:
         """Turn the page."""
-        self.query_one(Pager).action_page_down()
+        self._pager.action_page_down()
 
     def action_leave(self) -> None:
         """Go back to the list."""
@@ -145,10 +149,10 @@ class Reader(ModalScreen[None]):
     def _show(self) -> None:
         width = self.size.width
         bar = pieces(width, (fit(f" {self._title}", width), Tone.BAR))
-        self.query_one("#reader-title", Lines).show([bar])
+        self._bar.show([bar])
         keys = [("q", "back"), ("↑↓ PgUp PgDn", "scroll"), ("r", "refresh")]
-        self.query_one("#reader-keys", Lines).show([key_line(keys, width)])
+        self._keys.show([key_line(keys, width)])
         # One cell for the scroll bar, one at each side.
         room = max(10, width - 3)
         wrapped = [f" {piece}" for line in self._lines for piece in wrap(line, room)]
-        self.query_one(Pager).show(wrapped)
+        self._pager.show(wrapped)
