@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import glob
 import os
-import tempfile
 import time
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError, DeadlineError
-from codexmcp.home.changes import FileChange, read_file
+from codexmcp.home.changes import FileChange, make_sure
+from codexmcp.home.putting import put
 
 LOCK_FILE = ".codexmcp.lock"
 LOCK_TIMEOUT_S = 30.0
@@ -126,11 +125,7 @@ def _acquire(fd: int, home: Path, deadline: float, timeout_s: float) -> None:
 
 
 def _check(change: FileChange) -> None:
-    if read_file(change.path) != change.before:
-        raise ConfigurationError(
-            f"{change.path} was changed by somebody else just now; nothing of it is lost, run the "
-            "command again"
-        )
+    make_sure(change.path, change.before)
 
 
 def _keep(path: Path, data: bytes, stamp: str) -> Path:
@@ -158,35 +153,9 @@ def _write(change: FileChange) -> None:
 
 
 def _replace(path: Path, data: bytes, like: Path) -> None:
-    """Put a file in place in one step, with the mode and owner of another if that exists."""
-    for left_over in path.parent.glob(f".{glob.escape(path.name)}.*.codexmcp-tmp"):
-        left_over.unlink(missing_ok=True)
-    fd, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".codexmcp-tmp"
-    )
-    try:
-        with os.fdopen(fd, "wb") as file:
-            _copy_access(file.fileno(), like)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Put a file in place for good, with the mode and owner of another if that exists."""
+    put(str(path), data, like=str(like))
     _sync_folder(path.parent)
-
-
-def _copy_access(fd: int, like: Path) -> None:
-    try:
-        status = like.stat()
-    except FileNotFoundError:
-        os.fchmod(fd, _NEW_FILE_MODE)
-        return
-    # Only root may give files away, and only root meets files of others here.
-    with contextlib.suppress(PermissionError):
-        os.fchown(fd, status.st_uid, status.st_gid)
-    os.fchmod(fd, status.st_mode & 0o7777)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Changes of files as values: what is there, and what shall be there.
 
-Pure but for `read_file`. A command computes all its changes before `home.applying` writes the
-first, so that what is wrong with any of them leaves every file as it was.
+Pure but for `read_file` and `make_sure`. A command computes all its changes before `home.applying`
+writes the first, so that what is wrong with any of them leaves every file as it was.
 """
 
 from __future__ import annotations
@@ -40,6 +40,23 @@ def read_file(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
+
+
+def make_sure(path: Path, before: bytes | None) -> None:
+    """Make sure that a file is as it was when a change of it was planned.
+
+    Args:
+        path: The file.
+        before: What it held; None when there was none.
+
+    Raises:
+        ConfigurationError: It is not, or cannot be read.
+    """
+    if read_file(path) != before:
+        raise ConfigurationError(
+            f"{path} was changed by somebody else just now; nothing of it is lost, run the "
+            "command again"
+        )
 
 
 def text_of_file(path: Path, data: bytes | None) -> str:

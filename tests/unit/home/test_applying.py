@@ -10,6 +10,7 @@ import pytest
 from codexmcp.errors import ConfigurationError, DeadlineError
 from codexmcp.home.applying import LOCK_FILE, apply, locked
 from codexmcp.home.changes import FileChange
+from codexmcp.home.putting import temporary
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
@@ -67,7 +68,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_command_left_over_is_cleaned_up(tmp_path: Path) -> None:
-    (tmp_path / ".f.abc.codexmcp-tmp").write_bytes(b"half")
+    Path(temporary(str(tmp_path / "f"))).write_bytes(b"half")
     apply([FileChange(tmp_path / "f", None, b"x")])
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
 

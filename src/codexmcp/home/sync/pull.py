@@ -13,8 +13,8 @@ from pathlib import Path
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.block_markers import BlockError
 from codexmcp.home.changes import FileChange, read_file, text_of_file
+from codexmcp.home.putting import put
 from codexmcp.home.sync.paths import resolved_file, trouble_with
-from codexmcp.home.sync.putting import put
 from codexmcp.home.sync.targets import MEMORIES, NATIVE_MEMORIES, Target
 from codexmcp.home.sync.tree import Skipped, TreeFile, read_bytes, walk
 from codexmcp.home.sync.wanted import CONFIG, CONFIG_BLOCK

@@ -11,7 +11,7 @@ from codexmcp.errors import ConfigurationError
 from codexmcp.home.changes import read_file
 from codexmcp.home.profiles.files import PROFILE_SUFFIX
 from codexmcp.home.profiles.fragments import fragment_text
-from codexmcp.home.sync.putting import put
+from codexmcp.home.putting import put
 from codexmcp.home.sync.repository import FRAGMENT, MEMORY, PROFILES, SKILL_FILE, SKILLS
 
 STARTER_PROFILES = ("planner", "tools", "agentic", "cheap")

@@ -15,11 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError
+from codexmcp.home.changes import make_sure
+from codexmcp.home.putting import TEMPORARY, put, temporary
 from codexmcp.home.sync.change import Change
 from codexmcp.home.sync.deployed import Folder, stat_of
 from codexmcp.home.sync.manifest import FILE, Manifest, encode
 from codexmcp.home.sync.planning import Plan
-from codexmcp.home.sync.putting import TEMPORARY, put, temporary
 
 _FOLDER_MODE = 0o700
 _THREADS = 8
@@ -53,7 +54,7 @@ def _carry_out(folder: Folder, plan: Plan, before: Manifest | None) -> None:
     if not plan.changes and is_same:
         return
     for change in plan.changes:
-        _make_sure(change)
+        make_sure(Path(change.real), change.before)
     _put_each(
         (folder.real(change.backup), change, change.before or b"", None)
         for change in plan.changes
@@ -105,19 +106,6 @@ def _put_each(files: Iterable[tuple[str, Change, bytes, bool | None]]) -> None:
         ]
     for job in jobs:
         job.result()
-
-
-def _make_sure(change: Change) -> None:
-    """Make sure that a file is as it was when the plan was made."""
-    try:
-        now = Path(change.real).read_bytes()
-    except FileNotFoundError:
-        now = None
-    if now != change.before:
-        raise ConfigurationError(
-            f"{change.real} was changed by somebody else just now; nothing of it is lost, run the "
-            "command again"
-        )
 
 
 def _sweep(folder: Folder, manifest: Manifest | None) -> None:

@@ -41,13 +41,16 @@ def put(
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     fd = os.open(new, flags, FILE_MODE)
     try:
-        os.fchmod(fd, _mode(fd, like, mode, is_executable=is_executable))
-        with os.fdopen(fd, "wb", closefd=False) as file:
+        with os.fdopen(fd, "wb") as file:
+            os.fchmod(fd, _mode(fd, like, mode, is_executable=is_executable))
             file.write(data)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.replace(new, path)  # noqa: PTH105 - as above
+            file.flush()
+            os.fsync(fd)
+        os.replace(new, path)  # noqa: PTH105 - as above
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(new)  # noqa: PTH108 - as above
+        raise
 
 
 def _mode(fd: int, like: str | None, mode: int, *, is_executable: bool | None) -> int:
