@@ -19,7 +19,7 @@ from codexmcp.appserver.turns import TurnResult
 from codexmcp.testing import FunctionCall, Message, Reply, Request, ScriptedModel, Text
 from tests.support.builds import codex_build, pinned_codex
 from tests.support.real_app_server import BOUND_S, Conversation, launch_options
-from tests.support.terminal import Terminal
+from tests.support.screen import Screen
 
 OLDEST = "0.153.4"
 USERS_CONFIG = '# The user\'s own.\nmodel = "gpt-5.5"\n\n[tui]\ntheme = "mine"\n'
@@ -62,13 +62,13 @@ async def _never(_: object) -> object:
 @contextlib.asynccontextmanager
 async def attached(
     shared: SharedAppServer, thread_id: str, home: Path, codex: Path | None = None
-) -> AsyncIterator[Terminal]:
+) -> AsyncIterator[Screen]:
     """Show a thread in a terminal."""
     tui_home = home / "tui"
     prepare_tui_home(tui_home)
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
     command = tui_command(codex or pinned_codex(), shared.socket, thread_id, tui_home, env)
-    async with Terminal.run(*command) as terminal:
+    async with Screen.run(*command, size=(120, 40)) as terminal:
         yield terminal
     assert (tui_home / "config.toml").read_text() == TUI_CONFIG
 

@@ -15,8 +15,9 @@ import pytest
 import pytest_asyncio
 
 from codexmcp.testing import FunctionCall, Reply, ShellCall, Text
+from tests.support.ended import Ended
 from tests.support.processes import until
-from tests.support.supervision import BOUND_S, PYTHON, Ended, Station, kill, station
+from tests.support.supervision import BOUND_S, PYTHON, Station, kill, station
 
 RUNS = [*PYTHON, "codexmcp", "runs"]
 ESCALATION = Reply(

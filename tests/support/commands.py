@@ -9,24 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.ended import Ended
 from tests.support.real_app_server import environment
 
 BOUND_S = 90.0
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A command that has ended.
-
-    Attributes:
-        code: Its exit code.
-        out: What it wrote to stdout.
-        err: What it wrote to stderr.
-    """
-
-    code: int
-    out: str
-    err: str
+class Ran(Ended):
+    """A command that has ended."""
 
     @property
     def json(self) -> Any:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.builds import CHECKOUT
+from tests.support.ended import Ended
 
 BOUND_S = 60.0
 """Bound on every wait for a program; a run takes about 3 s."""
@@ -24,18 +25,8 @@ KEY = "sk-test-1234567890abcdef"
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A program that has ended.
-
-    Attributes:
-        code: Its exit code.
-        out: What it wrote to stdout.
-        err: What it wrote to stderr.
-    """
-
-    code: int
-    out: str
-    err: str
+class Ran(Ended):
+    """A program that has ended."""
 
     @property
     def events(self) -> list[dict[str, Any]]:

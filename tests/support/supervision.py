@@ -12,13 +12,13 @@ import sys
 import tempfile
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from codexmcp.rehearsal.shell import start_call
 from codexmcp.testing import ModelServer, Outcome, Reply, Request, ShellCall, Text
 from tests.conformance.client import Client, running
+from tests.support.ended import Ended
 from tests.support.mcp_server import environment
 from tests.support.processes import processes_of, until
 
@@ -184,15 +184,6 @@ class RunClient:
     async def _states(self, run_id: str) -> list[str]:
         runs = (await self.tool("codex_runs", limit=100))["runs"]
         return [each["status"] for each in runs if each["runId"] == run_id]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A command that has ended: its exit code, and what it wrote."""
-
-    code: int
-    out: str
-    err: str
 
 
 class Station:
