@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from rich.cells import cell_len
 
-from codexmcp.picker import figures
+from codexmcp import figures
 from codexmcp.picker.columns import Column
 from codexmcp.picker.text import clean, fit
 from codexmcp.runs.run import Run

@@ -50,9 +50,9 @@ def scene(runs: list[Run], words: tuple[str, ...] = (), message: str = "") -> Sc
 @pytest.mark.parametrize(
     ("state", "told"),
     [
-        (RunState.QUEUED, ["1m 40s", "why"]),
-        (RunState.RUNNING, ["1m 30s", "12.3k tok", "runs ls"]),
-        (RunState.WAITING_FOR_APPROVAL, ["1m 30s", "12.3k tok", "why"]),
+        (RunState.QUEUED, ["1m40s", "why"]),
+        (RunState.RUNNING, ["1m30s", "12.3k tok", "runs ls"]),
+        (RunState.WAITING_FOR_APPROVAL, ["1m30s", "12.3k tok", "why"]),
         (RunState.COMPLETED, ["1m ago", "20s", "12.3k tok", "why"]),
         (RunState.LOST, ["1m ago", "20s", "12.3k tok", "why"]),
     ],

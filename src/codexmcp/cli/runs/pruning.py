@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from codexmcp import figures
 from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.runs.text import one_line
-from codexmcp.cli.runs.units import told_age, told_size
 from codexmcp.errors import ExitCode, UsageError
 from codexmcp.runs.audit.names import SUFFIXES, events_file
 from codexmcp.runs.audit.prune import Keep, StoredRun, choose, delete, ended_runs
@@ -110,9 +110,9 @@ def _tell(
         output.say_json({"dryRun": arguments.dry_run, "runs": runs, "bytes": total, "left": left})
         return
     for run in done:
-        age, size = told_age(now - run.ended_at), told_size(run.size_bytes)
-        output.say(f"{run.run_id}  {age:>8}  {size:>9}  {one_line(str(run.folder))}")
+        age, size = figures.ago(run.ended_at, now), figures.size(run.size_bytes)
+        output.say(f"{run.run_id}  {age:>10}  {size:>9}  {one_line(str(run.folder))}")
     said = "would be deleted" if arguments.dry_run else "deleted"
-    output.say(f"{len(done)} run(s) {said}, {told_size(total)}")
+    output.say(f"{len(done)} run(s) {said}, {figures.size(total)}")
     if left:
         output.trouble(f"{left} run(s) stay: somebody has begun to write them, or may not delete")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from codexmcp import figures
 from codexmcp.appserver.events import (
     AgentMessage,
     CommandExecution,
@@ -18,7 +19,6 @@ from codexmcp.appserver.events import (
     ItemStarted,
 )
 from codexmcp.cli.runs.text import harmless, indented, one_line
-from codexmcp.cli.runs.units import told_duration
 from codexmcp.jsonvalues import integer_of, list_of, object_of, text_of
 from codexmcp.runs.audit.reading import event_of, is_header
 
@@ -121,7 +121,7 @@ def _ended(command: CommandExecution, *, was_last: bool) -> Iterator[str]:
     code = command.exit_code
     how = f"exit code {code}" if code is not None else status
     milliseconds = integer_of(command.raw.get("durationMs"))
-    took = "" if milliseconds is None else f" after {told_duration(milliseconds / 1000)}"
+    took = "" if milliseconds is None else f" after {figures.duration(milliseconds / 1000)}"
     which = "" if was_last else f": {one_line(_command_line(command))}"
     yield f"= {how}{took}{which}"
     if command.failed and command.output.strip():

@@ -7,11 +7,11 @@ import contextlib
 import time
 from collections.abc import Generator, Sequence
 
+from codexmcp import figures
 from codexmcp.cli.runs import fields, naming, words
 from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.runs.text import harmless, one_line
-from codexmcp.cli.runs.units import told_duration
 from codexmcp.errors import ExitCode, RunNotFoundError
 from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState
@@ -148,7 +148,7 @@ def _without_supervisor(place: Place, runs: Sequence[Run]) -> list[Run]:
 
 def _progress(runs: Sequence[Run], elapsed_s: float) -> str:
     under_way = [run for run in runs if not run.state.is_over]
-    took = told_duration(elapsed_s)
+    took = figures.duration(elapsed_s)
     if len(runs) == 1 and under_way:
         (run,) = under_way
         step = run.progress.last_step or run.reason

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
+from codexmcp import figures
 from codexmcp.appserver.events import TokenUsage
 from codexmcp.cli.runs.fields import elapsed_s
 from codexmcp.cli.runs.text import harmless, indented, one_line
-from codexmcp.cli.runs.units import told_age, told_count, told_duration
 from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState
 
@@ -27,8 +27,8 @@ def when(run: Run, now: float) -> str:
     """Return how long a run has worked or waited, or how long ago it ended."""
     if run.state.is_over:
         ended = run.ended_at or run.started_at or run.created_at
-        return told_age(now - ended)
-    return told_duration(now - (run.started_at or run.created_at))
+        return figures.ago(ended, now)
+    return figures.duration(now - (run.started_at or run.created_at))
 
 
 def rows(runs: Sequence[Run], now: float, *, with_folder: bool) -> Iterator[tuple[str, ...]]:
@@ -47,7 +47,7 @@ def rows(runs: Sequence[Run], now: float, *, with_folder: bool) -> Iterator[tupl
             run.id,
             state_word(run.state),
             when(run, now),
-            told_count(tokens) if tokens else "-",
+            figures.count(tokens) if tokens else "-",
             one_line(f"{folder}{run.title}"),
         )
 
@@ -78,7 +78,7 @@ def _facts(run: Run, now: float) -> Iterator[tuple[str, str | None]]:
     yield "submitted", _time(run.created_at, now)
     yield "started", _time(run.started_at, now)
     yield "ended", _time(run.ended_at, now)
-    yield "worked", None if elapsed is None else told_duration(elapsed)
+    yield "worked", None if elapsed is None else figures.duration(elapsed)
     yield "attempt", str(run.attempt) if run.attempt > 1 else None
     yield "continues", run.request.continues
     yield "tokens", _tokens(run.progress.usage)
@@ -94,7 +94,7 @@ def _policy(run: Run) -> str:
         ("approvals ", thread.get("approvalPolicy")),
         ("model ", thread.get("model")),
         ("effort ", request.effort),
-        ("at most ", request.timeout_s and told_duration(request.timeout_s)),
+        ("at most ", request.timeout_s and figures.duration(request.timeout_s)),
     )
     return ", ".join(one_line(f"{label}{value}") for label, value in named if value)
 
@@ -103,9 +103,9 @@ def _tokens(usage: TokenUsage) -> str | None:
     if not usage.total_tokens:
         return None
     return (
-        f"{told_count(usage.total_tokens)} ({told_count(usage.input_tokens)} in, "
-        f"{told_count(usage.cached_input_tokens)} of it cached; "
-        f"{told_count(usage.output_tokens)} out)"
+        f"{figures.count(usage.total_tokens)} ({figures.count(usage.input_tokens)} in, "
+        f"{figures.count(usage.cached_input_tokens)} of it cached; "
+        f"{figures.count(usage.output_tokens)} out)"
     )
 
 
@@ -116,7 +116,7 @@ def _time(at: float | None, now: float) -> str | None:
         local = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(at))
     except (ValueError, OverflowError, OSError):
         return f"{at:g}"
-    return f"{local} ({told_age(now - at)})"
+    return f"{local} ({figures.ago(at, now)})"
 
 
 def _hint(run: Run) -> str | None:

@@ -1,4 +1,4 @@
-"""Times and numbers in few characters.
+"""Times, sizes and counts in few characters, for people.
 
 Pure.
 """
@@ -8,20 +8,22 @@ from __future__ import annotations
 import time
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
-_LONG_AGO_S = 30 * _DAY_S
-_THOUSAND = 1000
+_TEN_S, _TEN_DAYS_S, _LONG_AGO_S = 10, 10 * _DAY_S, 30 * _DAY_S
+_THOUSAND, _KIB = 1000, 1024
 
 
 def duration(seconds: float) -> str:
-    """Return a time span, such as `42s`, `1m 05s`, `2h 07m` or `3d 4h`."""
+    """Return a time span in at most seven characters, such as `4.2s`, `4m12s`, `2h02m` or `12d`."""
     whole = max(0, int(seconds))
     if whole < _MINUTE_S:
-        return f"{whole}s"
+        return f"{max(0.0, seconds):.1f}s" if whole < _TEN_S else f"{whole}s"
     if whole < _HOUR_S:
-        return f"{whole // _MINUTE_S}m {whole % _MINUTE_S:02}s"
+        return f"{whole // _MINUTE_S}m{whole % _MINUTE_S:02}s"
     if whole < _DAY_S:
-        return f"{whole // _HOUR_S}h {whole % _HOUR_S // _MINUTE_S:02}m"
-    return f"{whole // _DAY_S}d {whole % _DAY_S // _HOUR_S}h"
+        return f"{whole // _HOUR_S}h{whole % _HOUR_S // _MINUTE_S:02}m"
+    if whole < _TEN_DAYS_S:
+        return f"{whole // _DAY_S}d{whole % _DAY_S // _HOUR_S:02}h"
+    return f"{whole // _DAY_S}d"
 
 
 def ago(seconds: float, now: float) -> str:
@@ -54,3 +56,13 @@ def count(number: int) -> str:
             value = number / factor
             return f"{value:.1f}{unit}" if value < 100 - 0.05 else f"{value:.0f}{unit}"
     return str(number)
+
+
+def size(size_bytes: int) -> str:
+    """Return a size in powers of 1024, such as `812 B` or `1.4 MiB`."""
+    value, unit = float(size_bytes), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < _KIB:
+            break
+        value, unit = value / _KIB, larger
+    return f"{size_bytes} B" if unit == "B" else f"{value:.1f} {unit}"
