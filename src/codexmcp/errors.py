@@ -142,6 +142,10 @@ class WorkError(CodexMCPError):
     """The work was tried and failed."""
 
 
+class WorkspaceError(CodexMCPError):
+    """A tool of the workspace refuses, or could not do, what it was asked for."""
+
+
 class DeadlineError(CodexMCPError):
     """A bound on time was reached before the work was done."""
 

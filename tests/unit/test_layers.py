@@ -15,14 +15,14 @@ import codexmcp
 ROOT = Path(codexmcp.__file__).parent
 
 LAYERS = [
-    {"errors", "jsonvalues", "__init__"},
+    {"errors", "figures", "jsonvalues", "__init__"},
     {"settings", "run_settings", "jsonrpc"},
     {"appserver"},
     {"home"},
-    {"runs"},
-    {"server", "rehearsal"},
+    {"runs", "workspace"},
+    {"server", "rehearsal", "usage"},
     {"supervisor"},
-    {"picker"},
+    {"picker", "http"},
     {"testing", "agents"},
     {"cli"},
     {"__main__"},
@@ -31,7 +31,9 @@ LAYERS = [
 ONLY_IN = {
     "agents": {"agents"},
     "openai": {"agents"},
-    "mcp": {"agents", "home"},
+    "mcp": {"agents", "home", "http"},
+    "starlette": {"http"},
+    "uvicorn": {"http"},
     "httpx2": {"home"},
     "tomlkit": {"home"},
     "rich": {"agents", "picker"},
