@@ -17,6 +17,7 @@ import pytest_asyncio
 from codexmcp.testing import FunctionCall, Reply, ShellCall, Text
 from tests.support.ended import Ended
 from tests.support.processes import until
+from tests.support.screen import Screen
 from tests.support.supervision import BOUND_S, PYTHON, Station, kill, station
 
 RUNS = [*PYTHON, "codexmcp", "runs"]
@@ -420,3 +421,23 @@ async def test_attaching_without_a_terminal_is_refused(here: Station) -> None:
     refused = await runs(here, "attach", "x")
     assert refused.code == 2
     assert "needs a terminal" in refused.err
+
+
+async def test_attaching_shows_the_live_thread_and_leaving_it_leaves_the_run(here: Station) -> None:
+    release = here.model.hold("a slow question")
+    run_id = await start(here, "a slow question")
+    await here.model.wait_until_asked("a slow question")
+    async with Screen.run([*RUNS, "attach", run_id], here.env, here.project) as screen:
+        await screen.shows("a slow question", "Ask Codex to do anything")
+        screen.type("\x04")  # Ctrl-D
+        assert await screen.exit_code() == 0
+    release.set()
+    ended = await runs(here, "wait", run_id)
+    assert ended.code == 0
+    assert "done: a slow question" in ended.out
+
+
+async def test_attaching_to_an_unknown_run_names_it(here: Station) -> None:
+    async with Screen.run([*RUNS, "attach", "nope"], here.env, here.project) as screen:
+        await screen.shows("nope")
+        assert await screen.exit_code() == 1
