@@ -82,6 +82,10 @@ _CWD = _text("Project folder.")
 @cache
 def run_tool_definitions() -> list[Schema]:
     """Return the tools as `tools/list` answers them."""
+    return [*_starting(), *_waiting(), *_acting()]
+
+
+def _starting() -> list[Schema]:
     return [
         _tool(
             RUN,
@@ -102,6 +106,11 @@ def run_tool_definitions() -> list[Schema]:
             {"run_id": _RUN_ID, "prompt": _PROMPT, "cwd": _CWD, **_WORK},
             ["run_id", "prompt"],
         ),
+    ]
+
+
+def _waiting() -> list[Schema]:
+    return [
         _tool(
             WAIT,
             "Wait for runs. `still_running` means: call again. Work goes on in any case.",
@@ -131,6 +140,11 @@ def run_tool_definitions() -> list[Schema]:
             },
             [],
         ),
+    ]
+
+
+def _acting() -> list[Schema]:
+    return [
         _tool(INTERRUPT, "Stop a run; it can be resumed.", {"run_id": _RUN_ID}, ["run_id"]),
         _tool(
             STEER,
