@@ -20,6 +20,7 @@ from codexmcp.runs.sqlite_schema import MIGRATIONS, VERSION
 
 _POLL_S = 0.01
 _LARGEST_WAL_BYTES = 16 * 1024 * 1024
+_CACHE_KIB = 256
 
 
 def open_database(path: Path, patience_s: float) -> sqlite3.Connection:
@@ -108,6 +109,9 @@ def _connect(path: Path, patience_s: float) -> sqlite3.Connection:
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
         connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL_BYTES}")
+        # SQLite would keep 2 MB, which a supervisor fills slowly over thousands of runs, and every
+        # step touches a few pages that the system has at hand anyway.
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA foreign_keys = ON")
         _migrate(connection, path)
     except BaseException:
