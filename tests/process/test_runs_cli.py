@@ -330,8 +330,11 @@ async def test_a_list_goes_on_where_it_ended_and_knows_projects(here: Station) -
 
 async def test_old_runs_are_pruned_and_those_under_way_never(here: Station) -> None:
     release = here.model.hold("live")
-    old = [await start(here, f"prompt {number}") for number in range(3)]
-    await runs(here, "wait", *old)
+    old = []
+    # One after the other: which runs are old is told by their ends.
+    for number in range(3):
+        old.append(await start(here, f"prompt {number}"))
+        await runs(here, "wait", old[-1])
     live = await start(here, "live")
     assert (await runs(here, "prune")).code == 2
     dry = await told(here, "prune", "--keep", "1", "--dry-run")
