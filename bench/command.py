@@ -27,6 +27,7 @@ from bench import (
     runs_long,
     server_calls,
     shared_start,
+    usage,
 )
 from bench.harness import Measured, Subject, measure
 from bench.report import table
@@ -49,6 +50,7 @@ SUBJECTS: dict[str, OpenSubject] = {
     "listing": run_listing.open_subject,
     "runs": runs_at_once.open_subject,
     "long-lived": runs_long.open_subject,
+    "usage": usage.open_subject,
 }
 
 

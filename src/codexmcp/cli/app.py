@@ -47,6 +47,7 @@ _COMMANDS = {
     "sync": ("sync_arguments", "add_parser", "sync"),
     "init": ("sync_arguments", "add_init_parser", "init"),
     "skills": ("skills_arguments", "add_parser", "skills"),
+    "usage": ("usage_arguments", "add_parser", "usage"),
     "doctor": ("doctor_arguments", "add_parser", "doctor"),
 }
 """By command: the module of its arguments, the function in it that adds them, and its module."""

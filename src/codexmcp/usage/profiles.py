@@ -1,0 +1,77 @@
+"""Which profile a request was probably made with.
+
+Source: rollouts do not say (0.136.0 to 0.169.0). What they do say is the model and its provider,
+and a profile is a file that sets these two, so often only one can have been in use.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codexmcp.home.profiles.files import PROFILE_SUFFIX, profile_names
+from codexmcp.jsonvalues import text_of
+
+DEFAULT_PROVIDER = "openai"
+"""Source: what Codex uses when no configuration names a provider."""
+
+NO_PROFILE = "(none)"
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """The profiles of a home, by what they choose.
+
+    Attributes:
+        names: By provider and model, the profiles that choose them; `(none)` among them where the
+            configuration without a profile does.
+        broken: Files that cannot be read.
+    """
+
+    names: Mapping[tuple[str, str], tuple[str, ...]]
+    broken: tuple[str, ...] = ()
+
+    def of(self, provider: str, model: str) -> str:
+        """Return the profiles that may have been in use, separated by ` | `."""
+        return " | ".join(self.names.get((provider, model), (NO_PROFILE,)))
+
+
+def read_profiles(home: Path) -> Profiles:
+    """Return the profiles of a Codex home; a missing one has none."""
+    broken: list[str] = []
+
+    def read(path: Path) -> dict[str, Any]:
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError):
+            broken.append(str(path))
+            return {}
+
+    config = read(home / "config.toml")
+    layers = {name: read(home / f"{name}{PROFILE_SUFFIX}") for name in profile_names(home)}
+    return Profiles(names_by_choice(config, layers), tuple(broken))
+
+
+def names_by_choice(
+    config: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return which profiles choose which provider and model.
+
+    Args:
+        config: The decoded `config.toml`.
+        layers: The decoded profiles by name, which Codex lays over it.
+    """
+    names: dict[tuple[str, str], tuple[str, ...]] = {}
+    bare: Mapping[str, Any] = {}
+    for name, layer in {NO_PROFILE: bare, **layers}.items():
+        both = {**config, **layer}
+        model = text_of(both.get("model"))
+        if model:
+            choice = (text_of(both.get("model_provider")) or DEFAULT_PROVIDER, model)
+            names[choice] = (*names.get(choice, ()), name)
+    return names

@@ -1,0 +1,166 @@
+"""Sums of spendings as the rows of a report.
+
+Pure, but for the projects and the time zone that it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from enum import StrEnum
+
+from codexmcp.home.access import PROVIDER
+from codexmcp.usage.index import Sum
+from codexmcp.usage.prices import Price, Prices
+from codexmcp.usage.profiles import DEFAULT_PROVIDER, Profiles
+from codexmcp.usage.tokens import Tokens
+
+UNKNOWN = "(unknown)"
+
+
+class By(StrEnum):
+    """What the rows of a report are for."""
+
+    MODEL = "model"
+    DAY = "day"
+    PROJECT = "project"
+    PROFILE = "profile"
+
+
+@dataclass(slots=True)
+class Row:
+    """Spendings that have something in common.
+
+    Attributes:
+        name: What they have in common.
+        requests: How many requests to a model.
+        tokens: Their tokens.
+        cost: What those cost whose price is known, in US dollars.
+        unpriced: The tokens whose price is unknown.
+    """
+
+    name: str
+    requests: int = 0
+    tokens: Tokens = field(default_factory=Tokens)
+    cost: float = 0.0
+    unpriced: Tokens = field(default_factory=Tokens)
+
+    @property
+    def known_cost(self) -> float | None:
+        """The cost; None when no price is known at all."""
+        return None if self.unpriced == self.tokens and self.unpriced else self.cost
+
+    def add(self, requests: int, tokens: Tokens, cost: float | None) -> None:
+        """Add spendings; a cost of None is unknown."""
+        self.requests += requests
+        self.tokens = self.tokens.plus(tokens)
+        if cost is None:
+            self.unpriced = self.unpriced.plus(tokens)
+        else:
+            self.cost += cost
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was spent.
+
+    Attributes:
+        by: What the rows are for.
+        rows: The rows; days in their order, else what costs most first.
+        total: All of them.
+        days: The same by day, in their order.
+        unpriced: Models whose price is unknown, sorted.
+    """
+
+    by: By
+    rows: list[Row]
+    total: Row
+    days: list[Row]
+    unpriced: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How rows are named.
+
+    Attributes:
+        profiles: The profiles of the home.
+        project: Gives the project of a folder.
+        day: Gives the day of a moment, in the time zone of the report.
+    """
+
+    profiles: Profiles
+    project: Callable[[str], str]
+    day: Callable[[int], date]
+
+    def of(self, by: By, each: Sum) -> str:
+        """Return the name of the row that spendings belong to."""
+        match by:
+            case By.MODEL:
+                return model_name(each)
+            case By.DAY:
+                return self.day(each.at).isoformat()
+            case By.PROJECT:
+                return self.project(each.cwd) or UNKNOWN
+            case By.PROFILE:
+                return self.profiles.of(provider_of(each), each.model)
+
+
+def provider_of(each: Sum) -> str:
+    """Return the id of the provider; our key proxy stands for OpenAI's own."""
+    return DEFAULT_PROVIDER if each.provider == PROVIDER else each.provider
+
+
+def model_name(each: Sum) -> str:
+    """Return a model's name, with its provider unless that is OpenAI."""
+    provider, model = provider_of(each), each.model or UNKNOWN
+    return model if provider in {DEFAULT_PROVIDER, ""} else f"{model} ({provider})"
+
+
+def report(sums: Iterable[Sum], by: By, prices: Prices, names: Names) -> Report:
+    """Return the report on spendings.
+
+    Args:
+        sums: The spendings.
+        by: What the rows are for.
+        prices: The prices.
+        names: How rows are named.
+    """
+    rows: dict[str, Row] = {}
+    days: dict[str, Row] = {}
+    total = Row("total")
+    unpriced: set[str] = set()
+    cost_of = _costs(prices)
+    for each in sums:
+        cost = cost_of(each)
+        if cost is None:
+            unpriced.add(model_name(each))
+        for table, kind in ((rows, by), (days, By.DAY)):
+            name = names.of(kind, each)
+            row = table.setdefault(name, Row(name))
+            row.add(each.requests, each.tokens, cost)
+        total.add(each.requests, each.tokens, cost)
+    in_order = sorted(days.values(), key=lambda row: row.name)
+    ranked = sorted(rows.values(), key=lambda row: (-row.cost, -row.tokens.total, row.name))
+    chosen = in_order if by is By.DAY else ranked
+    return Report(by, chosen, total, in_order, sorted(unpriced))
+
+
+def _costs(prices: Prices) -> Callable[[Sum], float | None]:
+    """Return what gives the cost of spendings, in US dollars, and looks each price up once."""
+    limits = prices.limits
+    known: dict[tuple[str, str, date], Price | None] = {}
+
+    def cost(each: Sum) -> float | None:
+        # Prices change at midnight UTC, whatever zone the report is in.
+        choice = (provider_of(each), each.model, datetime.fromtimestamp(each.at, UTC).date())
+        if choice not in known:
+            known[choice] = prices.find(*choice)
+        price = known[choice]
+        if price is None:
+            return None
+        is_long = price.above is not None and limits.index(price.above) < each.limits
+        return price.cost(each.tokens, is_long=is_long)
+
+    return cost

@@ -1,0 +1,68 @@
+"""What supervised runs have spent whose rollouts are not in this Codex home any more.
+
+The store of runs keeps the sum of a run's tokens, but not at which provider they were spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from codexmcp.jsonvalues import text_of
+from codexmcp.runs.run import Run
+from codexmcp.runs.store import Selection
+from codexmcp.usage.index import Sum
+from codexmcp.usage.tokens import Tokens
+
+_PAGE = 500
+
+
+def sums_of_runs(
+    select: Callable[[Selection], Sequence[Run]],
+    threads: Collection[str],
+    since: float | None,
+    until: float | None,
+) -> Iterator[Sum]:
+    """Yield what runs have spent that no rollout tells of.
+
+    Args:
+        select: Returns runs of the store, the newest first.
+        threads: The threads that there are rollouts of.
+        since: Unix time; None means from the beginning.
+        until: Unix time of the first moment that is left out; None means to the end.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    before: int | None = None
+    while True:
+        page = select(Selection(before=before, limit=_PAGE))
+        for run in page:
+            at = run.ended_at or run.started_at or run.created_at
+            is_asked = (since is None or at >= since) and (until is None or at < until)
+            if is_asked and run.thread_id not in threads and (tokens := _tokens(run)):
+                yield _sum(run, at, tokens)
+        if len(page) < _PAGE:
+            return
+        before = page[-1].sequence
+
+
+def _tokens(run: Run) -> Tokens:
+    usage = run.progress.usage
+    return Tokens(
+        input=usage.input_tokens,
+        cached=usage.cached_input_tokens,
+        output=usage.output_tokens,
+        reasoning=usage.reasoning_output_tokens,
+    )
+
+
+def _sum(run: Run, at: float, tokens: Tokens) -> Sum:
+    return Sum(
+        at=int(at),
+        model=text_of(run.request.thread.get("model")) or "",
+        provider=text_of(run.request.thread.get("modelProvider")) or "",
+        cwd=run.request.cwd,
+        limits=0,
+        requests=0,
+        tokens=tokens,
+    )
