@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from codexmcp.appserver.answers import Answer, Verdict
@@ -163,10 +163,24 @@ class RunTools:
         return answers.page_of(run, page)
 
     async def _active_runs(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
-        states = ACTIVE | {RunState.QUEUED}
-        limit = names.MAX_LIMIT
-        runs = self._service.select(Selection(states, self._cwd(given), limit=limit))
-        return {"runs": [answers.active(run) for run in runs if may_see(run, self._caller)]}
+        cwd, limit = self._cwd(given), names.MAX_LIMIT
+        # Those that are worked on come first: thousands may wait behind them.
+        runs = self._seen(ACTIVE, cwd, limit + 1)
+        runs += self._seen({RunState.QUEUED}, cwd, limit + 1 - len(runs))
+        answer: dict[str, Any] = {"runs": [answers.active(run) for run in runs[:limit]]}
+        return answer | {"more": True} if len(runs) > limit else answer
+
+    def _seen(self, states: Collection[RunState], cwd: str | None, limit: int) -> list[Run]:
+        """Return the newest runs in some states, of those that this caller may see."""
+        found: list[Run] = []
+        before: int | None = None
+        while len(found) < limit:
+            page = self._service.select(Selection(states, cwd, before, limit))
+            found += [run for run in page if may_see(run, self._caller)]
+            if len(page) < limit:
+                break
+            before = page[-1].sequence
+        return found[:limit]
 
     async def _runs(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
         cursor: str = given.get("cursor", "")
