@@ -27,6 +27,7 @@ from bench import (
     runs_long,
     server_calls,
     shared_start,
+    sync,
     usage,
 )
 from bench.harness import Measured, Subject, measure
@@ -51,6 +52,7 @@ SUBJECTS: dict[str, OpenSubject] = {
     "runs": runs_at_once.open_subject,
     "long-lived": runs_long.open_subject,
     "usage": usage.open_subject,
+    "sync": sync.open_subject,
 }
 
 
