@@ -29,6 +29,7 @@ from bench import (
     shared_start,
     sync,
     usage,
+    workspace,
 )
 from bench.harness import Measured, Subject, measure
 from bench.report import table
@@ -51,6 +52,7 @@ SUBJECTS: dict[str, OpenSubject] = {
     "listing": run_listing.open_subject,
     "runs": runs_at_once.open_subject,
     "long-lived": runs_long.open_subject,
+    "search": workspace.open_subject,
     "usage": usage.open_subject,
     "sync": sync.open_subject,
 }

@@ -1,0 +1,164 @@
+"""The portfolio: a folder of texts about its owner, which every client may read.
+
+Each answer is made from what lies on the disk at that moment. What is hidden, a link, or no file is
+no part of it.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from codexmcp.errors import WorkspaceError
+from codexmcp.workspace.file_listing import Entry, list_folder
+from codexmcp.workspace.file_reading import decoded, read_up_to, read_whole
+from codexmcp.workspace.locations import Location, Root
+from codexmcp.workspace.roots import Roots
+
+SCHEME = "portfolio://"
+MAX_FILES = 1000
+MAX_DEPTH = 8
+MAX_BYTES = 4 * 1024 * 1024
+"""The largest file that is read, because all of it is one answer."""
+
+_HEAD_BYTES = 4096
+_MAX_TITLE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioFile:
+    """What is known of a file of the portfolio.
+
+    Attributes:
+        filename: Its path in the folder, with `/`.
+        size_bytes: Its size.
+        modified_s: When it was changed, in seconds since 1970.
+        title: Its first heading; None without one.
+    """
+
+    filename: str
+    size_bytes: int
+    modified_s: float
+    title: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The filename without its ending."""
+        return str(PurePosixPath(self.filename).with_suffix(""))
+
+    @property
+    def uri(self) -> str:
+        """The URI of its resource."""
+        return SCHEME + urllib.parse.quote(self.filename)
+
+    @property
+    def mime_type(self) -> str:
+        """Its kind, by the ending."""
+        if self.filename.lower().endswith((".md", ".markdown")):
+            return "text/markdown"
+        return mimetypes.guess_type(self.filename)[0] or "text/plain"
+
+
+class Portfolio:
+    """A portfolio.
+
+    Args:
+        folder: Its folder; need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        given = str(folder.absolute())
+        self._folder = Root(os.path.realpath(given), given, is_first=True)
+        self._roots = Roots([self._folder])
+
+    def files(self) -> list[PortfolioFile]:
+        """Return the files, sorted by filename.
+
+        Raises:
+            WorkspaceError: There is no such folder, or it cannot be read.
+        """
+        return [self._known(entry) for entry in self._entries()]
+
+    def names(self) -> tuple[str, ...]:
+        """Return the filenames, sorted; none without a folder."""
+        try:
+            return tuple("/".join(entry.names) for entry in self._entries())
+        except WorkspaceError:
+            return ()
+
+    def read(self, name: str) -> tuple[PortfolioFile, str]:
+        """Return a file and its text, as it is now.
+
+        Args:
+            name: Its filename, the same without its ending, or its `portfolio://` URI.
+
+        Raises:
+            WorkspaceError: There is no such file, more than one, or it is not text.
+        """
+        entries = self._entries()
+        entry = _named(name, entries)
+        place = Location(self._folder, entry.names)
+        with self._roots.open_file(place) as (file, status):
+            text = decoded(read_whole(file, status, place, MAX_BYTES), place)
+        filename = "/".join(entry.names)
+        known = PortfolioFile(filename, status.st_size, status.st_mtime, title_of(text))
+        return known, text
+
+    def _entries(self) -> list[Entry]:
+        if not Path(self._folder.path).is_dir():
+            raise WorkspaceError(
+                f"there is no portfolio: the folder {self._folder.given} does not exist; make it, "
+                "and put texts in it"
+            )
+        top = Location(self._folder, ())
+        entries, _ = list_folder(self._roots, top, MAX_DEPTH, (), MAX_FILES)
+        return [entry for entry in entries if entry.kind == "file" and _is_served(entry)]
+
+    def _known(self, entry: Entry) -> PortfolioFile:
+        place = Location(self._folder, entry.names)
+        try:
+            with self._roots.open_file(place) as (file, _):
+                title = title_of(read_up_to(file, _HEAD_BYTES).decode("utf-8", "replace"))
+        except WorkspaceError:
+            # It is listed all the same; reading it tells why it cannot be read.
+            title = None
+        return PortfolioFile("/".join(entry.names), entry.size_bytes or 0, entry.modified_s, title)
+
+
+def _is_served(entry: Entry) -> bool:
+    return not any(name.startswith(".") or not name.isprintable() for name in entry.names)
+
+
+def title_of(text: str) -> str | None:
+    """Return the first heading of a Markdown text; None without one."""
+    for line in text.splitlines():
+        if line.startswith("# "):
+            return line[2:].strip()[:_MAX_TITLE] or None
+    return None
+
+
+def _named(name: str, entries: list[Entry]) -> Entry:
+    """Return the entry that a name means: an exact filename before a stem, before other case."""
+    wanted = name
+    if name[: len(SCHEME)].lower() == SCHEME:
+        wanted = urllib.parse.unquote(name[len(SCHEME) :]).strip("/")
+    for fold in (str, str.casefold):
+        for shape in (str, _stem):
+            found = [
+                entry for entry in entries if fold(shape("/".join(entry.names))) == fold(wanted)
+            ]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                names = ", ".join("/".join(entry.names) for entry in found)
+                raise WorkspaceError(f"{name!r} may mean several files ({names}); give a filename")
+    raise WorkspaceError(
+        f"{name!r} is not in the portfolio; list_portfolio_files gives the names of all files"
+    )
+
+
+def _stem(filename: str) -> str:
+    return str(PurePosixPath(filename).with_suffix(""))

@@ -1,0 +1,88 @@
+"""The tools that list and read the portfolio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from codexmcp.jsonvalues import without_nulls
+from codexmcp.workspace.file_answers import moment
+from codexmcp.workspace.file_schemas import closed
+from codexmcp.workspace.portfolio import Portfolio, PortfolioFile
+from codexmcp.workspace.tool import Scope, WorkspaceTool
+
+_READ = closed(
+    {
+        "name": {
+            "type": "string",
+            "minLength": 1,
+            "description": "A file's name, its filename, or its `portfolio://` URI.",
+        }
+    },
+    ("name",),
+)
+
+
+def portfolio_tools(folder: Path) -> tuple[WorkspaceTool, ...]:
+    """Return the tools of a portfolio.
+
+    Args:
+        folder: Its folder; need not exist yet.
+    """
+    tools = PortfolioTools(Portfolio(folder))
+    return (
+        WorkspaceTool(
+            "list_portfolio_files",
+            "List the files of the context portfolio: who the user is, their projects, their "
+            "conventions.",
+            closed({}),
+            Scope.READ,
+            tools.list,
+            is_read_only=True,
+        ),
+        WorkspaceTool(
+            "read_portfolio_file",
+            "Read a file of the context portfolio, whole and as it is now.",
+            _READ,
+            Scope.READ,
+            tools.read,
+            is_read_only=True,
+        ),
+    )
+
+
+class PortfolioTools:
+    """What the tools of a portfolio do.
+
+    Args:
+        portfolio: The portfolio.
+    """
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        self._portfolio = portfolio
+
+    async def list(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """List the files."""
+        files = await asyncio.to_thread(self._portfolio.files)
+        return {"files": [_told(file) for file in files]}
+
+    async def read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Read a file."""
+        file, text = await asyncio.to_thread(self._portfolio.read, arguments["name"])
+        return {**_told(file), "content": text}
+
+
+def _told(file: PortfolioFile) -> dict[str, Any]:
+    return without_nulls(
+        {
+            "name": file.name,
+            "filename": file.filename,
+            "uri": file.uri,
+            "title": file.title,
+            "mime_type": file.mime_type,
+            "size_bytes": file.size_bytes,
+            "modified": moment(file.modified_s),
+        }
+    )
