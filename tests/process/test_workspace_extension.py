@@ -156,3 +156,11 @@ def test_the_tools_need_the_right_to_write_and_take_no_arguments(extension: Exte
     ]
     assert {tool.scope for tool in tools} == {Scope.WRITE}
     assert all(tool.schema["properties"] == {} for tool in tools)
+
+
+async def test_a_server_without_an_extension_says_so_and_runs_nothing() -> None:
+    tools = extension_tools(None, {})
+    assert len(tools) == 3
+    for tool in tools:
+        with pytest.raises(WorkspaceError, match="has no editor extension"):
+            await tool.run({})

@@ -52,18 +52,26 @@ _QUIET = {"NO_COLOR": "1", "npm_config_update_notifier": "false", "npm_config_fu
 
 
 def extension_tools(
-    folder: Path, env: Mapping[str, str], *, code: str | None = None, timeout_s: float = 300.0
+    folder: Path | None,
+    env: Mapping[str, str],
+    *,
+    code: str | None = None,
+    timeout_s: float = 300.0,
 ) -> tuple[WorkspaceTool, ...]:
-    """Return the tools. Whoever has no extension offers none of them.
+    """Return the tools.
 
     Args:
-        folder: The extension's folder, absolute.
+        folder: The extension's folder, absolute. None means that there is none, and the tools say
+            so: a default could name a folder in which a client writes, and would run what is there.
         env: The server's environment; programs see little of it.
         code: VS Code's command; None means the usual one on PATH.
         timeout_s: Bound on a call, in seconds. Clients may give up sooner: Codex does so after
             `tool_timeout_sec`, 60 by default.
     """
-    extension = _Extension(folder, env, code or code_program(os.name), timeout_s)
+    if folder is None:
+        extension: _Extension | _NoExtension = _NoExtension()
+    else:
+        extension = _Extension(folder, env, code or code_program(os.name), timeout_s)
     return (
         _tool(
             "compile",
@@ -96,6 +104,16 @@ def _tool(
         scope=Scope.WRITE,
         run=call,
     )
+
+
+class _NoExtension:
+    async def missing(self) -> dict[str, Any]:
+        raise WorkspaceError(
+            "this server has no editor extension; have its owner name the folder of one by "
+            "--extension or in AGENTOS_EXTENSION_DIR"
+        )
+
+    compile = package = install = missing
 
 
 class _Extension:
