@@ -167,14 +167,17 @@ def test_a_file_in_the_place_of_the_folder_is_refused(project: Path, pointers: P
     assert list(project.iterdir()) == []
 
 
-@pytest.mark.parametrize("part", ["codex-mcp", "codex-mcp/runs", "codex-mcp/runs/active"])
+@pytest.mark.parametrize(
+    "part",
+    [".codex", ".codex/codex-mcp", ".codex/codex-mcp/runs", ".codex/codex-mcp/runs/active"],
+)
 def test_a_folder_of_ours_that_is_a_link_is_refused(
     project: Path, pointers: Path, tmp_path: Path, part: str
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    link = project / ".codex" / part
-    link.parent.mkdir(parents=True)
+    link = project / part
+    link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(elsewhere)
     with pytest.raises(AuditError, match="symbolic link"):
         open_trail(a_run(project), pointers)

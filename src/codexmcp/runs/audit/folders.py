@@ -1,7 +1,7 @@
 """Opens the folders of audit files, and makes them, without being led elsewhere.
 
-A project may come from anybody, so its `codex-mcp` and `runs` must be real folders: what a symbolic
-link there points to is never written. A folder that the user named may be a link.
+A project may come from anybody, and a run may put a link there for the next one; so its `.codex`,
+`codex-mcp` and `runs` must be real folders. A folder that the user named may be a link.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from codexmcp.errors import AuditError
-from codexmcp.runs.audit.names import OWN_PARTS
+from codexmcp.runs.audit.names import CODEX_FOLDER, OWN_PARTS
 
 RUN_DIR_SETTING = "CODEX_MCP_WRAPPER_RUN_DIR"
 POINTER_DIR_SETTING = "CODEX_MCP_WRAPPER_POINTER_DIR"
@@ -115,7 +115,7 @@ def _open(path: Path, made: Made | None) -> int:
     project = path.parents[len(OWN_PARTS) - 1]
     if made is not None and _make(project):
         made.folders.append(project)
-    descriptor = os.open(project, _OPEN_FOLDER)
+    descriptor = _open_project(project)
     for depth, name in enumerate(OWN_PARTS, 1):
         outer = descriptor
         try:
@@ -123,6 +123,17 @@ def _open(path: Path, made: Made | None) -> int:
         finally:
             os.close(outer)
     return descriptor
+
+
+def _open_project(path: Path) -> int:
+    """Open the folder in which ours lie; one that is Codex's is no link."""
+    if path.name != CODEX_FOLDER:
+        return os.open(path, _OPEN_FOLDER)
+    project = os.open(path.parent, _OPEN_FOLDER)
+    try:
+        return os.open(path.name, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=project)
+    finally:
+        os.close(project)
 
 
 def _open_own(name: str, outer: int, path: Path, made: Made | None) -> int:

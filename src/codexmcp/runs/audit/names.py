@@ -10,6 +10,9 @@ from pathlib import Path
 from codexmcp.errors import AuditError
 from codexmcp.runs.run import is_run_id
 
+CODEX_FOLDER = ".codex"
+"""The folder of a project that is Codex's. A command may put a link in its place."""
+
 OWN_PARTS = ("codex-mcp", "runs")
 """The last two folders of the default place: they are ours, and never symbolic links."""
 
@@ -29,7 +32,7 @@ SUFFIXES = (EVENTS_SUFFIX, ".stderr.log", ".md")
 
 def default_audit_dir(cwd: Path) -> Path:
     """Return the folder of the audit files of a project."""
-    return cwd.joinpath(".codex", *OWN_PARTS)
+    return cwd.joinpath(CODEX_FOLDER, *OWN_PARTS)
 
 
 def check_run_id(run_id: str) -> str:
