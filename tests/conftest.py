@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,11 @@ from tests.support.builds import CHECKOUT
 # deadline, because a busy machine makes any single example slow.
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.load_profile("suite")
+
+# A shell without job control has what it starts in the background ignore Ctrl-C, and every child
+# inherits that. Here it must arrive.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
