@@ -234,21 +234,32 @@ start_agent() {
 }
 
 start_command() {
-    local word=$1 mode sandbox=()
+    local words=("$1") default=${CODEX_SANDBOX_MODE:-workspace-write} mode sandbox
     shift
     log_in
     hand_on_key
-    mode=${CODEX_SANDBOX_MODE:-workspace-write}
-    export CODEX_MCP_WRAPPER_DEFAULT_PERMISSIONS=${CODEX_MCP_WRAPPER_DEFAULT_PERMISSIONS:-$mode}
-    if [[ $word == mcp-server || $word == serve ]]; then
-        mode=$(value_of --sandbox "$@")
-        # For calls that name no sandbox; an option fixes it, and then holds by itself. A supervisor
-        # is found by its settings, so who asks for its status must name them as well.
-        [[ -n $mode ]] || sandbox=(-c "sandbox_mode=\"${CODEX_SANDBOX_MODE:-workspace-write}\"")
-        [[ $word == serve && $* == *--st[ao]* ]] \
-            || check_sandbox "${mode:-${CODEX_SANDBOX_MODE:-workspace-write}}" command
-    fi
-    start codexmcp "$word" "${sandbox[@]}" "$@"
+    export CODEX_MCP_WRAPPER_DEFAULT_PERMISSIONS=${CODEX_MCP_WRAPPER_DEFAULT_PERMISSIONS:-$default}
+    # For calls that name no sandbox. A supervisor is found by its settings, so whoever may start one,
+    # or asks for its status, must name them as well.
+    sandbox=(-c "sandbox_mode=\"$default\"")
+    case ${words[0]} in
+        mcp-server | serve)
+            mode=$(value_of --sandbox "$@")
+            # An option fixes it, and then holds by itself.
+            [[ -z $mode || $* == *--shared* ]] || sandbox=()
+            [[ ${words[0]} == serve && $* == *--st[ao]* ]] || check_sandbox "${mode:-$default}" command
+            ;;
+        runs)
+            if [[ ${1-} =~ ^(start|resume|attach)$ ]]; then
+                words+=("$1")
+                shift
+            else
+                sandbox=()
+            fi
+            ;;
+        *) sandbox=() ;;
+    esac
+    start codexmcp "${words[@]}" "${sandbox[@]}" "$@"
 }
 
 main() {

@@ -122,6 +122,20 @@ async def test_the_supervisor_gets_healthy_and_clients_come_to_it(project: Proje
     assert (status.code, json.loads(status.out)["activeRuns"]) == (0, 0)
 
 
+async def test_the_terminal_and_a_client_with_a_policy_come_to_it_as_well(
+    project: Project,
+) -> None:
+    async with ScriptedModel([Text("done")]) as model:
+        up = await project.call("up", "--detach", "--wait", "serve", OPENAI_BASE_URL=model.base_url)
+        assert up.code == 0, up.err
+        started = await project.call(*CLIENT, "runs", "start", "--wait", "go on")
+        assert (started.code, started.out.strip()) == (0, "done"), started.err
+    policy = ("--shared", "--sandbox", "read-only")
+    await project.call(*CLIENT, "mcp-server", *policy, stdin=asked(("tools/list", {})))
+    listed = await project.call(*CLIENT[:3], "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    assert listed.out.count("codexmcp serve") == 2, listed.out
+
+
 async def test_a_client_can_hide_the_key_from_its_commands(project: Project) -> None:
     async with ScriptedModel([ShellCall(f"cat {KEY_FILE}; echo looked"), Text("done")]) as model:
         up = await project.call("up", "--detach", "--wait", "serve", OPENAI_BASE_URL=model.base_url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -25,13 +26,22 @@ def socket() -> Iterator[Path]:
         yield Path(folder) / "s"
 
 
+def way_in(socket: Path) -> tuple[Path, Path]:
+    """Return where those outside come, and where Codex listens."""
+    return socket.parent / "serve", socket.parent / "own" / "codex"
+
+
 @asynccontextmanager
 async def inside(
-    socket: Path, port: int, *command: str
+    socket: Path, port: int, *command: str, serve: bool = False
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     module = ("-P", "-m", "codexmcp.appserver.inside")
+    options = [f"--socket={socket}", f"--port={port}"]
+    if serve:
+        outer, codex = way_in(socket)
+        options += [f"--serve={outer}", f"--codex-socket={codex}"]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *module, f"--socket={socket}", f"--port={port}", "--", *command),
+        *(sys.executable, *module, *options, "--", *command),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,
@@ -105,6 +115,51 @@ async def test_a_model_that_nobody_listens_for_ends_its_connection(
         reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
         assert await reader.read() == b""
         writer.close()
+
+
+async def test_a_listening_command_is_asked_to_end_twice_when_stdin_ends_and_then_killed(
+    socket: Path, unused_tcp_port: int
+) -> None:
+    heeds = "trap 'echo asked' TERM; echo up; while :; do sleep 0.05; done"
+    async with inside(socket, unused_tcp_port, "bash", "-c", heeds, serve=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"up\n"
+        process.stdin.close()
+        assert await process.stdout.read() == b"asked\nasked\n"
+        assert await process.wait() == signal.SIGKILL
+
+
+async def test_a_signal_ends_a_listening_command_as_well(
+    socket: Path, unused_tcp_port: int
+) -> None:
+    command = ("sh", "-c", "echo up; exec sleep 600")
+    async with inside(socket, unused_tcp_port, *command, serve=True) as process:
+        assert process.stdout is not None
+        await process.stdout.readline()
+        process.terminate()
+        assert await process.wait() == signal.SIGTERM
+
+
+async def test_whoever_is_no_stranger_to_the_container_does_not_come_in(
+    socket: Path, unused_tcp_port: int
+) -> None:
+    came = asyncio.Event()
+
+    def on_connection(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.set()
+        writer.close()
+
+    command = ("sh", "-c", "echo up; exec cat")
+    async with inside(socket, unused_tcp_port, *command, serve=True) as process:
+        assert process.stdout is not None
+        await process.stdout.readline()
+        codex = await asyncio.start_unix_server(on_connection, way_in(socket)[1])
+        async with codex:
+            reader, writer = await asyncio.open_unix_connection(way_in(socket)[0])
+            assert await reader.read() == b""
+            writer.close()
+            assert not came.is_set()
 
 
 async def test_a_blocked_sandbox_is_told_before_anything_runs(socket: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -41,14 +42,13 @@ def refused(env: dict[str, str], cwd: Path, *flags: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--shared"], "not allowed with argument --in-container"),
-        ([ENDPOINT, "--tools=codex,runs"], "has the tools codex and codex-reply only"),
         ([ENDPOINT, "--profile=x"], "which the container does not see"),
         ([], "needs a key for the model"),
         (["--model-endpoint=https://model.example/v1"], "its certificate names another host"),
         ([ENDPOINT, "--workspace=/"], "it would hide /app/.codex of the image"),
         ([ENDPOINT, "--workspace=missing"], "--workspace missing is not a folder"),
         ([ENDPOINT, "--workspace=.", "--cwd=/"], "--cwd / is not in --workspace"),
+        ([ENDPOINT, "--tools=runs", "--workspace=missing"], "--workspace missing is not a folder"),
     ],
 )
 def test_what_a_container_does_not_have_is_refused(
@@ -64,3 +64,19 @@ def test_without_an_engine_it_is_told(env: dict[str, str], tmp_path: Path) -> No
     code, said = refused(env, tmp_path, ENDPOINT)
     assert code == 78
     assert "needs docker or podman, which is not on PATH" in said
+
+
+def test_the_codex_home_itself_is_no_workspace(env: dict[str, str], codex_home: Path) -> None:
+    code, said = refused(env, codex_home, ENDPOINT, "--workspace=.")
+    assert code == 2
+    assert "is the Codex home" in said
+
+
+def test_a_client_hears_why_the_supervisor_with_its_container_cannot_start(
+    env: dict[str, str], codex_home: Path, tmp_path: Path
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="cms-") as runtime:
+        env["XDG_RUNTIME_DIR"] = runtime
+        code, said = refused(env, tmp_path, "--shared")
+    assert code == 78
+    assert "needs a key for the model" in said

@@ -1,7 +1,8 @@
 """How to run `codex app-server` in a container that sees one folder of the host and the model.
 
 Pure. The container has no network: the model is reached through a socket that is mounted into it,
-and `codexmcp.appserver.inside` makes that a port there.
+and `codexmcp.appserver.inside` makes that a port there. It also makes a socket for us of the one
+that app-server listens on.
 """
 
 from __future__ import annotations
@@ -16,15 +17,32 @@ NAME_PREFIX = "codexmcp-box-"
 OWNER_LABEL = "codexmcp.owner"
 
 SOCKET_NAME = "model.sock"
+"""The socket that leads to the model, in the folder that is mounted."""
+
+SERVED_FOLDER = "served"
+"""The folder in it that can be written to from within, for the socket that leads to Codex."""
+
+CODEX_SOCKET_NAME = "codex.sock"
 
 MEMORY = "2g"
 MAX_PROCESSES = 512
 
 _SOCKET_FOLDER = "/run/codexmcp"
+_CODEX_SOCKET = "/tmp/codexmcp/codex.sock"  # noqa: S108 - the container's own
 _MODEL_PORT = 8377
+
+CODEX_LISTENS = f"unix://{_CODEX_SOCKET}"
+"""Where Codex is to listen within, when it is to be reached from here."""
+
 _TMPFS = ("/app/.codex", "/home/codex", "/tmp")  # noqa: S108 - the container's own
 _SYSTEM = ("bin", "dev", "etc", "lib", "lib64", "proc", "run/codexmcp", "sbin", "sys", "usr")
 _NEEDED = (*_TMPFS, "/app/.venv", *(f"/{name}" for name in _SYSTEM))
+
+COMMAND_ENVIRONMENT = {
+    "HOME": "/home/codex",
+    "PATH": "/app/.venv/bin:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin",
+}
+"""What commands see there of the variables that name places; those of this machine do not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,9 @@ class ContainerOptions:
         workspace: The folder of the host that it sees, without symbolic links, at the same path.
         user: Who works in it, such as `1000:1000`.
         seccomp: The file of the seccomp profile under which Codex's own sandbox works.
+        home: A folder of the host that is its Codex home, at the same path, so that threads outlive
+            it; None means one on a tmpfs.
+        masked: Folders in the workspace that it must not see, such as the Codex home of this user.
         endpoint: The model's endpoint, `http` only; None means that of the key proxy.
         probes_sandbox: Whether to find out first that Codex's own sandbox works there.
         frees_mounts: Whether the engine has AppArmor, which would deny that sandbox its mounts.
@@ -48,13 +69,17 @@ class ContainerOptions:
     workspace: Path
     user: str
     seccomp: Path
+    home: Path | None = None
+    masked: tuple[Path, ...] = ()
     endpoint: str | None = None
     probes_sandbox: bool = True
     frees_mounts: bool = False
     keeps_user: bool = False
 
 
-def container_argv(options: ContainerOptions, owner: str, number: int, box: Path) -> list[str]:
+def container_argv(
+    options: ContainerOptions, owner: str, number: int, box: Path, *, serves: bool = False
+) -> list[str]:
     """Return the command line before that of Codex.
 
     Args:
@@ -62,21 +87,26 @@ def container_argv(options: ContainerOptions, owner: str, number: int, box: Path
         owner: The process that it belongs to.
         number: Tells the containers of one owner apart.
         box: The folder with the socket that leads to the model.
+        serves: Whether Codex listens at `CODEX_LISTENS`, and is reached from here by a socket in
+            the folder `SERVED_FOLDER` of the box.
     """
     workspace = str(options.workspace)
+    way_in = f"{_SOCKET_FOLDER}/{SERVED_FOLDER}/{CODEX_SOCKET_NAME}"
     return [
         *(str(options.engine), "run", "--interactive", "--rm", "--pull=never"),
         f"--name={container_name(owner, number)}",
         f"--label={OWNER_LABEL}={owner}",
         *_hardening(options),
-        f"--mount={_mount(workspace, workspace)}",
+        *_folders(options),
         f"--mount={_mount(str(box), _SOCKET_FOLDER)},readonly",
+        *(_served_folder(box) if serves else []),
         f"--workdir={workspace}",
         options.image,
         *("python", "-P", "-m", "codexmcp.appserver.inside"),
         *(["--probe-sandbox"] if options.probes_sandbox else []),
         f"--socket={_SOCKET_FOLDER}/{SOCKET_NAME}",
         f"--port={_MODEL_PORT}",
+        *([f"--serve={way_in}", f"--codex-socket={_CODEX_SOCKET}"] if serves else []),
         "--",
     ]
 
@@ -119,6 +149,26 @@ def _hardening(options: ContainerOptions) -> list[str]:
         f"--user={options.user}",
         *(["--userns=keep-id"] if options.keeps_user else []),
     ]
+
+
+def _folders(options: ContainerOptions) -> list[str]:
+    """Return the options for what it sees of the host's folders."""
+    home = options.home
+    return [
+        _writable(options.workspace, str(options.workspace)),
+        *(f"--mount=type=tmpfs,{_field(f'dst={folder}')}" for folder in options.masked),
+        *([] if home is None else [_writable(home, str(home)), f"--env=CODEX_HOME={home}"]),
+    ]
+
+
+def _served_folder(box: Path) -> list[str]:
+    folder = _writable(box / SERVED_FOLDER, f"{_SOCKET_FOLDER}/{SERVED_FOLDER}")
+    # Codex colours what it writes to stderr otherwise, also where nobody can see colours.
+    return [folder, "--env=NO_COLOR=1"]
+
+
+def _writable(source: Path, target: str) -> str:
+    return f"--mount={_mount(str(source), target)}"
 
 
 def _mount(source: str, target: str) -> str:

@@ -52,7 +52,8 @@ class SharedAppServer:
         """Start an app-server that listens on a unix socket, and end it with the block.
 
         Args:
-            options: What to start; `opt_out` counts for no connection, see `connect`.
+            options: What to start; `opt_out` counts for no connection, see `connect`. With a
+                `listen`, that is where it listens as it sees it, and `socket` leads there.
             socket: Absolute path of the socket. Its folder is made, with access for us only; a
                 socket that a killed app-server left there is replaced.
             on_stderr: Called with each line of its stderr; must not block.
@@ -65,7 +66,7 @@ class SharedAppServer:
         """
         prepare_socket(socket)
         child = await Child.start(
-            replace(options, listen=f"unix://{socket}").argv(),
+            replace(options, listen=options.listen or f"unix://{socket}").argv(),
             # Source: else it colours its stderr, also where nobody can see colours.
             env={"NO_COLOR": "1", **options.env},
             cwd=options.cwd,
@@ -165,6 +166,9 @@ class SharedAppServer:
         return True
 
     def _did_not_start(self, cause: AppServerClosedError) -> AppServerClosedError:
+        if self._options.prefix:
+            reason = f"Codex did not start in its container: {cause.reason}"
+            return AppServerClosedError(reason, cause.stderr_tail)
         return AppServerClosedError(
             f"{self._options.codex} did not start as an app-server on a socket: {cause.reason}; "
             "name a working Codex in CODEX_BIN, or unset it to use the one that comes with "

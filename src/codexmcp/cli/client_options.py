@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from codexmcp.appserver.answers import Answer, Verdict
+from codexmcp.appserver.container import COMMAND_ENVIRONMENT
 from codexmcp.appserver.turns import TurnLimits
 from codexmcp.errors import UsageError
 from codexmcp.home.permissions import can_be_moved
-from codexmcp.run_settings import command_environment, read_run_settings
+from codexmcp.run_settings import ALLOWED_VARIABLE, command_environment, read_run_settings
 from codexmcp.server.engine import EngineOptions
 from codexmcp.server.policy import Policy
 from codexmcp.server.protocol import ProtocolOptions
@@ -41,15 +42,17 @@ def protocol_options(arguments: argparse.Namespace, version: str) -> ProtocolOpt
     )
 
 
-def engine_options(arguments: argparse.Namespace, base_dir: Path) -> EngineOptions:
-    """Return what holds for a client's calls of `codex` and `codex-reply`.
+def engine_options(
+    arguments: argparse.Namespace, base_dir: Path, workspace: Path | None = None
+) -> EngineOptions:
+    """Return what holds for a client's calls of `codex` and `codex-reply`; see `policy`.
 
     Raises:
         UsageError: The policy cannot be kept.
     """
     strict: bool = arguments.strict_compat
     return EngineOptions(
-        policy=policy(arguments, base_dir),
+        policy=policy(arguments, base_dir, workspace),
         limits=_limits(arguments),
         base_dir=base_dir,
         is_shared=arguments.shared,
@@ -59,7 +62,11 @@ def engine_options(arguments: argparse.Namespace, base_dir: Path) -> EngineOptio
 
 
 def caller(
-    arguments: argparse.Namespace, base_dir: Path, env: Mapping[str, str], home: Path
+    arguments: argparse.Namespace,
+    base_dir: Path,
+    env: Mapping[str, str],
+    home: Path,
+    workspace: Path | None = None,
 ) -> Caller:
     """Return what holds for a client's runs.
 
@@ -68,6 +75,7 @@ def caller(
         base_dir: Its working directory.
         env: Its environment.
         home: The Codex home.
+        workspace: All that Codex sees, where it runs in a container; None elsewhere.
 
     Raises:
         ConfigurationError: Its environment holds a setting that cannot be used.
@@ -76,19 +84,20 @@ def caller(
     return Caller(
         home=home,
         base_dir=base_dir,
-        policy=policy(arguments, base_dir),
+        policy=policy(arguments, base_dir, workspace),
         settings=read_run_settings(env),
-        env=command_environment(env),
+        env=command_environment(env) if workspace is None else _environment_inside(env),
         idle_timeout_s=arguments.idle_timeout or None,
     )
 
 
-def policy(arguments: argparse.Namespace, base_dir: Path) -> Policy:
+def policy(arguments: argparse.Namespace, base_dir: Path, workspace: Path | None = None) -> Policy:
     """Return what is fixed for a client.
 
     Args:
         arguments: Its arguments.
         base_dir: What relative paths among them are relative to.
+        workspace: All that Codex sees, where it runs in a container; None elsewhere.
 
     Raises:
         UsageError: It cannot be kept.
@@ -96,10 +105,11 @@ def policy(arguments: argparse.Namespace, base_dir: Path) -> Policy:
     fixed = Policy(
         sandbox=arguments.sandbox,
         approval_policy=arguments.approval_policy,
-        cwd=_folder(arguments.cwd, base_dir),
+        cwd=_folder(arguments.cwd, base_dir, workspace),
         model=arguments.model,
         profile=arguments.profile,
         deny_read=tuple(os.path.realpath(base_dir / file) for file in arguments.deny_read),
+        workspace=None if workspace is None else str(workspace),
     )
     writable = fixed.cwd is not None and fixed.sandbox not in {"read-only", "danger-full-access"}
     for file in fixed.deny_read if writable else ():
@@ -119,10 +129,29 @@ def _limits(arguments: argparse.Namespace) -> TurnLimits:
     return TurnLimits(arguments.timeout or None, idle_s)
 
 
-def _folder(path: Path | None, base_dir: Path) -> str | None:
+def _folder(path: Path | None, base_dir: Path, workspace: Path | None) -> str | None:
     if path is None:
         return None
     folder = base_dir / path
     if not folder.is_dir():
         raise UsageError(f"--cwd {path} is not a folder; create it or name another")
-    return str(folder.absolute())
+    if workspace is None:
+        return str(folder.absolute())
+    folder = folder.resolve()
+    if not folder.is_relative_to(workspace):
+        raise UsageError(f"--cwd {path} is not in --workspace {workspace}; name one there")
+    return str(folder)
+
+
+def _environment_inside(env: Mapping[str, str]) -> dict[str, str]:
+    """Return what commands in a container see of a client's environment.
+
+    What names places of this machine would lead them astray.
+    """
+    named = {name.strip() for name in env.get(ALLOWED_VARIABLE, "").split(",")} | _PLACELESS
+    passed = command_environment(env).items()
+    kept = {name: each for name, each in passed if name in named or name.startswith("LC_")}
+    return {**kept, **COMMAND_ENVIRONMENT}
+
+
+_PLACELESS = {"LANG", "LANGUAGE", "TZ", "CI"}

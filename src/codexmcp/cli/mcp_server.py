@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
     opt_out = DELTAS if arguments.no_deltas else ()
     codex = codex_options(arguments, settings, os.environ, opt_out=opt_out)
     if arguments.in_container:
-        codex = _contained(arguments, codex)
+        codex = _contained(arguments, settings, codex, keeps=client_options.RUN_TOOLS in groups)
     version = package_version(codex.launch.codex) or codexmcp.__version__
     options = ServerOptions(
         codex=codex,
@@ -37,20 +37,24 @@ def run(arguments: argparse.Namespace) -> None:
         engine=client_options.engine_options(arguments, Path.cwd())
         if client_options.CODEX_TOOLS in groups
         else None,
-        runs=_own_runs(arguments, settings) if client_options.RUN_TOOLS in groups else None,
+        runs=_own_runs(arguments, settings, codex) if client_options.RUN_TOOLS in groups else None,
         drain_s=arguments.drain_timeout,
     )
     asyncio.run(serve_stdio(options))
 
 
-def _contained(arguments: argparse.Namespace, codex: CodexOptions) -> CodexOptions:
-    from codexmcp.cli.container_options import container_options  # noqa: PLC0415 - rarely used
+def _contained(
+    arguments: argparse.Namespace, settings: Settings, codex: CodexOptions, *, keeps: bool
+) -> CodexOptions:
+    from codexmcp.cli import container_options  # noqa: PLC0415 - rarely used
 
-    return replace(codex, container=container_options(arguments, codex))
+    container = container_options.container_options(arguments, settings, codex, keeps=keeps)
+    container_options.fix_cwd(arguments)
+    return replace(codex, container=container)
 
 
-def _own_runs(arguments: argparse.Namespace, settings: Settings) -> KeepRuns:
+def _own_runs(arguments: argparse.Namespace, settings: Settings, codex: CodexOptions) -> KeepRuns:
     """Return what keeps the runs of a server without a supervisor."""
     from codexmcp.cli.own_runs import keep_runs  # noqa: PLC0415 - most servers keep none
 
-    return keep_runs(arguments, settings)
+    return keep_runs(arguments, settings, codex.container)

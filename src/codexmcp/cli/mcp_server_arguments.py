@@ -20,7 +20,8 @@ examples:
       also the tools of supervised runs, which outlive this server; the supervisor behind them is
       started when there is none
   codexmcp mcp-server --in-container codexmcp:latest --workspace ~/project
-      the two tools, with Codex in a container that has no network and sees that folder only
+      the two tools, with Codex in a container that has no network and sees that folder only; with
+      --shared the tools of supervised runs as well
 """
 
 
@@ -53,24 +54,16 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     _add_questions(parser)
     _add_bounds(parser)
     _add_answers(parser)
-    _add_container(parser)
     add_codex_options(parser)
     parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
 
 
 def _add_sharing(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("tools")
-    where = group.add_mutually_exclusive_group()
-    where.add_argument(
+    group.add_argument(
         "--shared",
         action="store_true",
         help="be served by the supervisor of this Codex home, whose runs outlive this server",
-    )
-    where.add_argument(
-        "--in-container",
-        metavar="IMAGE",
-        help="run Codex in a container of this image of codexmcp; not for supervised runs, which "
-        "`codexmcp serve` in a container is for",
     )
     group.add_argument(
         "--tools",
@@ -99,21 +92,6 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         help="hide FILE from commands in the sandboxed modes; may be given several times",
-    )
-
-
-def _add_container(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("container (with --in-container; Linux)")
-    group.add_argument(
-        "--workspace",
-        type=Path,
-        metavar="DIR",
-        help="all that it sees of this machine, and where calls work; default: --cwd, or here",
-    )
-    group.add_argument(
-        "--container-engine",
-        choices=("docker", "podman"),
-        help="default: the first of them on PATH",
     )
 
 
@@ -202,6 +180,27 @@ def add_codex_options(parser: argparse.ArgumentParser) -> None:
         "--model-endpoint",
         metavar="URL",
         help="reach the model at URL, a Responses API that needs no key",
+    )
+    _add_container(parser)
+
+
+def _add_container(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Codex in a container (Linux)")
+    group.add_argument(
+        "--in-container",
+        metavar="IMAGE",
+        help="run Codex in a container of this image of codexmcp",
+    )
+    group.add_argument(
+        "--workspace",
+        type=Path,
+        metavar="DIR",
+        help="all that it sees of this machine, and where work is done; default: --cwd, or here",
+    )
+    group.add_argument(
+        "--container-engine",
+        choices=("docker", "podman"),
+        help="default: the first of them on PATH",
     )
 
 

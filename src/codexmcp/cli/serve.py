@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from codexmcp.errors import (
 from codexmcp.home.binary import package_version
 from codexmcp.home.config import default_home
 from codexmcp.runs.store import Limits
+from codexmcp.server.codex import CodexOptions
 from codexmcp.settings import KEY_VARIABLES, Settings, load_settings, secret_values
 from codexmcp.supervisor.asking import ask
 from codexmcp.supervisor.clients import ClientOptions
@@ -37,6 +39,11 @@ from codexmcp.supervisor.supervisor import SupervisorOptions, supervise
 
 STOP_MARGIN_S = 30.0
 """What ending takes beyond the drain timeout."""
+
+_NONE = (
+    "no supervisor runs for this Codex home and these credentials; one that was started with "
+    "options of Codex or a container is found by the same ones\n"
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,6 +79,10 @@ def _options(
     arguments: argparse.Namespace, settings: Settings, on_ready: Callable[[], None]
 ) -> SupervisorOptions:
     codex = codex_options(arguments, settings, os.environ)
+    if arguments.in_container:
+        codex = _contained(arguments, settings, codex)
+    container = codex.container
+    workspace = None if container is None else container.workspace
     version = package_version(codex.launch.codex) or codexmcp.__version__
     home = settings.codex_home or default_home()
     address = address_for(arguments, settings, os.environ)
@@ -79,7 +90,7 @@ def _options(
         address=address,
         codex=codex,
         runs=RunHostOptions(
-            home=home,
+            home=(container and container.home) or home,
             pointer_dir=pointer_dir(settings, os.environ),
             group=address.id,
             socket=str(address.socket),
@@ -88,13 +99,21 @@ def _options(
             drain_s=arguments.drain_timeout,
             allow_amendments=arguments.allow_policy_amendments,
         ),
-        read_options=lambda hello: _client(hello, version, home),
+        read_options=lambda hello: _client(hello, version, home, workspace),
         idle_exit_s=arguments.idle_exit or None,
         on_ready=on_ready,
     )
 
 
-def _client(hello: Hello, version: str, home: Path) -> ClientOptions:
+def _contained(
+    arguments: argparse.Namespace, settings: Settings, codex: CodexOptions
+) -> CodexOptions:
+    from codexmcp.cli.container_options import container_options  # noqa: PLC0415 - rarely used
+
+    return replace(codex, container=container_options(arguments, settings, codex, keeps=True))
+
+
+def _client(hello: Hello, version: str, home: Path, workspace: Path | None) -> ClientOptions:
     """Return how a client is to be served, by the arguments it was started with."""
     try:
         arguments = mcp_server_arguments.alone().parse_args(hello.arguments)
@@ -107,11 +126,11 @@ def _client(hello: Hello, version: str, home: Path) -> ClientOptions:
     arguments.shared = True
     base_dir = Path(hello.cwd)
     groups = client_options.tool_groups(arguments)
-    engine = client_options.engine_options(arguments, base_dir)
+    engine = client_options.engine_options(arguments, base_dir, workspace)
     return ClientOptions(
         protocol=client_options.protocol_options(arguments, version),
         engine=engine if client_options.CODEX_TOOLS in groups else None,
-        caller=client_options.caller(arguments, base_dir, hello.env, home)
+        caller=client_options.caller(arguments, base_dir, hello.env, home, workspace)
         if client_options.RUN_TOOLS in groups
         else None,
         drain_s=arguments.drain_timeout,
@@ -138,7 +157,7 @@ def _status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(status or {"running": False}) + "\n")
     elif status is None:
-        sys.stdout.write("no supervisor runs for this Codex home and these credentials\n")
+        sys.stdout.write(_NONE)
     else:
         sys.stdout.write(_told(status))
     return ExitCode.DONE if status else ExitCode.NOT_RUNNING
@@ -147,7 +166,7 @@ def _status(arguments: argparse.Namespace) -> int:
 def _stop(arguments: argparse.Namespace) -> int:
     status = _ask(arguments, STOP)
     if status is None:
-        sys.stdout.write("no supervisor runs for this Codex home and these credentials\n")
+        sys.stdout.write(_NONE)
         return ExitCode.NOT_RUNNING
     deadline = time.monotonic() + arguments.drain_timeout + STOP_MARGIN_S
     while _ask(arguments, STATUS) is not None:

@@ -15,6 +15,8 @@ examples:
       say whether a supervisor runs here: exit code 0 if so, 3 if not
   codexmcp serve --stop
       have it finish its runs within its drain timeout, and end
+  codexmcp serve --in-container codexmcp:latest --workspace ~/project
+      the same with Codex in a container; its clients are started with these options too
 
 Clients need not have it started: `codexmcp mcp-server --shared` starts it when there is none.
 """

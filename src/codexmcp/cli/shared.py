@@ -14,6 +14,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import codexmcp
+from codexmcp.cli.container_place import (
+    container_words,
+    conversations_name,
+    image_of,
+    workspace_of,
+)
 from codexmcp.errors import ConfigurationError
 from codexmcp.settings import Settings, child_environment, load_settings
 from codexmcp.supervisor.address import Address, address_of
@@ -69,7 +75,8 @@ def address_for(
         *_provider_keys(home, environ),
         *codex_words(arguments),
     ]
-    return address_of(home, identity, environ)
+    conversations = conversations_name(workspace_of(arguments)) if image_of(arguments) else ""
+    return address_of(home, identity, environ, conversations)
 
 
 def codex_words(arguments: argparse.Namespace) -> list[str]:
@@ -80,6 +87,7 @@ def codex_words(arguments: argparse.Namespace) -> list[str]:
         *(word for name in arguments.disable for word in ("--disable", name)),
         *(["--strict-config"] if arguments.strict_config else []),
         *(["--model-endpoint", arguments.model_endpoint] if arguments.model_endpoint else []),
+        *container_words(arguments),
     ]
 
 

@@ -18,6 +18,7 @@ from codexmcp.jsonvalues import text_of
 from codexmcp.runs import endings, ownership, preparation
 from codexmcp.runs.codex import CodexSource
 from codexmcp.runs.endings import Ending
+from codexmcp.runs.groups import conversations_of
 from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState
 from codexmcp.runs.store import Change, Owner, RunStore
@@ -84,7 +85,7 @@ class Recovery:
 
     Args:
         store: Where runs are recorded.
-        own: The id of the owner that we are, who lives, whatever becomes of its lock file.
+        own: The owner that we are, who lives, whatever becomes of its lock file.
         locks: The folder of the owners' lock files.
         codex: Gives an app-server that can read threads.
         on_change: Is told each run that was changed.
@@ -93,7 +94,7 @@ class Recovery:
     def __init__(
         self,
         store: RunStore,
-        own: str,
+        own: Owner,
         locks: Path,
         codex: CodexSource,
         on_change: Callable[[Run], None],
@@ -108,12 +109,17 @@ class Recovery:
     async def sweep(self) -> None:
         """Settle the runs of every owner that died since the last sweep."""
         for owner in self._store.owners():
-            if owner.id != self._own and ownership.is_dead(self._locks, owner.id):
+            if self._cares_for(owner) and ownership.is_dead(self._locks, owner.id):
                 for run in self._store.owned(owner.id):
                     await self._take_over(run, owner)
                 if not self._store.owned(owner.id):
                     self._store.delete_owner(owner.id)
                     ownership.forget(self._locks, owner.id)
+
+    def _cares_for(self, owner: Owner) -> bool:
+        """Return whether an owner is another one whose conversations we can read."""
+        place = conversations_of(self._own.group)
+        return owner.id != self._own.id and conversations_of(owner.group) == place
 
     async def _take_over(self, run: Run, owner: Owner) -> None:
         try:

@@ -23,6 +23,7 @@ from codexmcp.runs.audit.names import default_audit_dir
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.audit.trail import AuditTrail
 from codexmcp.runs.embedded import EmbeddedEngine
+from codexmcp.runs.groups import conversations_of
 from codexmcp.runs.run import Run, RunRequest, Submission, is_run_id
 from codexmcp.runs.states import RunState
 from codexmcp.runs.store import RunStore, Selection
@@ -168,7 +169,7 @@ class RunService:
 
         Raises:
             RunNotFoundError: Nobody knows it.
-            StateError: It never had a thread.
+            StateError: It never had a thread, or its thread is in a container, or is not in ours.
         """
         run = self._store.get(run_id) if is_run_id(run_id) else None
         if run is None:
@@ -182,6 +183,8 @@ class RunService:
             if found.thread_id is None:
                 raise _without_thread(run_id, "its record names none")
             return Origin(run_id, found.thread_id, found.cwd or cwd or "/", None)
+        if conversations_of(run.group) != conversations_of(self._keeping.group):
+            raise _elsewhere(run)
         if run.thread_id is None:
             raise _without_thread(run_id, run.state)
         turn_id = run.turn_id if run.state.is_over else None
@@ -313,6 +316,19 @@ class RunService:
 def _without_thread(run_id: str, why: str) -> StateError:
     return StateError(
         f"run {run_id} has no thread to continue ({why}): start it anew with codex_run"
+    )
+
+
+def _elsewhere(run: Run) -> StateError:
+    if conversations_of(run.group):
+        return StateError(
+            f"the conversation of run {run.id} is kept for a container, which this server does not "
+            "use: go on with it through one that was started with --in-container and the "
+            f"--workspace of then, {run.request.cwd} or a folder above it"
+        )
+    return StateError(
+        f"the conversation of run {run.id} is not in the container of this server: go on with it "
+        "through one that was started without --in-container"
     )
 
 

@@ -1,8 +1,8 @@
-"""Codex in a container: the way out to the model, and the container's end.
+"""Codex in a container: the way out to the model, the way in, and the container's end.
 
-Owns the socket that is mounted into the container, and the container once its client is gone.
-Promises: when the block ends the container is gone; what an owner that was killed has left behind
-goes when the next one starts.
+Owns the folder of sockets that is mounted into the container, and the container once its client is
+gone. Promises: when the block ends the container is gone; what an owner that was killed has left
+behind goes when the next one starts.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from codexmcp.appserver.child import Child
 from codexmcp.appserver.container import (
+    CODEX_LISTENS,
+    CODEX_SOCKET_NAME,
     NAME_PREFIX,
+    SERVED_FOLDER,
     SOCKET_NAME,
     ContainerOptions,
     container_argv,
@@ -34,6 +37,7 @@ from codexmcp.appserver.inside import join
 from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.access import provider_overrides
+from codexmcp.home.container_home import container_home
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +47,19 @@ ENGINE_TIMEOUT_S = 20.0
 _Forward = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 _numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class ServingContainer:
+    """How to start an app-server in a container that listens there.
+
+    Attributes:
+        launch: How to start it.
+        socket: Where it is reached from here, once it has started.
+    """
+
+    launch: LaunchOptions
+    socket: Path
 
 
 @contextlib.asynccontextmanager
@@ -57,20 +74,37 @@ async def in_container(
         endpoint: Where the model is reached from here, without a key.
 
     Raises:
-        ConfigurationError: The way to the model cannot be made.
+        ConfigurationError: The way to the model or its Codex home cannot be made.
     """
+    async with _contained(launch, options, endpoint, serves=False) as (contained, _):
+        yield contained
+
+
+@contextlib.asynccontextmanager
+async def serving_in_container(
+    launch: LaunchOptions, options: ContainerOptions, endpoint: str
+) -> AsyncGenerator[ServingContainer, None]:
+    """Yield how to start an app-server that listens in a container; see `in_container`."""
+    async with _contained(launch, options, endpoint, serves=True) as (contained, box):
+        socket = box / SERVED_FOLDER / CODEX_SOCKET_NAME
+        yield ServingContainer(replace(contained, listen=CODEX_LISTENS), socket)
+
+
+@contextlib.asynccontextmanager
+async def _contained(
+    launch: LaunchOptions, options: ContainerOptions, endpoint: str, *, serves: bool
+) -> AsyncGenerator[tuple[LaunchOptions, Path], None]:
     await remove_abandoned(options.engine, launch.env)
     owner, number = this_owner(), next(_numbers)
-    async with _way_out(endpoint, owner) as box:
+    async with contextlib.AsyncExitStack() as stack:
+        if options.home is not None:
+            await stack.enter_async_context(container_home(options.home))
+        box = await stack.enter_async_context(_way_out(endpoint, owner))
         overrides = (*launch.overrides, *provider_overrides(endpoint_inside(endpoint)))
+        prefix = container_argv(options, owner, number, box, serves=serves)
         try:
-            yield replace(
-                launch,
-                # The one of the image.
-                codex=Path("codex"),
-                overrides=overrides,
-                prefix=container_argv(options, owner, number, box),
-            )
+            # The Codex of the image.
+            yield replace(launch, codex=Path("codex"), overrides=overrides, prefix=prefix), box
         finally:
             await asyncio.shield(
                 _remove(options.engine, launch.env, [container_name(owner, number)])
@@ -136,7 +170,8 @@ async def _way_out(endpoint: str, owner: str) -> AsyncGenerator[Path, None]:
 async def _listen(box: Path, forward: _Forward) -> asyncio.Server:
     socket = box / SOCKET_NAME
     try:
-        box.mkdir(mode=0o700)  # noqa: ASYNC240 - one empty folder
+        for folder in (box, box / SERVED_FOLDER):
+            folder.mkdir(mode=0o700)
         return await asyncio.start_unix_server(forward, socket)
     except OSError as error:
         raise ConfigurationError(

@@ -141,7 +141,7 @@ class Engine:
             AppServerError: Codex could not be asked at all.
             DeadlineError: A bound was reached.
         """
-        base_dir = self._options.policy.cwd or str(self._options.base_dir)
+        base_dir = self._options.policy.bound or str(self._options.base_dir)
         items = self._input(call.prompt, call.extras, base_dir)
         async with self._threads.turn_of(call.thread_id) as known:
             server = await self._keeper.get()
@@ -263,7 +263,7 @@ class Engine:
         if extra.output_schema is not None:
             extras.check_schema(extra.output_schema)
         images = extras.check_images(
-            extra.images, base_dir=base_dir, within=self._options.policy.cwd
+            extra.images, base_dir=base_dir, within=self._options.policy.bound
         )
         return [text_input(prompt), *map(image_input, images)]
 

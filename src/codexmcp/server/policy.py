@@ -42,6 +42,8 @@ class Policy:
         model: The only model.
         profile: The profile of the Codex home that holds for every call.
         deny_read: Absolute paths that commands must not read in the sandboxed modes.
+        workspace: All that Codex sees, where it runs in a container: an absolute path without
+            symbolic links, below which `cwd` lies. It bounds where calls work, not how.
     """
 
     sandbox: str | None = None
@@ -50,6 +52,12 @@ class Policy:
     model: str | None = None
     profile: str | None = None
     deny_read: tuple[str, ...] = ()
+    workspace: str | None = None
+
+    @property
+    def bound(self) -> str | None:
+        """The folder that files named by a call lie in; None for any."""
+        return self.cwd or self.workspace
 
     @property
     def restricts(self) -> bool:
@@ -108,6 +116,8 @@ class Policy:
         return self.model or asked
 
     def _cwd(self, asked: str | None, base_dir: str, sandbox: str | None) -> str | None:
+        if self.cwd is None and self.workspace is not None:
+            return _in_workspace(asked, base_dir, self.workspace)
         if self.cwd is None:
             return None if asked is None else os.path.join(base_dir, asked)  # noqa: PTH118
         if asked is None:
@@ -129,6 +139,21 @@ class Policy:
                 f"--cwd, {self.cwd}; leave it out, or ask for sandbox `read-only`"
             )
         return path
+
+
+def _in_workspace(asked: str | None, base_dir: str, workspace: str) -> str:
+    """Return the folder of a call, without links, so that it is the same one in the container."""
+    if asked is not None and not _is_path(asked):
+        raise ArgumentsError(f"cwd {asked!r} is refused: it is no path")
+    path = os.path.realpath(os.path.join(base_dir, asked or ""))  # noqa: PTH118
+    if os.path.commonpath([workspace, path]) == workspace:
+        return path
+    if asked is None:
+        return workspace
+    raise ArgumentsError(
+        f"cwd `{asked}` is refused: Codex runs in a container that sees only its --workspace "
+        f"{workspace}; leave it out or name a folder there"
+    )
 
 
 def _is_path(text: str) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.runs.groups import group_id
+
 _ID_CHARACTERS = 16
 
 
@@ -52,7 +54,12 @@ class Address:
         return self.folder / f"{self.id}.log"
 
 
-def address_of(home: Path, identity: Sequence[str | None], env: Mapping[str, str]) -> Address:
+def address_of(
+    home: Path,
+    identity: Sequence[str | None],
+    env: Mapping[str, str],
+    conversations: str = "",
+) -> Address:
     """Return where the supervisor of a home listens.
 
     Args:
@@ -60,10 +67,12 @@ def address_of(home: Path, identity: Sequence[str | None], env: Mapping[str, str
         identity: What else has to be the same for clients to share a supervisor: key, endpoint,
             binary, settings. None of it can be read off the address.
         env: The environment, for the runtime folder.
+        conversations: Where conversations lie that are not in the home, as those of a container
+            are not; see `runs.groups`.
     """
     parts = [os.path.realpath(home), *(part or "" for part in identity)]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return Address(runtime_folder(env), digest[:_ID_CHARACTERS])
+    return Address(runtime_folder(env), group_id(digest[:_ID_CHARACTERS], conversations))
 
 
 def runtime_folder(env: Mapping[str, str]) -> Path:

@@ -1,7 +1,7 @@
 """Codex as the supervisor runs it: one app-server on a socket, and the key proxy beside it.
 
-Owns both processes. They start when somebody connects, live until the supervisor ends, and are
-replaced when one of them dies.
+Owns both processes, and the container if app-server is to run in one. They start when somebody
+connects, live until the supervisor ends, and are replaced when one of them dies.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +21,8 @@ from codexmcp.errors import AppServerClosedError
 from codexmcp.home.access import provider_overrides
 from codexmcp.home.key_proxy import RunningProxy
 from codexmcp.server.codex import CodexOptions, RunningCodex
+from codexmcp.server.contained import serving_in_container
+from codexmcp.supervisor.held_socket import held_socket
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ class _Processes:
     server: SharedAppServer
     proxy: RunningProxy | None
     ended: asyncio.Event
+    connections: set[AppServer] = field(default_factory=set[AppServer])
 
     @property
     def has_ended(self) -> bool:
@@ -128,7 +131,11 @@ class CodexHost:
                 processes.end()
                 server.abort(reason)
 
-            yield RunningCodex(server, processes.trouble, end)
+            processes.connections.add(server)
+            try:
+                yield RunningCodex(server, processes.trouble, end)
+            finally:
+                processes.connections.discard(server)
 
     async def _running(self) -> _Processes:
         async with self._lock:
@@ -144,18 +151,35 @@ class CodexHost:
 
     async def _start(self) -> _Processes:
         async with contextlib.AsyncExitStack() as stack:
-            launch, proxy = self._options.launch, None
+            proxy = None
             if self._options.proxy is not None:
                 proxy = await stack.enter_async_context(self._options.proxy.start())
-                overrides = (*launch.overrides, *provider_overrides(proxy.base_url))
-                launch = replace(launch, overrides=overrides)
-            launching = SharedAppServer.launch(launch, self._socket, on_stderr=self._on_stderr)
-            server = await stack.enter_async_context(launching)
+            server = await self._launched(stack, proxy)
             processes = _Processes(server, proxy, asyncio.Event())
             watching = asyncio.create_task(self._watch(processes))
             stack.push_async_callback(_cancelled, watching)
             self._stack = stack.pop_all()
             return processes
+
+    async def _launched(
+        self, stack: contextlib.AsyncExitStack, proxy: RunningProxy | None
+    ) -> SharedAppServer:
+        """Start app-server, which ends with the stack."""
+        launch, container = self._options.launch, self._options.container
+        if container is None:
+            if proxy is not None:
+                overrides = (*launch.overrides, *provider_overrides(proxy.base_url))
+                launch = replace(launch, overrides=overrides)
+            launching = SharedAppServer.launch(launch, self._socket, on_stderr=self._on_stderr)
+            return await stack.enter_async_context(launching)
+        endpoint = container.endpoint if proxy is None else proxy.base_url
+        assert endpoint is not None, "the options name one where there is no proxy"
+        serving = await stack.enter_async_context(serving_in_container(launch, container, endpoint))
+        server = await stack.enter_async_context(
+            SharedAppServer.launch(serving.launch, serving.socket, on_stderr=self._on_stderr)
+        )
+        server.socket = stack.enter_context(held_socket(serving.socket, self._socket))
+        return server
 
     async def _watch(self, processes: _Processes) -> None:
         """End app-server together with its proxy: without it Codex would try for ever."""
@@ -166,6 +190,10 @@ class CodexHost:
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             processes.ended.set()
+            if server_ends.done() and self._options.container is not None:
+                # An engine that was killed leaves the container, and its sockets, as they are.
+                for server in processes.connections:
+                    server.abort(str(server_ends.result()))
             if not server_ends.done():
                 logger.warning("the key proxy ended: %s", processes.trouble())
                 processes.server.kill()

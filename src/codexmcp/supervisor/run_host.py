@@ -33,7 +33,7 @@ class RunHostOptions:
     """How runs are kept and worked on.
 
     Attributes:
-        home: The Codex home.
+        home: The Codex home, that of the container if Codex runs in one.
         pointer_dir: The folder of the store and the index of all projects.
         group: The runs of this process: those with its credentials.
         socket: Where it can be reached; empty for nowhere.
@@ -91,9 +91,7 @@ async def run_host(
     keeping = Keeping(store, options.pointer_dir, options.group, Redactor(options.secrets))
     with contextlib.closing(store), _owned(store, locks, options) as ownership:
         executor = Executor(_workshop(options, codex, keeping, threads))
-        recovery = Recovery(
-            store, ownership.owner.id, locks, codex, lambda run: _note(keeping, run)
-        )
+        recovery = Recovery(store, ownership.owner, locks, codex, lambda run: _note(keeping, run))
 
         async def sweep() -> None:
             await recovery.sweep()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from codexmcp.appserver import container
 from codexmcp.appserver.container import (
+    CODEX_LISTENS,
     ContainerOptions,
     container_argv,
     container_name,
@@ -81,6 +82,32 @@ def test_codex_follows_as_the_command_to_run() -> None:
     words = launch.argv()
     assert words[:2] == ["/usr/bin/docker", "run"]
     assert words[words.index("--") :] == ["--", "codex", "app-server", "-c", "a=1"]
+
+
+def test_a_home_that_is_kept_lies_at_the_same_path_inside() -> None:
+    home = Path("/home/me/.codex/mcp-wrapper/container-homes/1")
+    options = replace(OPTIONS, home=home)
+    assert ["type=bind", f"src={home}", f"dst={home}"] in mounts(options)
+    assert f"--env=CODEX_HOME={home}" in argv(options)
+
+
+def test_what_is_masked_is_empty_inside() -> None:
+    options = replace(OPTIONS, masked=(Path("/home/me/project/a,b"),))
+    assert ["type=tmpfs", "dst=/home/me/project/a,b"] in mounts(options)
+
+
+def test_a_codex_that_listens_is_reached_by_a_socket_in_a_folder_of_its_own() -> None:
+    words = container_argv(OPTIONS, OWNER, 1, BOX, serves=True)
+    folders = [word.removeprefix("--mount=") for word in words if word.startswith("--mount")]
+    # The folder around it, with the way to the model, stays read-only.
+    assert folders[1:] == [
+        f"type=bind,src={BOX},dst=/run/codexmcp,readonly",
+        f"type=bind,src={BOX}/served,dst=/run/codexmcp/served",
+    ]
+    inside = words[words.index("codexmcp:latest") :]
+    assert "--serve=/run/codexmcp/served/codex.sock" in inside
+    assert f"--codex-socket={CODEX_LISTENS.removeprefix('unix://')}" in inside
+    assert not any(word.startswith("--serve") for word in argv())
 
 
 @given(st.integers(min_value=0))

@@ -5,6 +5,7 @@ from typing import Any
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.errors import AppServerClosedError
+from codexmcp.runs.groups import group_id
 from codexmcp.runs.memory_store import MemoryStore
 from codexmcp.runs.recovery import MAX_TRIES, Recovery
 from codexmcp.runs.run import Run, RunRequest, Submission
@@ -38,7 +39,7 @@ def store_with_run_of(owner: str) -> MemoryStore:
 
 
 async def swept(store: MemoryStore, own: str, locks: Path, times: int = 1) -> Run:
-    recovery = Recovery(store, own, locks, NoCodex(), lambda _run: None)
+    recovery = Recovery(store, Owner(own, 2, "", "group"), locks, NoCodex(), lambda _run: None)
     for _ in range(times):
         await recovery.sweep()
     run = store.get("run")
@@ -50,6 +51,15 @@ async def test_a_run_whose_owner_is_gone_is_lost_even_without_codex(tmp_path: Pa
     run = await swept(store_with_run_of("other"), "me", tmp_path, MAX_TRIES)
     assert run.state is RunState.LOST
     assert "died while it ran" in run.reason
+
+
+async def test_runs_whose_conversations_lie_elsewhere_are_left_to_others(tmp_path: Path) -> None:
+    store = store_with_run_of("other")
+    elsewhere = Owner("me", 2, "", group_id("group", "place"))
+    recovery = Recovery(store, elsewhere, tmp_path, NoCodex(), lambda _run: None)
+    for _ in range(MAX_TRIES):
+        await recovery.sweep()
+    assert [run.state for run in store.owned("other")] == [RunState.RUNNING]
 
 
 async def test_a_codex_that_cannot_tell_now_is_asked_again(tmp_path: Path) -> None:

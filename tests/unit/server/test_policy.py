@@ -51,6 +51,43 @@ def test_a_fixed_folder_holds_calls_in_it_or_below(asked: str | None, path: str)
     assert applied(Policy(cwd="/fixed"), cwd=asked, sandbox="read-only").cwd == path
 
 
+@pytest.mark.parametrize(
+    ("asked", "base_dir", "path"),
+    [
+        (None, "/box", "/box"),
+        (None, "/box/below", "/box/below"),
+        (None, "/elsewhere", "/box"),
+        ("below", "/box", "/box/below"),
+        ("/box/a/../b", "/elsewhere", "/box/b"),
+    ],
+)
+def test_calls_to_a_container_work_in_its_workspace(
+    asked: str | None, base_dir: str, path: str
+) -> None:
+    assert applied(Policy(workspace="/box"), base_dir, cwd=asked).cwd == path
+
+
+@given(st.text(), st.sampled_from(["/box", "/box/below", "/elsewhere"]))
+def test_no_folder_outside_of_a_workspace_is_worked_in(asked: str, base_dir: str) -> None:
+    try:
+        path = applied(Policy(workspace="/box"), base_dir, cwd=asked).cwd
+    except ArgumentsError:
+        return
+    assert path is not None
+    assert Path(path).is_relative_to("/box")
+
+
+def test_a_workspace_bounds_files_but_fixes_no_policy(tmp_path: Path) -> None:
+    (tmp_path / "away").symlink_to("/")
+    policy = Policy(workspace=str(tmp_path))
+    assert not policy.restricts
+    assert policy.bound == str(tmp_path)
+    assert Policy(cwd=str(tmp_path / "below"), workspace=str(tmp_path)).bound != str(tmp_path)
+    for away in ("..", "away", "away/etc", "/"):
+        with pytest.raises(ArgumentsError, match="sees only its --workspace"):
+            applied(policy, str(tmp_path), cwd=away)
+
+
 @pytest.mark.parametrize("sandbox", [None, "workspace-write"])
 def test_a_writable_sandbox_starts_in_the_fixed_folder_itself(sandbox: str | None) -> None:
     assert applied(Policy(cwd="/fixed"), cwd=".", sandbox=sandbox).cwd == "/fixed"

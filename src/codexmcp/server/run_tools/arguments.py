@@ -101,7 +101,7 @@ def request_of(
         raise ArgumentsError(f"cwd `{cwd}` is no folder; create it or name another")
     if call.extras.output_schema is not None:
         extras.check_schema(call.extras.output_schema)
-    images = extras.check_images(call.extras.images, base_dir=cwd, within=caller.policy.cwd)
+    images = extras.check_images(call.extras.images, base_dir=cwd, within=caller.policy.bound)
     profile = call.extras.profile
     settings = {} if profile is None else extras.read_profile(caller.home, profile)
     thread = ThreadOptions(
