@@ -15,6 +15,7 @@ from typing import Any
 from bench import (
     deltas,
     endurance,
+    http,
     interrupt,
     main_program,
     model_cost,
@@ -55,6 +56,7 @@ SUBJECTS: dict[str, OpenSubject] = {
     "search": workspace.open_subject,
     "usage": usage.open_subject,
     "sync": sync.open_subject,
+    "http": http.open_subject,
 }
 
 

@@ -23,6 +23,13 @@ KEY_FILE_VARIABLE = "OPENAI_API_KEY_FILE"
 SECRET_VARIABLES = (*KEY_VARIABLES, KEY_FILE_VARIABLE)
 """What no child of ours inherits. The key's file may be a pipe, which can be read but once."""
 
+AGENTOS_TOKEN_VARIABLE = "AGENTOS_TOKEN"  # noqa: S105 - the name of a variable
+"""The token of the HTTP server. Codex inherits it, because its `bearer_token_env_var` names it; the
+commands of runs do not, and it is a secret wherever something is written down."""
+
+SHORTEST_TOKEN = 16
+"""Characters. What is shorter can be guessed."""
+
 _SHARED_PREFIXES = ("OPENAI_", "CODEX_", "CODEXMCP_")
 _SHARED_NAMES = frozenset(
     {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
@@ -53,6 +60,55 @@ class Settings:
     codex_bin: str | None = None
     sandbox_mode: str = DEFAULT_SANDBOX_MODE
     key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """What the environment says about the HTTP server. An empty variable counts as missing.
+
+    Attributes:
+        folder: Where its tokens lie.
+        token: Its token, never shown in `repr`; None when that lies in its file.
+        fs_roots: The folders of its file tools, separated as in PATH; None when not given.
+        portfolio: The folder of the portfolio; None when not given.
+        extension_dir: The folder of the editor extension; None when there is none.
+    """
+
+    folder: Path
+    token: str | None = field(default=None, repr=False)
+    fs_roots: str | None = None
+    portfolio: Path | None = None
+    extension_dir: Path | None = None
+
+
+def load_http_settings(env: Mapping[str, str] = os.environ) -> HttpSettings:
+    """Read what the environment says about the HTTP server.
+
+    Raises:
+        ConfigurationError: `AGENTOS_TOKEN` is no token.
+    """
+    token = _cleaned_key(env.get(AGENTOS_TOKEN_VARIABLE, "")) or None
+    if token is not None and len(_checked_key(AGENTOS_TOKEN_VARIABLE, token)) < SHORTEST_TOKEN:
+        raise ConfigurationError(
+            f"{AGENTOS_TOKEN_VARIABLE} has fewer than {SHORTEST_TOKEN} characters and could be "
+            "guessed; unset it, and `codexmcp serve --http` makes one in ~/.agentos/token"
+        )
+    return HttpSettings(
+        folder=agentos_folder(env),
+        token=token,
+        fs_roots=env.get("AGENTOS_FS_ROOTS") or None,
+        portfolio=_folder(env.get("AGENTOS_PORTFOLIO")),
+        extension_dir=_folder(env.get("AGENTOS_EXTENSION_DIR")),
+    )
+
+
+def agentos_folder(env: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder with the tokens of the HTTP server."""
+    return Path(env.get("HOME") or Path.home()) / ".agentos"
+
+
+def _folder(value: str | None) -> Path | None:
+    return Path(value).expanduser().absolute() if value else None
 
 
 def load_settings(

@@ -22,6 +22,7 @@ from tests.support.node import NPM, environment
 MCP_SDK_V1 = "1.30.0"
 INSPECTOR = "2.12.0"
 CLAUDE_CODE = "2.1.329"
+CONFORMANCE = "0.1.16"
 NODE = "24.21.0"
 """The Inspector needs 22.19, which few systems bring."""
 
@@ -43,6 +44,12 @@ def inspector() -> list[str]:
     """Return the command of the MCP Inspector."""
     folder = _npm_package("@modelcontextprotocol/inspector", INSPECTOR)
     return [str(node()), str(folder / "clients" / "launcher" / "build" / "index.js")]
+
+
+def conformance() -> list[str]:
+    """Return the command of MCP's conformance suite."""
+    folder = _npm_package("@modelcontextprotocol/conformance", CONFORMANCE)
+    return [str(node()), str(folder / "dist" / "index.js")]
 
 
 def claude_code() -> Path:

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from codexmcp.errors import ConfigurationError
-from codexmcp.settings import SECRET_VARIABLES, Settings, child_environment, load_settings
+from codexmcp.run_settings import command_environment
+from codexmcp.settings import (
+    SECRET_VARIABLES,
+    HttpSettings,
+    Settings,
+    child_environment,
+    load_http_settings,
+    load_settings,
+    secret_values,
+)
 
 KEY = "sk-canary-0123456789"
 
@@ -240,3 +249,41 @@ def test_another_sandbox_mode_is_refused_with_the_valid_ones(mode: str) -> None:
     message = str(caught.value)
     assert repr(mode) in message
     assert "read-only, workspace-write, danger-full-access" in message
+
+
+def test_the_token_of_the_http_server_is_a_secret_that_codex_alone_inherits() -> None:
+    token = "agt_0123456789abcdef"
+    env = {"AGENTOS_TOKEN": token, "HOME": "/home/me"}
+    settings = load_http_settings(env)
+    assert settings.token == token
+    assert token not in repr(settings)
+    assert token in secret_values(None, env)
+    assert "AGENTOS_TOKEN" not in command_environment({**env, "CODEXMCP_RUN_ENV": "AGENTOS_TOKEN"})
+    # `bearer_token_env_var` of Codex's config.toml names it.
+    assert child_environment(env)["AGENTOS_TOKEN"] == token
+
+
+def test_the_http_server_is_set_up_by_its_variables() -> None:
+    env = {
+        "HOME": "/home/me",
+        "AGENTOS_FS_ROOTS": f"/a{os.pathsep}b",
+        "AGENTOS_PORTFOLIO": "/p",
+        "AGENTOS_EXTENSION_DIR": "/e",
+    }
+    assert load_http_settings(env) == HttpSettings(
+        folder=Path("/home/me/.agentos"),
+        fs_roots=f"/a{os.pathsep}b",
+        portfolio=Path("/p"),
+        extension_dir=Path("/e"),
+    )
+    empty = dict.fromkeys(env, "") | {"HOME": "/home/me"}
+    assert load_http_settings(empty) == HttpSettings(folder=Path("/home/me/.agentos"))
+
+
+@pytest.mark.parametrize(
+    "token", ["short", "with a space in it", "tab\tin the midst of it", "ä" * 20]
+)
+def test_a_token_that_cannot_be_used_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(ConfigurationError, match="AGENTOS_TOKEN") as raised:
+        load_http_settings({"AGENTOS_TOKEN": token})
+    assert token not in str(raised.value)

@@ -50,7 +50,7 @@ def alone() -> argparse.ArgumentParser:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     _add_sharing(parser)
-    _add_policy(parser)
+    add_policy(parser, "policy (what is fixed, no tool argument can widen)")
     _add_questions(parser)
     _add_bounds(parser)
     _add_answers(parser)
@@ -74,8 +74,15 @@ def _add_sharing(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_policy(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("policy (what is fixed, no tool argument can widen)")
+def add_policy(parser: argparse.ArgumentParser, title: str, *, profile: bool = True) -> None:
+    """Add what fixes a policy.
+
+    Args:
+        parser: The parser.
+        title: What stands above it in the help.
+        profile: Whether a profile can be part of it.
+    """
+    group = parser.add_argument_group(title)
     group.add_argument("--sandbox", choices=("read-only", "workspace-write", "danger-full-access"))
     group.add_argument(
         "--approval-policy",
@@ -84,7 +91,8 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--cwd", type=Path, metavar="DIR", help="work in DIR or below")
     group.add_argument("--model", metavar="NAME", help="the only model")
-    group.add_argument("--profile", metavar="NAME", help="settings of NAME.config.toml")
+    if profile:
+        group.add_argument("--profile", metavar="NAME", help="settings of NAME.config.toml")
     group.add_argument(
         "--deny-read",
         type=Path,

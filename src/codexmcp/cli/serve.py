@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import codexmcp
-from codexmcp.cli import client_options, mcp_server_arguments
+from codexmcp.cli import (
+    client_options,
+    mcp_server_arguments,
+    serve_status,
+    serve_tokens,
+)
 from codexmcp.cli.codex_options import codex_options
 from codexmcp.cli.shared import address_for, open_connection
 from codexmcp.errors import (
@@ -26,12 +31,20 @@ from codexmcp.errors import (
 )
 from codexmcp.home.binary import package_version
 from codexmcp.home.config import default_home
+from codexmcp.http.token_files import TokenFiles
 from codexmcp.runs.store import Limits
 from codexmcp.server.codex import CodexOptions
-from codexmcp.settings import KEY_VARIABLES, Settings, load_settings, secret_values
+from codexmcp.settings import (
+    KEY_VARIABLES,
+    Settings,
+    agentos_folder,
+    load_settings,
+    secret_values,
+)
 from codexmcp.supervisor.asking import ask
 from codexmcp.supervisor.clients import ClientOptions
 from codexmcp.supervisor.directory import pointer_dir
+from codexmcp.supervisor.doors import Door
 from codexmcp.supervisor.hello import Hello
 from codexmcp.supervisor.methods import STATUS, STOP
 from codexmcp.supervisor.run_host import RunHostOptions
@@ -56,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _status(arguments)
     if arguments.stop:
         return _stop(arguments)
+    if serve_tokens.is_asked_for(arguments):
+        return serve_tokens.run(arguments)
     tell = _teller(arguments.ready_fd)
     try:
         settings = _settings(arguments)
@@ -86,6 +101,7 @@ def _options(
     version = package_version(codex.launch.codex) or codexmcp.__version__
     home = settings.codex_home or default_home()
     address = address_for(arguments, settings, os.environ)
+    doors, tokens = _doors(arguments, settings, workspace)
     return SupervisorOptions(
         address=address,
         codex=codex,
@@ -95,14 +111,28 @@ def _options(
             group=address.id,
             socket=str(address.socket),
             limits=Limits(arguments.max_runs, arguments.max_runs_per_folder),
-            secrets=secret_values(settings.api_key, os.environ),
+            secrets=(*secret_values(settings.api_key, os.environ), *tokens.secrets()),
+            hidden=(tokens.token_path,),
             drain_s=arguments.drain_timeout,
             allow_amendments=arguments.allow_policy_amendments,
         ),
         read_options=lambda hello: _client(hello, version, home, workspace),
         idle_exit_s=arguments.idle_exit or None,
+        doors=doors,
         on_ready=on_ready,
     )
+
+
+def _doors(
+    arguments: argparse.Namespace, settings: Settings, workspace: Path | None
+) -> tuple[list[Door], TokenFiles]:
+    """Return the doors beside the socket, and the tokens, which are kept from runs in any case."""
+    if not arguments.http:
+        return [], TokenFiles(agentos_folder(os.environ), None)
+    from codexmcp.cli.serve_http import make_door  # noqa: PLC0415 - 0.5 s
+
+    door, tokens = make_door(arguments, settings, workspace)
+    return [door], tokens
 
 
 def _contained(
@@ -154,13 +184,18 @@ def _teller(fd: int | None) -> Callable[[str], None]:
 
 def _status(arguments: argparse.Namespace) -> int:
     status = _ask(arguments, STATUS)
+    http = serve_status.look(arguments, status)
     if arguments.json:
-        sys.stdout.write(json.dumps(status or {"running": False}) + "\n")
-    elif status is None:
-        sys.stdout.write(_NONE)
+        told = status or {"running": False}
+        sys.stdout.write(json.dumps({**told, **({} if http is None else http.to_json())}) + "\n")
     else:
-        sys.stdout.write(_told(status))
-    return ExitCode.DONE if status else ExitCode.NOT_RUNNING
+        # Whoever asks for HTTP alone need not know by which credentials its supervisor is found.
+        if status is not None or not arguments.http:
+            sys.stdout.write(_NONE if status is None else _told(status))
+        if http is not None:
+            sys.stdout.write(http.told())
+    is_running = status is not None if http is None else http.is_up
+    return ExitCode.DONE if is_running else ExitCode.NOT_RUNNING
 
 
 def _stop(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from codexmcp.cli.mcp_server_arguments import add_codex_options, count, seconds
+from codexmcp.cli.serve_http_arguments import add_actions, add_http
 
 _EPILOG = """\
 examples:
@@ -15,6 +16,10 @@ examples:
       say whether a supervisor runs here: exit code 0 if so, 3 if not
   codexmcp serve --stop
       have it finish its runs within its drain timeout, and end
+  codexmcp serve --http
+      supervise, and serve MCP over HTTP at http://127.0.0.1:3000/mcp, for clients with the token
+  codexmcp serve --status --http
+      say whether that is up: exit code 0 if so, 3 if not
   codexmcp serve --in-container codexmcp:latest --workspace ~/project
       the same with Codex in a container; its clients are started with these options too
 
@@ -36,8 +41,10 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argp
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--status", action="store_true", help="say what it does; start nothing")
     what.add_argument("--stop", action="store_true", help="end it")
+    add_actions(what)
     parser.add_argument("--json", action="store_true", help="say it as JSON")
     _add_runs(parser)
+    add_http(parser)
     add_codex_options(parser)
     parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
     parser.add_argument("--key-stdin", action="store_true", help=argparse.SUPPRESS)

@@ -39,6 +39,7 @@ class RunHostOptions:
         socket: Where it can be reached; empty for nowhere.
         limits: How many runs may be active.
         secrets: What must not appear in audit files.
+        hidden: Files that the commands of runs must not read, beside the login.
         drain_s: How long active runs may take at the end, in seconds.
         allow_amendments: Whether an answer may write a rule to the Codex home.
         make_store: Opens the store.
@@ -50,6 +51,7 @@ class RunHostOptions:
     socket: str = ""
     limits: Limits = field(default_factory=Limits)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    hidden: tuple[Path, ...] = ()
     drain_s: float | None = 0.0
     allow_amendments: bool = False
     make_store: Callable[[Path], RunStore] = SqliteStore
@@ -129,14 +131,14 @@ def _owned(
 def _workshop(
     options: RunHostOptions, codex: CodexSource, keeping: Keeping, threads: Threads
 ) -> Workshop:
-    login = options.home / "auth.json"
+    hidden = [options.home / "auth.json", *options.hidden]
     return Workshop(
         codex=codex,
         store=keeping.store,
         reopen=keeping.reopen,
         threads=threads,
         check_output=_check_output,
-        denied=(str(login),) if login.exists() else (),
+        denied=tuple(str(path) for path in hidden if path.exists()),
         allow_amendments=options.allow_amendments,
     )
 

@@ -14,7 +14,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,13 @@ from codexmcp.server.codex import CodexOptions
 from codexmcp.server.engine import Engine
 from codexmcp.server.keeper import AppServerKeeper
 from codexmcp.server.protocol import McpServer, Method
+from codexmcp.server.run_tools.arguments import Caller
+from codexmcp.server.run_tools.tools import Check
 from codexmcp.server.stdio import raise_descriptor_limit
 from codexmcp.supervisor.address import Address
 from codexmcp.supervisor.clients import ClientOptions, Offer, serve_client
 from codexmcp.supervisor.codex_host import CodexHost
+from codexmcp.supervisor.doors import Door, Inside
 from codexmcp.supervisor.hello import MAX_BYTES, Hello
 from codexmcp.supervisor.human import human_methods
 from codexmcp.supervisor.methods import ATTACH, STATUS, STOP
@@ -58,6 +61,7 @@ class SupervisorOptions:
         runs: How runs are kept and worked on.
         read_options: Makes a client's greeting into options.
         idle_exit_s: End after so many seconds without clients and runs; None means never.
+        doors: Further ways in, beside the socket.
         on_ready: Called once clients are taken.
     """
 
@@ -66,6 +70,7 @@ class SupervisorOptions:
     runs: RunHostOptions
     read_options: Callable[[Hello], ClientOptions]
     idle_exit_s: float | None = None
+    doors: Sequence[Door] = ()
     on_ready: Callable[[], None] = lambda: None
 
 
@@ -81,7 +86,10 @@ async def supervise(options: SupervisorOptions) -> None:
     with signals.heeded(), _only_one(options.address), orphans_ended(always=True):
         raise_descriptor_limit()
         async with orphans_reaped():
-            await Supervisor(options, signals).run()
+            try:
+                await Supervisor(options, signals).run()
+            except ExceptionGroup as group:
+                raise _only(group) from group
 
 
 class Signals:
@@ -132,6 +140,7 @@ class Supervisor:
             lambda: self._host.connect(on_request=self._ask_about_call)
         )
         self._runs: RunHost | None = None
+        self._told: dict[str, Any] = {}
 
     async def run(self) -> None:
         """Run to the end."""
@@ -141,7 +150,10 @@ class Supervisor:
             self._for_calls,
             run_host(self._options.runs, self._for_runs, self._threads) as self._runs,
             self._listening(self._offer(self._runs)),
+            contextlib.AsyncExitStack() as stack,
         ):
+            for door in self._options.doors:
+                self._told |= await stack.enter_async_context(door(self._inside(self._runs)))
             self._options.on_ready()
             await self._until_stopped(self._runs)
 
@@ -151,9 +163,15 @@ class Supervisor:
             self._for_calls,
             self._threads,
             runs.service,
-            lambda caller: lambda: check_setup(caller, self._options.runs, self._for_runs),
+            self._check,
             lambda stack: self._methods(runs, stack),
         )
+
+    def _inside(self, runs: RunHost) -> Inside:
+        return Inside(runs.service, self._check, lambda: self._status(runs, asking=0))
+
+    def _check(self, caller: Caller) -> Check:
+        return lambda: check_setup(caller, self._options.runs, self._for_runs)
 
     @contextlib.asynccontextmanager
     async def _listening(self, offer: Offer) -> AsyncGenerator[None, None]:
@@ -246,18 +264,19 @@ class Supervisor:
         own: dict[str, Method] = {STATUS: status, STOP: stop, ATTACH: attach}
         return own | human_methods(runs.service)
 
-    def _status(self, runs: RunHost) -> dict[str, Any]:
+    def _status(self, runs: RunHost, *, asking: int = 1) -> dict[str, Any]:
+        """Return how we are, for so many who ask and are no clients in this sense."""
         stats = runs.engine.stats()
         return {
             "version": codexmcp.__version__,
             "pid": os.getpid(),
             "codexPid": self._host.pid,
             "uptimeSeconds": round(time.monotonic() - self._started, 1),
-            # The one that asks is no client in this sense.
-            "clients": len(self._servers) - 1,
+            "clients": len(self._servers) - asking,
             "activeRuns": stats.active,
             "runs": {str(state): count for state, count in stats.counts.items()},
             "draining": stats.draining or self._stopping.is_set(),
+            **self._told,
         }
 
 
@@ -267,6 +286,12 @@ def _is_idle(runs: RunHost) -> bool:
     except CodexMCPError:
         return False
     return stats.active == 0 and not stats.counts.get(RunState.QUEUED)
+
+
+def _only(error: Exception) -> Exception:
+    """Return what went wrong, out of the groups that it came in if it is the only thing."""
+    inside: Sequence[Exception] = getattr(error, "exceptions", ())
+    return _only(inside[0]) if len(inside) == 1 else error
 
 
 @contextlib.contextmanager

@@ -5,21 +5,21 @@ Owns the rule what a caller's policy leaves to its run tools. Looks at images an
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.requests import ThreadOptions
-from codexmcp.jsonvalues import object_of, text_of, without_nulls
+from codexmcp.jsonvalues import object_of, text_of
 from codexmcp.run_settings import RunSettings
 from codexmcp.runs.audit.names import default_audit_dir
 from codexmcp.runs.run import Run, RunRequest
 from codexmcp.runs.service import Order, Origin
 from codexmcp.server import extras
+from codexmcp.server.argument_check import ArgumentCheck
 from codexmcp.server.arguments import ArgumentsError, CodexArguments, Extras
 from codexmcp.server.policy import Policy, allows
 from codexmcp.server.run_tools.definitions import run_tool_definitions
@@ -64,18 +64,7 @@ def check(name: str, arguments: object) -> dict[str, Any]:
     Raises:
         ArgumentsError: They do not fit.
     """
-    given = object_of(arguments)
-    fault = _fault(name, given)
-    if fault is not None:
-        raise ArgumentsError(f"{name}: {fault}")
-    try:
-        json.dumps(given, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        # Codex does not answer a request with half a character in it.
-        raise ArgumentsError(
-            f"{name}: a text has half a character (a lone surrogate); leave it out"
-        ) from None
-    return without_nulls(given)
+    return _check_of(name).checked(arguments)
 
 
 def request_of(
@@ -280,27 +269,7 @@ def _seconds(given: Mapping[str, Any], name: str, default: float | None) -> floa
     return default if name not in given else given[name] / 1000 or None
 
 
-def _told(message: str) -> str:
-    longest = 300
-    return message if len(message) <= longest else f"{message[:longest]}…"
-
-
-def _fault(name: str, given: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the arguments of a tool; None when nothing is."""
-    from jsonschema import exceptions  # noqa: PLC0415 - 60 ms
-
-    # Its types are incomplete.
-    best_match: Callable[[Any], Any] = vars(exceptions)["best_match"]
-    error = best_match(_validator(name).iter_errors(given))
-    if error is None:
-        return None
-    where = ".".join(map(str, error.absolute_path))
-    return f"{where + ': ' if where else ''}{_told(error.message)}"
-
-
 @cache
-def _validator(name: str) -> Any:  # noqa: ANN401 - jsonschema is loaded when it is needed
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms
-
+def _check_of(name: str) -> ArgumentCheck:
     schemas = {tool["name"]: tool["inputSchema"] for tool in run_tool_definitions()}
-    return Draft202012Validator(schemas[name])
+    return ArgumentCheck(name, schemas[name])

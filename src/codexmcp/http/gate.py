@@ -1,0 +1,298 @@
+"""What every request passes before anything looks at what it wants: host, origin, token, bounds.
+
+Promises: whoever has no token costs a lookup of headers and learns nothing; nothing is read of a
+body before that; and no text that is logged or answered holds a token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+
+from codexmcp.errors import ConfigurationError
+from codexmcp.http.body import LeftError, declared_bytes, read_body, serve_with_body
+from codexmcp.http.exchange import KEY, Exchange, Requests
+from codexmcp.http.origins import Origins
+from codexmcp.http.rates import Buckets, Rate
+from codexmcp.http.replies import RefusedError, too_many, unauthenticated
+from codexmcp.http.token_files import TokenFiles
+from codexmcp.http.tokens import Token, bearer_of, find
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+"""The largest file that is written fits, as Base64 or as text that is not mostly escapes."""
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_EVENT_BYTES = 16 * 1024
+BODY_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one who asks may cost.
+
+    Attributes:
+        rate: Requests with a token, for each token.
+        open_rate: Requests without one, for each address.
+        wrong_rate: Tokens that are none, for each address.
+        at_once: Requests with a token that are worked on together.
+        held_bytes: Size of all of these together.
+        body_bytes: Size of a request.
+        body_timeout_s: How long it may take to come, in seconds.
+    """
+
+    rate: Rate = field(default_factory=lambda: Rate(200, 400))
+    open_rate: Rate = field(default_factory=lambda: Rate(20, 100))
+    wrong_rate: Rate = field(default_factory=lambda: Rate(0.5, 20))
+    at_once: int = 256
+    held_bytes: int = 4 * MAX_BODY_BYTES
+    body_bytes: int = MAX_BODY_BYTES
+    body_timeout_s: float = BODY_TIMEOUT_S
+
+
+Answer = Callable[[Request, Exchange], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is answered at one path, beside MCP.
+
+    Attributes:
+        answer: Answers. It reads the body, if any, by `Gate.body_of`.
+        method: The method of HTTP.
+        is_open: Whether it needs no token on a server that only this machine can reach.
+        is_public: Whether it never needs one.
+    """
+
+    answer: Answer
+    method: str = "GET"
+    is_open: bool = False
+    is_public: bool = False
+
+
+class Gate:
+    """The application that uvicorn calls.
+
+    Args:
+        tokens: The tokens.
+        origins: Which hosts and origins may be named.
+        bounds: What one who asks may cost.
+        requests: The account of what was asked.
+    """
+
+    def __init__(
+        self, tokens: TokenFiles, origins: Origins, bounds: Bounds, requests: Requests
+    ) -> None:
+        self._tokens = tokens
+        self._origins = origins
+        self._bounds = bounds
+        self._requests = requests
+        self._rates = Buckets(bounds.rate)
+        self._open_rates = Buckets(bounds.open_rate)
+        self._wrong_rates = Buckets(bounds.wrong_rate)
+        self._under_way = 0
+        self._held_bytes = 0
+        self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pages: Mapping[str, Page] = {}
+        self._mcp: tuple[str, Callable[[bytes, Exchange], ASGIApp]] | None = None
+
+    def lead(
+        self,
+        pages: Mapping[str, Page],
+        mcp_path: str,
+        mcp: Callable[[bytes, Exchange], ASGIApp],
+    ) -> None:
+        """Say what lies behind.
+
+        Args:
+            pages: By path.
+            mcp_path: The path of MCP.
+            mcp: Returns what answers a request of MCP, by its body. Raises RefusedError.
+        """
+        self._pages = pages
+        self._mcp = (mcp_path, mcp)
+
+    def close(self) -> None:
+        """Give up what is under way, because the server ends."""
+        if not self._closing.done():
+            self._closing.set_result(None)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            return
+        began, clock = time.time(), time.perf_counter()
+        client = scope.get("client")
+        method = f"{scope['method']} {scope['path']}"[:200]
+        exchange = scope[KEY] = Exchange(client[0] if client else "", method)
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, noted, exchange)
+        except RefusedError as refused:
+            if scope["method"] not in {"GET", "HEAD"}:
+                # What is left of its body is not waited for.
+                refused.headers["connection"] = "close"
+            await refused.response()(scope, receive, noted)
+        except LeftError:
+            pass
+        finally:
+            self._requests.note(exchange, began, time.perf_counter() - clock)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+        headers = Headers(scope=scope)
+        if sum(len(name) + len(value) for name, value in headers.raw) > MAX_HEAD_BYTES:
+            raise RefusedError(431, f"the headers are larger than {MAX_HEAD_BYTES} bytes")
+        self._check_names(headers)
+        path = scope["path"]
+        if self._mcp is not None and path == self._mcp[0]:
+            _check_method(scope, "POST")
+            self._let_in(headers, exchange)
+            await self._answer_mcp(scope, receive, send, exchange, self._mcp[1])
+            return
+        page = self._pages.get(path)
+        if page is None:
+            self._slow_down(exchange.peer)
+            raise RefusedError(404, f"there is nothing here; MCP is at {self._path}")
+        _check_method(scope, page.method)
+        if not (page.is_public or (page.is_open and self._origins.is_local)) or bearer_of(
+            headers.get("authorization")
+        ):
+            self._let_in(headers, exchange)
+        else:
+            self._slow_down(exchange.peer)
+        response = await page.answer(Request(scope, receive), exchange)
+        await response(scope, receive, send)
+
+    async def _answer_mcp(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        exchange: Exchange,
+        mcp: Callable[[bytes, Exchange], ASGIApp],
+    ) -> None:
+        check_json(Headers(scope=scope))
+        bounds = self._bounds
+        size = declared_bytes(Headers(scope=scope), bounds.body_bytes)
+        if self._is_full(size):
+            raise RefusedError(
+                503,
+                f"{self._under_way} requests are worked on already; ask again in a moment",
+                {"retry-after": "1"},
+            )
+        self._under_way += 1
+        self._held_bytes += size
+        try:
+            body = await read_body(scope, receive, bounds.body_bytes, bounds.body_timeout_s)
+            app = mcp(body, exchange)
+            await serve_with_body(app, scope, body, receive, send, closing=self._closing)
+        finally:
+            self._under_way -= 1
+            self._held_bytes -= size
+
+    def _is_full(self, size: int) -> bool:
+        """Return whether a request of that size is one too many."""
+        if self._under_way >= self._bounds.at_once:
+            return True
+        # One alone may be of any size.
+        return self._under_way > 0 and self._held_bytes + size > self._bounds.held_bytes
+
+    async def body_of(self, request: Request) -> bytes:
+        """Return the body of a page's request, which must be a small one of JSON.
+
+        Raises:
+            RefusedError: It is none.
+            LeftError: The client has gone away.
+        """
+        # A page of another site could send anything else without asking the browser's leave.
+        check_json(request.headers)
+        return await read_body(
+            request.scope, request.receive, MAX_EVENT_BYTES, self._bounds.body_timeout_s
+        )
+
+    @property
+    def _path(self) -> str:
+        return self._mcp[0] if self._mcp is not None else "/"
+
+    def _check_names(self, headers: Headers) -> None:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._origins.allows_host(hosts[0]):
+            raise RefusedError(
+                421,
+                "this server is not known by that host name; use 127.0.0.1 or localhost, or start "
+                "it with --allowed-host NAME",
+            )
+        for origin in headers.getlist("origin"):
+            if not self._origins.allows_origin(origin):
+                raise RefusedError(
+                    403,
+                    "requests of that web page are refused; if they shall be let in, start the "
+                    "server with --allowed-origin ORIGIN",
+                )
+
+    def _let_in(self, headers: Headers, exchange: Exchange) -> None:
+        """Find the token of a request.
+
+        Raises:
+            RefusedError: There is none, or it has asked too often.
+        """
+        secret = bearer_of(headers.get("authorization"))
+        exchange.token = None if secret is None else find(self._known(), secret)
+        now = time.monotonic()
+        if exchange.token is None:
+            # A right token is let in also after wrong ones: on one machine all have one address.
+            wait_s = self._wrong_rates.take(exchange.peer, now)
+            if wait_s:
+                raise too_many(wait_s, "requests without a token that counts")
+            raise unauthenticated(was_wrong=secret is not None)
+        wait_s = self._rates.take(exchange.token.name, now)
+        if wait_s:
+            raise too_many(wait_s, f"requests with the token {exchange.token.name}")
+
+    def _known(self) -> tuple[Token, ...]:
+        try:
+            return self._tokens.current()
+        except ConfigurationError as error:
+            logger.error("nobody is let in: %s", error)  # noqa: TRY400 - the message says it all
+            raise RefusedError(
+                503, "the tokens of this server cannot be read; its log says what to do"
+            ) from None
+
+    def _slow_down(self, peer: str) -> None:
+        wait_s = self._open_rates.take(peer, time.monotonic())
+        if wait_s:
+            raise too_many(wait_s, "requests from this address")
+
+
+def check_json(headers: Headers) -> None:
+    """Refuse what does not say that it is JSON.
+
+    Raises:
+        RefusedError: It does not.
+    """
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise RefusedError(415, "send JSON, with `Content-Type: application/json`")
+
+
+def _check_method(scope: Scope, method: str) -> None:
+    if scope["method"] != method and not (scope["method"] == "HEAD" and method == "GET"):
+        # Source: MCP's Streamable HTTP answers a GET so where there is no stream to listen to.
+        raise RefusedError(405, f"only {method} is answered here", {"allow": method})

@@ -1,0 +1,266 @@
+"""MCP over HTTP: the SDK's stateless server before our tools and resources.
+
+A request that asks for progress is answered by a stream of events, any other by one JSON object,
+which costs a third less. Must not decide who may: the gate has, and hands on the scopes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from mcp.server.caching import CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    PaginatedRequestParams,
+    ReadResourceRequestParams,
+)
+
+from codexmcp.errors import CodexMCPError, WorkspaceError
+from codexmcp.http.exchange import KEY, Exchange
+from codexmcp.http.tokens import ALL_SCOPES
+from codexmcp.http.toolbox import Toolbox, failure
+from codexmcp.workspace.tool import Scope
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+logger = logging.getLogger(__name__)
+
+NAME = "agentOS-portfolio"
+_PROGRESS = b'"progressToken"'
+_COMPLETE = {"resultType": "complete"}
+"""What MCP 2026-07-28 wants in each result; the SDK takes it out for older clients."""
+
+Context = ServerRequestContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A resource.
+
+    Attributes:
+        uri: Its URI.
+        name: Its name.
+        mime_type: What it is.
+        size: Its size in bytes.
+    """
+
+    uri: str
+    name: str
+    mime_type: str
+    size: int
+
+
+class Library(Protocol):
+    """Resources, read anew each time."""
+
+    async def documents(self) -> Sequence[Document]:
+        """Return those there are."""
+        ...
+
+    async def read(self, uri: str) -> tuple[str, str]:
+        """Return the media type and the text of one.
+
+        Raises:
+            WorkspaceError: There is none, or it cannot be read.
+        """
+        ...
+
+
+class McpApp:
+    """Answers requests of MCP.
+
+    Args:
+        version: What it tells of itself.
+        toolbox: The tools.
+        library: The resources; None for none.
+        max_bytes: Size of a request.
+    """
+
+    def __init__(
+        self, version: str, toolbox: Toolbox, library: Library | None, max_bytes: int
+    ) -> None:
+        self._toolbox = toolbox
+        self._library = library
+        server = self._server(version)
+        self._json, self._events = (
+            StreamableHTTPSessionManager(
+                server, stateless=True, json_response=is_json, max_request_body_size=max_bytes
+            )
+            for is_json in (True, False)
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncGenerator[None, None]:
+        """Be ready while the block runs."""
+        ready, over = asyncio.Event(), asyncio.Event()
+
+        async def run() -> None:
+            async with self._json.run(), self._events.run():
+                ready.set()
+                await over.wait()
+
+        # A task of its own: what is raised in the block would come out in groups of exceptions.
+        running = asyncio.create_task(run())
+        try:
+            await ready.wait()
+            yield
+        finally:
+            over.set()
+            await asyncio.wait({running})
+
+    def answering(self, body: bytes) -> ASGIApp:
+        """Return what answers a request, by its body."""
+        manager = self._events if _PROGRESS in body else self._json
+        return manager.handle_request
+
+    def _server(self, version: str) -> Server[Any]:
+        # Never cached: the portfolio's files change behind our back.
+        hint = CacheHint(ttl_ms=0, scope="private")
+        server: Server[Any] = Server(
+            NAME,
+            version=version,
+            title="codexmcp",
+            cache_hints={"resources/list": hint, "resources/read": hint, "tools/list": hint},
+            get_tool_input_schema=self._toolbox.schema_of,
+        )
+        # It wraps each message in a span that nobody here collects.
+        server.middleware.clear()
+        server.add_request_handler("tools/list", PaginatedRequestParams, self._list_tools)
+        server.add_request_handler("tools/call", CallToolRequestParams, self._call_tool)
+        if self._library is not None:
+            add = server.add_request_handler
+            add("resources/list", PaginatedRequestParams, self._list_resources)
+            add("resources/templates/list", PaginatedRequestParams, self._list_templates)
+            add("resources/read", ReadResourceRequestParams, self._read_resource)
+        return server
+
+    async def _list_tools(
+        self, context: Context, _params: PaginatedRequestParams
+    ) -> dict[str, Any]:
+        exchange = _noted(context, "tools/list")
+        return {**_COMPLETE, "tools": self._toolbox.definitions(_scopes(exchange))}
+
+    async def _call_tool(self, context: Context, params: CallToolRequestParams) -> dict[str, Any]:
+        name = params.name
+        scope = self._toolbox.scope_of(name)
+        if scope is None:
+            raise MCPError(INVALID_PARAMS, f"Unknown tool: {name[:80]}")
+        exchange = _noted(context, name)
+        if scope not in _scopes(exchange):
+            raise MCPError(INVALID_PARAMS, f"{name} needs a token with the scope `{scope}`")
+        try:
+            async with _Progress(context) as progress:
+                result = await self._toolbox.call(name, params.arguments, progress.tell)
+                return {**_COMPLETE, **result}
+        except CodexMCPError as error:
+            exchange.failed = True
+            return {**_COMPLETE, **failure(str(error))}
+        except (OSError, ValueError, RecursionError):
+            exchange.failed = True
+            logger.exception("the tool %s has failed", name)
+            said = f"{name} has failed; the log of the server tells why"
+            return {**_COMPLETE, **failure(said)}
+
+    async def _list_resources(
+        self, context: Context, _params: PaginatedRequestParams
+    ) -> dict[str, Any]:
+        exchange = _noted(context, "resources/list")
+        if self._library is None or Scope.READ not in _scopes(exchange):
+            return {**_COMPLETE, "resources": []}
+        try:
+            found = await self._library.documents()
+        except WorkspaceError as error:
+            raise MCPError(INVALID_PARAMS, str(error)) from error
+        return {
+            **_COMPLETE,
+            "resources": [
+                {"uri": each.uri, "name": each.name, "mimeType": each.mime_type, "size": each.size}
+                for each in found
+            ],
+        }
+
+    async def _list_templates(
+        self, _context: Context, _params: PaginatedRequestParams
+    ) -> dict[str, Any]:
+        template = {
+            "uriTemplate": "portfolio://{name}",
+            "name": "portfolio",
+            "description": "A file of the portfolio, as it is on disk now.",
+        }
+        return {**_COMPLETE, "resourceTemplates": [template]}
+
+    async def _read_resource(
+        self, context: Context, params: ReadResourceRequestParams
+    ) -> dict[str, Any]:
+        exchange, uri = _noted(context, "resources/read"), str(params.uri)
+        if self._library is None or Scope.READ not in _scopes(exchange):
+            raise MCPError(INVALID_PARAMS, "reading needs a token with the scope `read`")
+        try:
+            mime_type, text = await self._library.read(uri)
+        except WorkspaceError as error:
+            exchange.failed = True
+            raise MCPError(INVALID_PARAMS, str(error), {"uri": uri}) from error
+        return {**_COMPLETE, "contents": [{"uri": uri, "mimeType": mime_type, "text": text}]}
+
+
+class _Progress:
+    """Tells the client of a call what goes on, in order.
+
+    Args:
+        context: The call.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._news: asyncio.Queue[str] = asyncio.Queue()
+        self._sending: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait({self._sending})
+
+    def tell(self, text: str) -> None:
+        """Take news."""
+        self._news.put_nowait(text)
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        step = 0
+        while True:
+            text = await self._news.get()
+            step += 1
+            await self._context.session.report_progress(float(step), None, text)
+
+
+def _noted(context: Context, what: str) -> Exchange:
+    """Return the exchange of a request, with what it is about."""
+    request: Any = context.request
+    exchange: Exchange = request.scope[KEY]
+    exchange.tool = what
+    return exchange
+
+
+def _scopes(exchange: Exchange) -> frozenset[Scope]:
+    return frozenset() if exchange.token is None else exchange.token.scopes & ALL_SCOPES

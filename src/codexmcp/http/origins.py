@@ -1,0 +1,104 @@
+"""Which Host and Origin a request may name: against web pages that reach for a local server.
+
+Pure. A page whose name is rebound to this machine's address names its own host; a page of another
+site names its own origin. Numbers cannot be rebound.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+_LOCAL_NAME = "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """What a request may name.
+
+    Attributes:
+        is_local: Whether the server can be reached from this machine alone.
+        hosts: Further hosts, in lower case and without a port.
+        origins: Further origins, such as `https://tools.example`.
+    """
+
+    is_local: bool = True
+    hosts: frozenset[str] = field(default_factory=frozenset[str])
+    origins: frozenset[str] = field(default_factory=frozenset[str])
+
+    def allows_host(self, header: str | None) -> bool:
+        """Return whether a Host header may be; any port may be, because of forwarded ones."""
+        host = host_of(header or "")
+        if host is None:
+            return False
+        return host in self.hosts or is_loopback(host) or (not self.is_local and _is_number(host))
+
+    def allows_origin(self, header: str | None) -> bool:
+        """Return whether an Origin header may be; programs that are no browser send none."""
+        if header is None or header in self.origins:
+            return True
+        try:
+            parts = urlsplit(header)
+            host = host_of(parts.netloc)
+        except ValueError:
+            return False
+        if parts.scheme not in {"http", "https"} or host is None or parts.path:
+            return False
+        return is_loopback(host)
+
+
+def origins(
+    *, is_local: bool, hosts: Collection[str] = (), allowed: Collection[str] = ()
+) -> Origins:
+    """Return what requests may name.
+
+    Args:
+        is_local: Whether the server can be reached from this machine alone.
+        hosts: Further hosts.
+        allowed: Further origins.
+    """
+    return Origins(
+        is_local,
+        frozenset(host.lower().rstrip(".") for host in hosts),
+        frozenset(origin.rstrip("/") for origin in allowed),
+    )
+
+
+def host_of(authority: str) -> str | None:
+    """Return the host of `host:port` in lower case; None for what is no host."""
+    host, bracket, rest = authority.partition("]")
+    if bracket:
+        inside, port = host.removeprefix("["), rest.removeprefix(":")
+        if not host.startswith("[") or (rest and not rest.startswith(":")):
+            return None
+        return inside.lower() if _is_port(port) and _is_number(inside) else None
+    host, _, port = authority.partition(":")
+    if not host or not _is_port(port):
+        return None
+    plain = host.lower().removesuffix(".")
+    is_name = all(each.isalnum() or each in "-._" for each in plain) and plain.isascii()
+    return plain if is_name and plain else None
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, reachable from itself alone."""
+    if host == _LOCAL_NAME:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_port(text: str) -> bool:
+    return not text or (text.isascii() and text.isdecimal() and len(text) <= len("65535"))

@@ -1,0 +1,138 @@
+"""Keeps telemetry in `persist.json`: many events, few writes, and never half a file.
+
+Promises: what is killed when leaves the file old or new; one server writes it; a file that cannot
+be understood is put aside, not overwritten; a full disk costs telemetry and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+from codexmcp.errors import ConfigurationError
+from codexmcp.home.putting import put
+from codexmcp.http.telemetry import Event, EventError, Telemetry, from_json
+from codexmcp.runs.audit.redaction import Redactor
+
+logger = logging.getLogger(__name__)
+
+NAME = "persist.json"
+PAUSE_S = 0.25
+"""How long events are gathered before they are written."""
+
+MAX_BYTES = 4 * 1024 * 1024
+
+
+class Persisted:
+    """Telemetry that is kept in a file.
+
+    Args:
+        path: The file.
+        redactor: Takes out what looks like a secret.
+    """
+
+    def __init__(self, path: Path, redactor: Redactor) -> None:
+        self.path = path
+        self.telemetry = Telemetry()
+        self.fault = ""
+        self._redactor = redactor
+        self._has_news = False
+        self._closing = asyncio.Event()
+
+    def add(self, event: Event) -> None:
+        """Take an event in; it is written soon."""
+        clean = {name: self._redactor.text(text) for name, text in event.fields.items()}
+        self.telemetry.add(Event(event.kind, event.at, clean))
+        self._has_news = True
+
+    @contextlib.asynccontextmanager
+    async def kept(self) -> AsyncGenerator[None, None]:
+        """Read the file, write it while the block runs, and once more at its end.
+
+        Raises:
+            ConfigurationError: Another server writes it, or its folder cannot be used.
+        """
+        with _only_one(self.path):
+            self.telemetry = await asyncio.to_thread(_read, self.path)
+            writing = asyncio.create_task(self._write_news())
+            try:
+                yield
+            finally:
+                self._closing.set()
+                await asyncio.shield(writing)
+
+    async def _write_news(self) -> None:
+        """Write what is new, until the block ends; one write at a time."""
+        while not self._closing.is_set():
+            if self._has_news:
+                await self._write()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PAUSE_S):
+                    await self._closing.wait()
+        if self._has_news:
+            await self._write()
+
+    async def _write(self) -> None:
+        self._has_news = False
+        text = json.dumps(self.telemetry.to_json(), ensure_ascii=False, indent=1)
+        try:
+            await asyncio.to_thread(put, str(self.path), text.encode(errors="replace"))
+        except OSError as error:
+            if not self.fault:
+                logger.warning("%s cannot be written: %s", self.path, error.strerror)
+            self.fault = f"{NAME} cannot be written: {error.strerror}"
+            self._has_news = True
+        else:
+            self.fault = ""
+
+
+def _read(path: Path) -> Telemetry:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return Telemetry()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read ({error.strerror}); make it a plain file of this user"
+        ) from error
+    try:
+        if len(data) > MAX_BYTES:
+            raise EventError(f"it is larger than {MAX_BYTES} bytes")
+        return from_json(json.loads(data))
+    except (ValueError, RecursionError) as error:
+        aside = path.with_name(f"{NAME}.broken")
+        path.replace(aside)
+        logger.warning("%s cannot be understood (%s); it lies in %s now", path, error, aside)
+        return Telemetry()
+
+
+@contextlib.contextmanager
+def _only_one(path: Path) -> Generator[None, None, None]:
+    """Be the only one that writes a file while the block runs."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        fd = os.open(path.with_name(f"{path.name}.lock"), flags, 0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the folder of {path} cannot be used ({error.strerror}); make it one that this user "
+            "may write to"
+        ) from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(
+                f"another `codexmcp serve --http` of this Codex home writes {path}; use that "
+                "server, or end it with `codexmcp serve --stop`"
+            ) from None
+        yield
+    finally:
+        os.close(fd)

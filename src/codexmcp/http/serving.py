@@ -1,0 +1,163 @@
+"""Runs uvicorn inside our process, with bounds that it lacks.
+
+It has no signal handlers here, trusts no header of a proxy, and ends within a bound. A connection
+that sends no whole request head, or does not read its answer, is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncGenerator, Generator
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+from codexmcp.http.gate import MAX_HEAD_BYTES
+
+logger = logging.getLogger(__name__)
+
+HEAD_TIMEOUT_S = 10.0
+"""Bound on the head of a request, from its first byte or from the connection."""
+
+KEEP_ALIVE_S = 60
+WRITE_TIMEOUT_S = 30.0
+"""How long a client may leave what it is sent unread."""
+
+MAX_CONNECTIONS = 512
+GRACE_S = 2
+"""How long answers under way may take at the end."""
+
+
+class BoundedProtocol(H11Protocol):
+    """A connection, bounded in how long it may be of no use.
+
+    Source: uvicorn 0.54 bounds the time between requests, but neither that of a head (slow loris)
+    nor that of a client which does not read, nor the number of connections without a request.
+    """
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection (the event loop calls this)."""
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+            return
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes (the event loop calls this)."""
+        if self._head_timer is None and not self._is_busy():
+            self._expect_head()
+        super().data_received(data)
+        if self._is_busy():
+            self._cancel("_head_timer")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take the end (the event loop calls this)."""
+        self._cancel("_head_timer")
+        self._cancel("_write_timer")
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Take that the client is behind with its reading (the event loop calls this)."""
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(WRITE_TIMEOUT_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Take that it has read on (the event loop calls this)."""
+        super().resume_writing()
+        self._cancel("_write_timer")
+
+    def _is_busy(self) -> bool:
+        """Return whether a request is being answered."""
+        cycle: Any = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _expect_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
+
+    def _cancel(self, name: str) -> None:
+        timer: asyncio.TimerHandle | None = getattr(self, name)
+        if timer is not None:
+            timer.cancel()
+            setattr(self, name, None)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to us, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listens.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def served(app: ASGIApp, connection: socket.socket) -> AsyncGenerator[None, None]:
+    """Answer requests while the block runs.
+
+    Args:
+        app: Answers them.
+        connection: Where to listen; it is closed at the end.
+    """
+    server = _Server(_config(app))
+    serving = asyncio.create_task(server.serve(sockets=[connection]))
+    serving.add_done_callback(_tell_failure)
+    listening = asyncio.create_task(server.listens.wait())
+    try:
+        await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
+        if serving.done():
+            serving.result()
+        yield
+    finally:
+        server.should_exit = True
+        # Its own bound, and once more what it takes to see that it is over.
+        _, unfinished = await asyncio.wait({serving}, timeout=2 * GRACE_S + 1)
+        for left in list(server.server_state.connections):
+            left.transport.abort()
+        for task in unfinished:
+            task.cancel()
+        await asyncio.wait({serving})
+
+
+def _tell_failure(serving: asyncio.Task[None]) -> None:
+    """Say at once that nobody is served any more."""
+    if not serving.cancelled() and serving.exception() is not None:
+        logger.error("the HTTP server has failed", exc_info=serving.exception())
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="none",
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        # Anybody who connects can have it warn, as often as they like.
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+    )

@@ -1,0 +1,70 @@
+"""Checks the arguments of a tool against its definition, before the tool sees them.
+
+Imports jsonschema late: it costs 60 ms.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from codexmcp.jsonvalues import object_of, without_nulls
+from codexmcp.server.arguments import ArgumentsError
+
+_LONGEST_FAULT = 300
+
+
+class ArgumentCheck:
+    """Checks the arguments of one tool.
+
+    Args:
+        name: The tool.
+        schema: The JSON Schema of its arguments.
+    """
+
+    def __init__(self, name: str, schema: Mapping[str, Any]) -> None:
+        self._name = name
+        self._schema = schema
+
+    def checked(self, arguments: object) -> dict[str, Any]:
+        """Return the arguments without those that are null.
+
+        Raises:
+            ArgumentsError: They do not fit.
+        """
+        given = object_of(arguments)
+        fault = self._fault(given)
+        if fault is not None:
+            raise ArgumentsError(f"{self._name}: {fault}")
+        try:
+            json.dumps(given, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            # Codex does not answer a request with half a character in it, and no file can hold one.
+            raise ArgumentsError(
+                f"{self._name}: a text has half a character (a lone surrogate); leave it out"
+            ) from None
+        return without_nulls(given)
+
+    def _fault(self, given: Mapping[str, Any]) -> str | None:
+        """Return what is wrong with the arguments; None when nothing is."""
+        if self._validator.is_valid(given):
+            return None
+        from jsonschema import exceptions  # noqa: PLC0415 - 60 ms
+
+        # Its types are incomplete.
+        best_match: Callable[[Any], Any] = vars(exceptions)["best_match"]
+        error = best_match(self._validator.iter_errors(given))
+        where = ".".join(map(str, error.absolute_path))
+        return f"{where + ': ' if where else ''}{_told(error.message)}"
+
+    @cached_property
+    def _validator(self) -> Any:  # noqa: ANN401 - jsonschema is loaded when it is needed
+        from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms
+
+        return Draft202012Validator(self._schema)
+
+
+def _told(message: str) -> str:
+    return message if len(message) <= _LONGEST_FAULT else f"{message[:_LONGEST_FAULT]}…"
