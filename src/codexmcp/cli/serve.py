@@ -17,6 +17,7 @@ import codexmcp
 from codexmcp.cli import (
     client_options,
     mcp_server_arguments,
+    serve_install,
     serve_status,
     serve_tokens,
 )
@@ -69,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _status(arguments)
     if arguments.stop:
         return _stop(arguments)
+    if serve_install.is_asked_for(arguments):
+        return serve_install.run(arguments, lambda: _ask(arguments, STATUS) is not None)
     if serve_tokens.is_asked_for(arguments):
         return serve_tokens.run(arguments)
     tell = _teller(arguments.ready_fd)

@@ -20,6 +20,8 @@ examples:
       supervise, and serve MCP over HTTP at http://127.0.0.1:3000/mcp, for clients with the token
   codexmcp serve --status --http
       say whether that is up: exit code 0 if so, 3 if not
+  codexmcp serve --http --port 3001 --install
+      have the user's service manager run `codexmcp serve --http --port 3001`
   codexmcp serve --in-container codexmcp:latest --workspace ~/project
       the same with Codex in a container; its clients are started with these options too
 
@@ -42,6 +44,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argp
     what.add_argument("--status", action="store_true", help="say what it does; start nothing")
     what.add_argument("--stop", action="store_true", help="end it")
     add_actions(what)
+    _add_service(parser, what)
     parser.add_argument("--json", action="store_true", help="say it as JSON")
     _add_runs(parser)
     add_http(parser)
@@ -51,6 +54,24 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argp
     parser.add_argument("--ready-fd", type=int, default=None, help=argparse.SUPPRESS)
     parser.set_defaults(profile=None)
     return parser
+
+
+def _add_service(
+    parser: argparse.ArgumentParser,
+    what: argparse._MutuallyExclusiveGroup,  # pyright: ignore[reportPrivateUsage] - argparse has no other name for it
+) -> None:
+    what.add_argument(
+        "--install",
+        action="store_true",
+        help="have systemd or launchd run it with the other options given, now and at each login",
+    )
+    what.add_argument("--uninstall", action="store_true", help="end that and remove its file")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --install, print the file and change nothing"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="with --install, replace a file that is not ours"
+    )
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
