@@ -13,9 +13,9 @@ from typing import Any
 from bench.clock import Stopwatch
 from bench.harness import Driver, Sample, Subject
 from bench.stage import Stage
-from codexmcp.workspace.file_tools import file_tools
-from codexmcp.workspace.roots import Roots
-from codexmcp.workspace.search_command import find_ripgrep
+from codexmcp.workspace.files.tools import file_tools
+from codexmcp.workspace.paths.roots import Roots
+from codexmcp.workspace.search.command import find_ripgrep
 from codexmcp.workspace.tool import WorkspaceTool
 
 _MANY, _QUICK_MANY = 100_000, 2_000

@@ -13,7 +13,7 @@ from codexmcp.http import gate as gate_module
 from codexmcp.http import serving
 from codexmcp.http.gate import Bounds
 from codexmcp.http.rates import Rate
-from codexmcp.workspace.file_writing import MAX_BYTES
+from codexmcp.workspace.files.writing import MAX_BYTES
 from tests.support.http_client import read_answer
 from tests.support.http_door import Door, opened
 from tests.support.processes import until

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.extension_tools import extension_tools
+from codexmcp.workspace.extension.tools import extension_tools
 from codexmcp.workspace.tool import Scope
 from tests.support.node import NODE, NPM
 from tests.support.processes import processes_of, until

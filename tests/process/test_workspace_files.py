@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from codexmcp.errors import ConfigurationError, WorkspaceError
-from codexmcp.workspace.file_answers import shown
-from codexmcp.workspace.roots import Roots
+from codexmcp.workspace.files.answers import shown
+from codexmcp.workspace.paths.roots import Roots
 from tests.support.workspace_tools import Tools, fill, move, tree
 
 

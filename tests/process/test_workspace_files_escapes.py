@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.file_writing import Terms, write_file
-from codexmcp.workspace.roots import Roots
+from codexmcp.workspace.files.writing import Terms, write_file
+from codexmcp.workspace.paths.roots import Roots
 from tests.support.builds import CHECKOUT
 from tests.support.workspace_paths import SECRET, make_tree, paths
 from tests.support.workspace_tools import Tools, fill, tree

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace import file_put
+from codexmcp.workspace.files import put
 from tests.support.builds import CHECKOUT
 from tests.support.workspace_tools import Tools, fill, tree
 
@@ -69,7 +69,7 @@ async def test_what_another_changes_during_an_edit_is_not_lost(
         "same": lambda: _replaced(root / "same", "one two"),
     }
     for path, change in changes.items():
-        monkeypatch.setattr(file_put, "_make_like", lambda *_, change=change: change())
+        monkeypatch.setattr(put, "_make_like", lambda *_, change=change: change())
         with pytest.raises(WorkspaceError, match="changed by somebody else"):
             await tools("replace", path=path, old_text="one", new_text="1")
     assert (root / "file").read_text() == "theirs one"
@@ -82,7 +82,7 @@ async def test_of_two_edits_that_look_at_a_file_at_the_same_moment_one_is_refuse
 ) -> None:
     root = fill(tmp_path / "root", {"file": "one two"})
     tools = Tools(root)
-    real = file_put._refuse_changed
+    real = put._refuse_changed
     both = threading.Barrier(2)
 
     def look(*arguments: Any) -> None:
@@ -91,7 +91,7 @@ async def test_of_two_edits_that_look_at_a_file_at_the_same_moment_one_is_refuse
         with contextlib.suppress(threading.BrokenBarrierError):
             both.wait(timeout=0.5)
 
-    monkeypatch.setattr(file_put, "_refuse_changed", look)
+    monkeypatch.setattr(put, "_refuse_changed", look)
     done = await asyncio.gather(
         tools("replace", path="file", old_text="one", new_text="1"),
         tools("replace", path="file", old_text="two", new_text="2"),

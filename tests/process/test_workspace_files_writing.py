@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace import confined_writing, file_put
+from codexmcp.workspace.files import put
+from codexmcp.workspace.paths import confined_writing
 from tests.support.workspace_tools import Tools, fill, tree
 
 
@@ -196,7 +197,7 @@ def _no_links(*_: object, **__: object) -> None:
 async def test_a_file_system_that_cannot_do_without_names_serves_as_well(
     root: Path, monkeypatch: pytest.MonkeyPatch, link: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(file_put, "_UNNAMED", 0)
+    monkeypatch.setattr(put, "_UNNAMED", 0)
     monkeypatch.setattr(os, "link", link)
     tools = Tools(root)
     await tools("write", path="new", content="1", must_not_exist=True)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.git_config import Setting, parse, render
+from codexmcp.workspace.git.config import Setting, parse, render
 from tests.support.git_ground import GitGround
 from tests.support.processes import processes_of, until
 

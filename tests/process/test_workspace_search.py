@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.roots import Roots
-from codexmcp.workspace.search import MAX_AT_ONCE, Searcher
-from codexmcp.workspace.search_command import Query, find_ripgrep
+from codexmcp.workspace.paths.roots import Roots
+from codexmcp.workspace.search.command import Query, find_ripgrep
+from codexmcp.workspace.search.searcher import MAX_AT_ONCE, Searcher
 from tests.support.processes import is_alive, until
 from tests.support.workspace_tools import Tools, fill
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from codexmcp.workspace.git_session import GitPolicy
-from codexmcp.workspace.git_tools import git_tools
-from codexmcp.workspace.roots import Roots
+from codexmcp.workspace.git.session import GitPolicy
+from codexmcp.workspace.git.tools import git_tools
+from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.tool import WorkspaceTool
 
 BOUND_S = 30.0

@@ -15,10 +15,10 @@ from codexmcp.http.door import DoorOptions, http_door
 from codexmcp.http.token_files import TokenFiles
 from codexmcp.runs.service import RunService
 from codexmcp.supervisor.doors import Inside
-from codexmcp.workspace.file_tools import file_tools
+from codexmcp.workspace.files.tools import file_tools
+from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.portfolio import Portfolio
 from codexmcp.workspace.portfolio_tools import portfolio_tools
-from codexmcp.workspace.roots import Roots
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 from tests.support.http_client import HttpClient
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace import file_put
-from codexmcp.workspace.file_writing import Terms, replace_in_file, write_file
-from codexmcp.workspace.roots import Roots
+from codexmcp.workspace.files import put
+from codexmcp.workspace.files.writing import Terms, replace_in_file, write_file
+from codexmcp.workspace.paths.roots import Roots
 from tests.support.workspace_tools import fill, tree
 
 _SIZE_BYTES = 256 * 1024
@@ -49,7 +49,7 @@ def main(root: Path) -> None:
     mount = ["mount", "-t", "tmpfs", "-o", f"size={_SIZE_BYTES}", "tmpfs", str(root)]
     subprocess.run(mount, check=True)
     _check(root)
-    file_put._UNNAMED = 0
+    put._UNNAMED = 0
     _check(root)
 
 

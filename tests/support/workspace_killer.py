@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from codexmcp.workspace import file_put
-from codexmcp.workspace.file_put import TEMPORARY
-from codexmcp.workspace.file_writing import Terms, replace_in_file, write_file
-from codexmcp.workspace.roots import Roots
+from codexmcp.workspace.files import put
+from codexmcp.workspace.files.put import TEMPORARY
+from codexmcp.workspace.files.writing import Terms, replace_in_file, write_file
+from codexmcp.workspace.paths.roots import Roots
 
 _CALLS = ("write", "fsync", "fchmod", "fchown", "link", "replace", "unlink", "mkdir", "close")
 OLD, NEW = b"old " * 50_000, b"new " * 70_000
@@ -96,7 +96,7 @@ def main(folder: Path) -> None:
     counts = []
     for kind in ("unnamed", "named"):
         if kind == "named":
-            file_put._UNNAMED = 0
+            put._UNNAMED = 0
         for name, before, path, work in (
             ("over", OLD, "file", _over),
             ("new", None, "sub/file", _new),

@@ -9,8 +9,8 @@ from typing import Any
 
 import jsonschema
 
-from codexmcp.workspace.file_tools import file_tools
-from codexmcp.workspace.roots import Roots
+from codexmcp.workspace.files.tools import file_tools
+from codexmcp.workspace.paths.roots import Roots
 
 
 class Tools:

@@ -25,13 +25,13 @@ from codexmcp.server.run_tools.arguments import Caller
 from codexmcp.settings import HttpSettings, Settings, load_http_settings, secret_values
 from codexmcp.supervisor.directory import pointer_dir
 from codexmcp.supervisor.doors import Door
-from codexmcp.workspace.extension_tools import extension_tools
-from codexmcp.workspace.file_tools import file_tools
-from codexmcp.workspace.git_session import GitPolicy
-from codexmcp.workspace.git_tools import git_tools
+from codexmcp.workspace.extension.tools import extension_tools
+from codexmcp.workspace.files.tools import file_tools
+from codexmcp.workspace.git.session import GitPolicy
+from codexmcp.workspace.git.tools import git_tools
+from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.portfolio import Portfolio
 from codexmcp.workspace.portfolio_tools import portfolio_tools
-from codexmcp.workspace.roots import Roots
 from codexmcp.workspace.tool import WorkspaceTool
 
 SOFT_TIMEOUT_S = 50.0

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.file_listing import Entry, list_folder
-from codexmcp.workspace.file_reading import decoded, read_up_to, read_whole
-from codexmcp.workspace.locations import Location, Root
-from codexmcp.workspace.roots import Roots
+from codexmcp.workspace.files.listing import Entry, list_folder
+from codexmcp.workspace.files.reading import decoded, read_up_to, read_whole
+from codexmcp.workspace.paths.locations import Location, Root
+from codexmcp.workspace.paths.roots import Roots
 
 SCHEME = "portfolio://"
 MAX_FILES = 1000

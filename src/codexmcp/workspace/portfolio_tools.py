@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp.jsonvalues import without_nulls
-from codexmcp.workspace.file_answers import moment
-from codexmcp.workspace.file_schemas import closed
+from codexmcp.workspace.files.answers import moment
+from codexmcp.workspace.files.schemas import closed
 from codexmcp.workspace.portfolio import Portfolio, PortfolioFile
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from codexmcp.cli import serve_arguments
 from codexmcp.http.tokens import ALL_SCOPES
-from codexmcp.workspace.extension_tools import extension_tools
-from codexmcp.workspace.file_tools import file_tools
-from codexmcp.workspace.git_session import GitPolicy
-from codexmcp.workspace.git_tools import git_tools
+from codexmcp.workspace.extension.tools import extension_tools
+from codexmcp.workspace.files.tools import file_tools
+from codexmcp.workspace.git.session import GitPolicy
+from codexmcp.workspace.git.tools import git_tools
+from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.portfolio_tools import portfolio_tools
-from codexmcp.workspace.roots import Roots
 
 PAGE = (Path(__file__).parents[3] / "docs" / "http.md").read_text()
 

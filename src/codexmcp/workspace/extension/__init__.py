@@ -1,0 +1,1 @@
+"""The tools that compile, package and install an editor extension."""

@@ -1,0 +1,1 @@
+"""The tools that list, read, write and edit files."""

@@ -1,0 +1,124 @@
+"""Puts what the file tools found into JSON.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import urllib.parse
+from collections.abc import Sequence
+from typing import Any
+
+from codexmcp.jsonvalues import without_nulls
+from codexmcp.workspace.files.listing import Entry
+from codexmcp.workspace.files.reading import Piece
+from codexmcp.workspace.files.writing import Written
+from codexmcp.workspace.paths.locations import Location
+from codexmcp.workspace.search.checking import Match
+from codexmcp.workspace.search.searcher import Found
+
+_FIRST_S, _LAST_S = -62135596800.0, 253402300799.0
+
+
+def listing(place: Location, entries: Sequence[Entry], *, is_more: bool) -> dict[str, Any]:
+    """Return the answer about a folder's entries."""
+    cursor = cursor_of(entries[-1].names) if is_more and entries else None
+    return {
+        "path": shown(str(place)),
+        "entries": [_entry(entry) for entry in entries],
+        "next_cursor": cursor,
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return without_nulls(
+        {
+            "name": "/".join(shown(name) for name in entry.names),
+            "kind": entry.kind,
+            "size_bytes": entry.size_bytes,
+            "modified": moment(entry.modified_s),
+            # What is shown cannot be given back as a path.
+            "is_name_escaped": True if any(map(_is_odd, entry.names)) else None,
+        }
+    )
+
+
+def cursor_of(names: Sequence[str]) -> str:
+    """Return the cursor of the page after an entry; any name can be told by it."""
+    return urllib.parse.quote(os.fsencode("/".join(names)))
+
+
+def names_of(cursor: str) -> tuple[str, ...]:
+    """Return which entry a cursor tells; none for an empty one."""
+    path = os.fsdecode(urllib.parse.unquote_to_bytes(cursor))
+    return tuple(path.split("/")) if path else ()
+
+
+def piece(place: Location, read: Piece, encoding: str) -> dict[str, Any]:
+    """Return the answer about a part of a file."""
+    return {
+        "path": str(place),
+        "encoding": encoding,
+        "content": read.text,
+        "offset_bytes": read.offset_bytes,
+        "next_offset_bytes": read.next_offset_bytes,
+        "size_bytes": read.size_bytes,
+        "sha256": read.sha256,
+    }
+
+
+def findings(place: Location, found: Found) -> dict[str, Any]:
+    """Return the answer about a search."""
+    return {
+        "path": str(place),
+        "matches": [_match(match) for match in found.matches],
+        "incomplete": found.incomplete,
+    }
+
+
+def _match(match: Match) -> dict[str, Any]:
+    return without_nulls(
+        {
+            "path": shown(str(match.place)),
+            "line": match.line,
+            "column": match.column,
+            "text": match.text,
+            "is_part_of_line": None if match.is_whole else True,
+        }
+    )
+
+
+def written(place: Location, done: Written) -> dict[str, Any]:
+    """Return the answer about a file that was written."""
+    return without_nulls(
+        {
+            "path": str(place),
+            "size_bytes": done.size_bytes,
+            "sha256": done.sha256,
+            "is_new": None if done.line else done.is_new,
+            "line": done.line or None,
+        }
+    )
+
+
+def moment(seconds: float) -> str:
+    """Return a time in ISO 8601, in UTC.
+
+    Args:
+        seconds: Since 1970; outside what a calendar holds, the nearest it holds.
+    """
+    inside = min(max(seconds, _FIRST_S), _LAST_S)
+    at = dt.datetime.fromtimestamp(inside, dt.UTC)
+    # Several times as fast as strftime, and this is called for each entry of a folder.
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def shown(name: str) -> str:
+    r"""Return a name as JSON can carry it: bytes that are not UTF-8 as `\xff`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _is_odd(name: str) -> bool:
+    return shown(name) != name

@@ -1,0 +1,114 @@
+"""Lists folders in a stable order, page by page, with bounded memory.
+
+The page after a path is found by the path alone, so no state is held between calls and what changes
+meanwhile shifts nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from codexmcp.errors import WorkspaceError
+from codexmcp.workspace.paths.confined import kind_of
+from codexmcp.workspace.paths.locations import Location
+from codexmcp.workspace.paths.roots import Roots
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in a folder.
+
+    Attributes:
+        names: Its path from the listed folder.
+        kind: `file`, `folder`, `link`, …
+        size_bytes: Of a file; None for all else.
+        modified_s: When it was changed, in seconds since 1970.
+    """
+
+    names: Names
+    kind: str
+    size_bytes: int | None
+    modified_s: float
+
+
+def list_folder(
+    roots: Roots, place: Location, depth: int, after: Names, limit: int
+) -> tuple[list[Entry], bool]:
+    """Return the entries of a folder and whether there are more.
+
+    A folder's own entries follow it, and names are ordered by their code points. The insides of
+    `.git` folders are left out below the first level.
+
+    Args:
+        roots: The roots.
+        place: The folder.
+        depth: How many levels; 1 for the folder's own entries.
+        after: The path of the entry before the first, from the folder; empty for the beginning.
+        limit: How many at most.
+
+    Raises:
+        WorkspaceError: It cannot be listed.
+    """
+    found: list[Entry] = []
+    for entry in _walk(roots, place, (), depth, after, limit + 1):
+        found.append(entry)
+        if len(found) > limit:
+            return found[:limit], True
+    return found, False
+
+
+def _walk(
+    roots: Roots, top: Location, below: Names, depth: int, after: Names, limit: int
+) -> Iterator[Entry]:
+    place = Location(top.root, (*top.names, *below))
+    start = after[0] if after else ""
+    is_more = True
+    while is_more:
+        try:
+            entries, start, is_more = _page(roots, place, start, limit)
+        except WorkspaceError:
+            # What lies deeper may be unreadable, or gone by now; only the folder named must be one.
+            if below:
+                return
+            raise
+        for name, status in entries:
+            names = (*below, name)
+            is_before = after[:1] == (name,)
+            if not is_before:
+                yield _entry(names, status)
+            if depth > 1 and stat.S_ISDIR(status.st_mode) and name != ".git":
+                rest = after[1:] if is_before else ()
+                yield from _walk(roots, top, names, depth - 1, rest, limit)
+
+
+def _page(
+    roots: Roots, place: Location, start: str, limit: int
+) -> tuple[list[tuple[str, os.stat_result]], str, bool]:
+    """Return entries from a name on, the name where the next ones begin, and whether there are."""
+    with roots.open_dir(place) as folder:
+        with os.scandir(folder.fd) as entries:
+            names = heapq.nsmallest(
+                limit + 1, (entry.name for entry in entries if entry.name >= start)
+            )
+        following = names[limit] if len(names) > limit else ""
+        return list(_known(folder.fd, names[:limit])), following, bool(following)
+
+
+def _known(folder: int, names: list[str]) -> Iterator[tuple[str, os.stat_result]]:
+    for name in names:
+        # It may be gone by now.
+        with contextlib.suppress(FileNotFoundError):
+            yield name, os.stat(name, dir_fd=folder, follow_symlinks=False)
+
+
+def _entry(names: Names, status: os.stat_result) -> Entry:
+    kind = kind_of(status.st_mode)
+    size_bytes = status.st_size if kind == "file" else None
+    return Entry(names, kind, size_bytes, status.st_mtime)

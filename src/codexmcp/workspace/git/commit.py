@@ -1,0 +1,153 @@
+"""Commits all that changed in a repository, as `git add -A && git commit` does.
+
+In a repository that is not trusted, what to stage is found and staged without `git add`: that looks
+into submodules with a git of its own, which reads their configuration and runs its filters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from codexmcp.errors import WorkspaceError
+from codexmcp.workspace.git.answers import added_nested, changed_files, filters_of, staged
+from codexmcp.workspace.git.errors import failure
+from codexmcp.workspace.git.place import absolute
+from codexmcp.workspace.git.session import Session
+
+MAX_FILES = 200
+"""How many files an answer names."""
+
+_LFS = "lfs"
+_SUBMODULE = "160000"
+
+
+async def commit(session: Session, message: str) -> dict[str, Any]:
+    """Commit all changes.
+
+    Raises:
+        WorkspaceError: It cannot be done.
+    """
+    git = session.git
+    await _expect_no_conflicts(session)
+    nested: list[str] = []
+    if session.sorted is None:
+        await git.out("add", "-A")
+    else:
+        nested = await _stage(session)
+    branch = await git.value("symbolic-ref", "--quiet", "--short", "HEAD")
+    answer: dict[str, Any] = {"committed": False, "branch": branch}
+    if nested:
+        answer["nestedRepositoriesLeftOut"] = nested[:MAX_FILES]
+    if not await _has_something(session):
+        return {**answer, "reason": "nothing to commit: the work tree is as the last commit"}
+    ended = await git.run("commit", "--quiet", "--file=-", stdin=message.encode())
+    if ended.code != 0:
+        raise failure("commit", git.at, ended)
+    if session.skipped_hooks:
+        answer["hooksNotRun"] = list(session.skipped_hooks)
+    return {**answer, **await _told(session)}
+
+
+async def _expect_no_conflicts(session: Session) -> None:
+    paths = list(staged(await session.git.out("ls-files", "--unmerged", "-z")))
+    if paths:
+        raise WorkspaceError(
+            f"{len(paths)} file(s) in {session.git.at} have merge conflicts, such as {paths[0]}; "
+            "resolve them, `git add` them by hand, and call again"
+        )
+
+
+async def _stage(session: Session) -> list[str]:
+    """Stage all changes; return the nested repositories that were left out."""
+    git = session.git
+    changed = _paths(await git.out("ls-files", "--modified", "-z"))
+    found = _paths(await git.out("ls-files", "--others", "--exclude-standard", "-z"))
+    new, nested = added_nested(found)
+    replaced = await _replaced_by_folders(session, changed)
+    paths = [path for path in (*changed, *new) if path not in replaced]
+    await _expect_no_filters(session, paths)
+    if replaced:
+        removing = ("update-index", "--force-remove", "-z", "--stdin")
+        await git.out(*removing, stdin=_joined(sorted(replaced)))
+    if paths:
+        adding = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
+        await git.out(*adding, stdin=_joined(paths))
+    return nested
+
+
+async def _expect_no_filters(session: Session, paths: list[str]) -> None:
+    """Refuse files that would have to go through a program of the repository's choice."""
+    assert session.sorted is not None
+    if not paths:
+        return
+    listed = await session.git.out("check-attr", "--stdin", "-z", "filter", stdin=_joined(paths))
+    for path, name in filters_of(listed):
+        if name == _LFS:
+            raise WorkspaceError(
+                f"{path} belongs to Git LFS, which works by hooks; commit it by hand, or have the "
+                "server trust its folders with --allow-git-hooks"
+            )
+        if name in session.sorted.filters:
+            raise WorkspaceError(
+                f"{path} goes through the command filter.{name}.clean of the repository's own "
+                "configuration, which is not run; put it into the configuration of the server's "
+                "user, or have the server trust its folders with --allow-git-hooks"
+            )
+
+
+async def _replaced_by_folders(session: Session, changed: list[str]) -> set[str]:
+    """Return the files that have become folders, which git wants to be removed first."""
+    top = Path(absolute(session.repository.top))
+    folders = await asyncio.to_thread(_folders, top, changed)
+    if not folders:
+        return set()
+    modes = staged(await session.git.out("ls-files", "--stage", "-z"))
+    return {path for path in folders if modes.get(path) != _SUBMODULE}
+
+
+def _folders(top: Path, paths: list[str]) -> list[str]:
+    found: list[str] = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if stat.S_ISDIR(os.lstat(top / path).st_mode):
+                found.append(path)
+    return found
+
+
+async def _has_something(session: Session) -> bool:
+    git = session.git
+    if await git.value("rev-parse", "--quiet", "--verify", "MERGE_HEAD"):
+        return True
+    if await git.value("rev-parse", "--quiet", "--verify", "HEAD") is None:
+        return bool(await git.out("ls-files", "--cached", "-z"))
+    ended = await git.run("diff-index", "--cached", "--quiet", "HEAD", "--")
+    if ended.code not in {0, 1}:
+        raise failure("diff-index", git.at, ended)
+    return ended.code == 1
+
+
+async def _told(session: Session) -> dict[str, Any]:
+    git = session.git
+    words = ("diff-tree", "--root", "--no-commit-id", "--name-status", "--no-renames", "-r", "-z")
+    # Against the first parent alone, so that a merge says what it brought.
+    files = changed_files(await git.out(*words, "-m", "--first-parent", "HEAD"))
+    told: dict[str, Any] = {
+        "committed": True,
+        "commit": await git.value("rev-parse", "--verify", "HEAD"),
+        "files": files[:MAX_FILES],
+        "fileCount": len(files),
+    }
+    return told
+
+
+def _paths(listed: bytes) -> list[str]:
+    return [os.fsdecode(path) for path in listed.split(b"\0") if path]
+
+
+def _joined(paths: list[str]) -> bytes:
+    return b"".join(os.fsencode(path) + b"\0" for path in paths)

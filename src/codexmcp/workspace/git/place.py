@@ -1,0 +1,193 @@
+"""Finds the repository of a folder; its work tree and its own folder must lie in the roots.
+
+Reads only, and runs nothing. git itself would look further, into folders above the roots.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from codexmcp.errors import WorkspaceError
+from codexmcp.workspace.paths.confined import Identity, identity
+from codexmcp.workspace.paths.locations import Location
+from codexmcp.workspace.paths.names import is_git_name
+from codexmcp.workspace.paths.roots import ConfinedDir, Roots
+
+_MAX_POINTER_BYTES = 8192
+_MAX_CONFIG_BYTES = 1024 * 1024
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository with a work tree.
+
+    Attributes:
+        top: The work tree.
+        git_dir: Where its HEAD and index are.
+        common_dir: Where its objects, refs and configuration are; the same but for linked work
+            trees.
+        identity: Tells repositories apart, whatever path leads to them.
+    """
+
+    top: Location
+    git_dir: Location
+    common_dir: Location
+    identity: Identity
+
+
+def absolute(place: Location) -> str:
+    """Return the absolute path of a place."""
+    return str(Path(place.root.path, *place.names))
+
+
+def find(roots: Roots, folder: str) -> Repository:
+    """Return the repository of a folder.
+
+    Args:
+        roots: Where everything must lie.
+        folder: Its work tree, or a folder in it.
+
+    Raises:
+        WorkspaceError: There is none, or part of it is not in the roots.
+    """
+    place = roots.locate(folder)
+    if any(is_git_name(name) for name in place.names):
+        raise WorkspaceError(f"{place} lies in a repository's own folder; name its work tree")
+    with roots.open_dir(place):
+        top = _top(roots, place)
+    with roots.open_dir(top) as opened:
+        git_dir = _git_dir(roots, opened)
+    with roots.open_dir(git_dir) as opened:
+        common_dir = _common_dir(roots, opened)
+    with roots.open_dir(common_dir) as opened:
+        return Repository(top, git_dir, common_dir, identity(os.fstat(opened.fd)))
+
+
+def read_config(roots: Roots, place: Location) -> bytes:
+    """Return a configuration file of a repository; empty when there is none.
+
+    Raises:
+        WorkspaceError: It cannot be read, or is larger than any real one.
+    """
+    with roots.open_dir(place.first(len(place.names) - 1)) as folder:
+        return read_small(folder, place.names[-1], _MAX_CONFIG_BYTES) or b""
+
+
+def hooks(roots: Roots, repository: Repository) -> list[str]:
+    """Return the names of the repository's own hooks; none when its folder cannot be read."""
+    try:
+        with (
+            roots.open_dir(repository.common_dir.child("hooks")) as folder,
+            os.scandir(folder.fd) as entries,
+        ):
+            # Those of git's templates end in `.sample`.
+            return sorted(
+                entry.name
+                for entry in entries
+                if "." not in entry.name and entry.is_file() and entry.stat().st_mode & 0o111
+            )
+    except (OSError, WorkspaceError):
+        return []
+
+
+def read_small(folder: ConfinedDir, name: str, max_bytes: int) -> bytes | None:
+    """Return a small file of a folder; None when there is none.
+
+    Raises:
+        WorkspaceError: It cannot be read, is no file, or is larger than `max_bytes`.
+    """
+    place = folder.place.child(name)
+    try:
+        file = os.open(name, _READ, dir_fd=folder.fd)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise WorkspaceError(
+            f"{place} cannot be read: {error.strerror}; it must be a file, and no link"
+        ) from None
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise WorkspaceError(f"{place} is not a file; remove it")
+        with open(file, "rb", closefd=False) as stream:
+            data = stream.read(max_bytes + 1)
+    finally:
+        os.close(file)
+    if len(data) > max_bytes:
+        raise WorkspaceError(f"{place} is larger than {max_bytes} bytes, which no real one is")
+    return data
+
+
+def _top(roots: Roots, place: Location) -> Location:
+    for count in range(len(place.names), -1, -1):
+        with roots.open_dir(place.first(count)) as folder:
+            if _is_top(folder):
+                return place.first(count)
+    above = next((path for path in Path(place.root.path).parents if _looks_like_top(path)), None)
+    if above is not None:
+        raise WorkspaceError(
+            f"{place} belongs to the repository {above}, which is not in the folders that are "
+            "served; its owner can add it to AGENTOS_FS_ROOTS"
+        )
+    raise WorkspaceError(f"{place} is not in a git repository; run `git init` there first")
+
+
+def _is_top(folder: ConfinedDir) -> bool:
+    status = _lstat(folder, ".git")
+    if status is None:
+        return False
+    # As git does, which goes on upwards from a folder that is no repository.
+    return not stat.S_ISDIR(status.st_mode) or _lstat(folder, ".git/HEAD") is not None
+
+
+def _looks_like_top(path: Path) -> bool:
+    return (path / ".git").is_file() or (path / ".git" / "HEAD").exists()
+
+
+def _git_dir(roots: Roots, top: ConfinedDir) -> Location:
+    entry, status = top.place.child(".git"), _lstat(top, ".git")
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        return entry
+    if status is None or not stat.S_ISREG(status.st_mode):
+        raise WorkspaceError(
+            f"{entry} is neither a folder nor a file, and links are not followed; put the "
+            "repository itself there"
+        )
+    text = _pointer(top, ".git").strip()
+    if not text.startswith("gitdir:"):
+        raise WorkspaceError(f"{entry} does not say `gitdir: PATH`; run `git worktree repair`")
+    return _leads_to(roots, top, text.removeprefix("gitdir:").strip(), ".git")
+
+
+def _common_dir(roots: Roots, git_dir: ConfinedDir) -> Location:
+    if _lstat(git_dir, "commondir") is None:
+        return git_dir.place
+    return _leads_to(roots, git_dir, _pointer(git_dir, "commondir").strip(), "commondir")
+
+
+def _leads_to(roots: Roots, folder: ConfinedDir, path: str, name: str) -> Location:
+    """Return the place that a file names."""
+    target = os.path.normpath(Path(folder.path, path))
+    try:
+        place = roots.locate(target)
+        with roots.open_dir(place):
+            return place
+    except WorkspaceError as error:
+        raise WorkspaceError(
+            f"{folder.place.child(name)} leads to {target}, which git may not use: {error}"
+        ) from None
+
+
+def _pointer(folder: ConfinedDir, name: str) -> str:
+    data = read_small(folder, name, _MAX_POINTER_BYTES) or b""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _lstat(folder: ConfinedDir, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
+    except OSError:
+        return None

@@ -1,0 +1,286 @@
+"""How git is run on a repository: what it sees, what it must not do, and one at a time.
+
+Unless the server's owner trusts the roots, git works with a stand-in for the repository's own
+configuration (`git_shadow`), without its hooks. The owner's own configuration holds in any case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from codexmcp.errors import WorkspaceError
+from codexmcp.workspace.commands import (
+    Command,
+    Ended,
+    find_program,
+    passed_environment,
+    run,
+    safe_path,
+)
+from codexmcp.workspace.git import config, confinement, place
+from codexmcp.workspace.git.config import Operation, Sorted
+from codexmcp.workspace.git.errors import failure
+from codexmcp.workspace.git.place import Repository, absolute
+from codexmcp.workspace.git.shadow import shadowed
+from codexmcp.workspace.paths.confined import Identity
+from codexmcp.workspace.paths.locations import Location
+from codexmcp.workspace.paths.roots import Roots
+
+MAX_LIST_BYTES = 64 * 1024 * 1024
+
+_OVERRIDES = {
+    # Each would start a program, go on after us, or work in submodules by their configuration.
+    "core.fsmonitor": "false",
+    "core.askPass": "",
+    "core.editor": "true",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "push.recurseSubmodules": "no",
+    "submodule.recurse": "false",
+}
+_NEVER_ASK = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "GCM_INTERACTIVE": "never"}
+_OWNERS = frozenset(
+    [
+        "GIT_AUTHOR_NAME",
+        "GIT_AUTHOR_EMAIL",
+        "GIT_COMMITTER_NAME",
+        "GIT_COMMITTER_EMAIL",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_SYSTEM",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "GIT_SSL_CAINFO",
+        "GNUPGHOME",
+        "SSH_AUTH_SOCK",
+    ]
+)
+_HOOKS = {
+    Operation.COMMIT: {
+        "commit-msg",
+        "post-commit",
+        "post-index-change",
+        "pre-commit",
+        "prepare-commit-msg",
+        "reference-transaction",
+    },
+    Operation.PUSH: {"pre-push", "reference-transaction"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GitPolicy:
+    """What git may do.
+
+    Attributes:
+        env: The server's environment; git sees little of it.
+        allow_repository_code: Whether a repository's own hooks and configuration count, which run
+            programs.
+        timeout_s: Bound on a call, in seconds. Below what clients wait for a tool: Codex does so
+            for 60 s.
+    """
+
+    env: Mapping[str, str]
+    allow_repository_code: bool = False
+    timeout_s: float = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """Runs git on one repository.
+
+    Attributes:
+        program: Its path.
+        overrides: Settings that overrule every file.
+        env: Its environment.
+        cwd: Its folder.
+        at: The work tree, to be shown.
+    """
+
+    program: str
+    overrides: Mapping[str, str]
+    env: Mapping[str, str]
+    cwd: str
+    at: str
+
+    async def run(self, *words: str, stdin: bytes = b"", max_bytes: int = MAX_LIST_BYTES) -> Ended:
+        """Run a command of git.
+
+        Raises:
+            WorkspaceError: It cannot be started, or says more than can be taken.
+        """
+        settings = [word for key, value in self.overrides.items() for word in _set(key, value)]
+        argv = [self.program, *settings, *words]
+        ended = await run(Command(argv, self.cwd, self.env, stdin, max_bytes))
+        if ended.is_cut:
+            raise WorkspaceError(
+                f"`git {words[0]}` in {self.at} lists more than {max_bytes} bytes; commit in "
+                "smaller steps, by hand"
+            )
+        return ended
+
+    async def out(self, *words: str, stdin: bytes = b"") -> bytes:
+        """Return what a command of git writes.
+
+        Raises:
+            WorkspaceError: It fails.
+        """
+        ended = await self.run(*words, stdin=stdin)
+        if ended.code != 0:
+            raise failure(words[0], self.at, ended)
+        return ended.out
+
+    async def value(self, *words: str) -> str | None:
+        """Return the one line that a command of git writes; None when it has nothing to say."""
+        ended = await self.run(*words)
+        return ended.out.decode(errors="replace").strip() or None if ended.code == 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Work on a repository.
+
+    Attributes:
+        git: Runs git there.
+        repository: The repository.
+        sorted: What counts of its configuration; None when all of it does.
+        skipped_hooks: Its hooks for this operation, when they are not run.
+    """
+
+    git: Git
+    repository: Repository
+    sorted: Sorted | None
+    skipped_hooks: tuple[str, ...] = ()
+
+
+class Sessions:
+    """Gives sessions, one at a time for each repository.
+
+    Args:
+        roots: Where repositories must lie.
+        policy: What git may do.
+    """
+
+    def __init__(self, roots: Roots, policy: GitPolicy) -> None:
+        self._roots = roots
+        self.policy = policy
+        self._locks: WeakValueDictionary[Identity, asyncio.Lock] = WeakValueDictionary()
+
+    @contextlib.asynccontextmanager
+    async def open(self, folder: str, operation: Operation) -> AsyncGenerator[Session]:
+        """Give a session once no other call works on the repository.
+
+        Args:
+            folder: The work tree, or a folder in it.
+            operation: What it is for.
+
+        Raises:
+            WorkspaceError: There is no git, no repository, or it is refused.
+        """
+        repository = await asyncio.to_thread(place.find, self._roots, folder)
+        lock = self._locks.setdefault(repository.identity, asyncio.Lock())
+        async with lock:
+            with self._roots.open_dir(repository.top) as top:
+                git = self._git(top.child_cwd or top.path, str(repository.top))
+                if self.policy.allow_repository_code:
+                    yield Session(git, repository, None)
+                    return
+                await asyncio.to_thread(confinement.check, self._roots, repository)
+                found = await self._sorted(git, repository, operation)
+                hooks = await asyncio.to_thread(place.hooks, self._roots, repository)
+                skipped = [name for name in hooks if name in _HOOKS[operation]]
+                skipped += ["core.hooksPath"] if found.has_hooks_path else []
+                with shadowed(self._roots, repository, found.kept) as variables:
+                    confined = await self._confined(git, variables)
+                    yield Session(confined, repository, found, tuple(skipped))
+
+    def _git(self, cwd: str, at: str) -> Git:
+        env = passed_environment(self.policy.env, _OWNERS)
+        # A tool that writes files must not be able to put a program in git's way.
+        written = [] if self.policy.allow_repository_code else self._real_roots
+        env["PATH"] = safe_path(env["PATH"], written)
+        program = find_program("git", env["PATH"])
+        if program is None:
+            raise WorkspaceError(
+                "git is not installed where the server looks for it; install it, or start the "
+                f"server with a PATH that has it (now {env['PATH']!r}; folders in the roots are "
+                "left out, because the file tools write there)"
+            )
+        return Git(program, {}, {**env, **_NEVER_ASK}, cwd, at)
+
+    async def _sorted(self, git: Git, repository: Repository, operation: Operation) -> Sorted:
+        settings = await self._listed(git, repository.common_dir.child("config"))
+        if config.uses_worktree_config(settings):
+            settings += await self._listed(git, repository.git_dir.child("config.worktree"))
+        found = config.sort(settings, operation)
+        if found.refused:
+            raise WorkspaceError(
+                f"the configuration of the repository {repository.top} sets "
+                f"{', '.join(found.refused)}, which could run programs or lead elsewhere; remove "
+                "it there, put it into the configuration of the server's user, or have the server "
+                "trust its folders with --allow-git-hooks"
+            )
+        _expect_own_worktree(repository, found.worktree)
+        return found
+
+    async def _listed(self, git: Git, location: Location) -> list[config.Setting]:
+        data = await asyncio.to_thread(place.read_config, self._roots, location)
+        # From stdin and at the root folder, so that git reads this and no repository's.
+        reader = replace(git, cwd="/", at=str(location))
+        words = ("config", "--file", "-", "--no-includes", "--list", "-z")
+        return config.parse(await reader.out(*words, stdin=data))
+
+    async def _confined(self, git: Git, variables: Mapping[str, str]) -> Git:
+        git = replace(git, env={**git.env, **variables}, overrides=_OVERRIDES)
+        # The owner's own hooks run; a relative path would mean the repository's.
+        hooks = await git.value("config", "--type=path", "--get", "core.hooksPath")
+        if hooks is None or not self._is_outside(hooks):
+            git = replace(git, overrides={**git.overrides, "core.hooksPath": os.devnull})
+        return git
+
+    def _is_outside(self, path: str) -> bool:
+        if not Path(path).is_absolute():
+            return False
+        real = Path(os.path.realpath(path))
+        return not any(real.is_relative_to(root) for root in self._real_roots)
+
+    @property
+    def _real_roots(self) -> list[str]:
+        return [each.root.path for each in self._roots.places]
+
+
+async def ssh_command(git: Git) -> dict[str, str]:
+    """Return the variables by which ssh asks nobody, whatever ssh the server's owner uses."""
+    given = git.env.get("GIT_SSH_COMMAND") or await git.value("config", "--get", "core.sshCommand")
+    if given is None and git.env.get("GIT_SSH"):
+        return {}
+    command = given or "ssh"
+    try:
+        is_openssh = Path(shlex.split(command)[0]).name in {"ssh", "ssh.exe"}
+    except (ValueError, IndexError):
+        is_openssh = False
+    return {"GIT_SSH_COMMAND": f"{command} -o BatchMode=yes" if is_openssh else command}
+
+
+def _set(key: str, value: str) -> tuple[str, str]:
+    return "-c", f"{key}={value}"
+
+
+def _expect_own_worktree(repository: Repository, worktree: str | None) -> None:
+    """Refuse a repository whose work tree is another folder by its configuration."""
+    if worktree is None:
+        return
+    # Source: git-config(1): relative to the folder with the configuration.
+    named = os.path.realpath(Path(absolute(repository.common_dir), worktree))
+    if named != os.path.realpath(absolute(repository.top)):
+        raise WorkspaceError(
+            f"core.worktree in {repository.common_dir}/config says that the work tree is {named} "
+            f"and not {repository.top}; remove it, or name that folder"
+        )

@@ -1,0 +1,140 @@
+"""Opens the folder in which something is to be written.
+
+On top of what `confined` promises: nothing is written into a repository's own folder, because
+git runs what its config and hooks name, and a name that is new is one that every system can have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Generator
+
+from codexmcp.errors import WorkspaceError
+from codexmcp.workspace.paths.confined import (
+    Identity,
+    has_entry,
+    open_root,
+    refusal,
+    refuse_withheld,
+    step,
+)
+from codexmcp.workspace.paths.locations import Location
+from codexmcp.workspace.paths.names import fault_of_new_name, is_git_name
+
+
+@contextlib.contextmanager
+def opened_for_writing(
+    place: Location, withheld: frozenset[Identity] = frozenset(), *, create_parents: bool = False
+) -> Generator[int]:
+    """Give the descriptor of the folder of a file that is to be written.
+
+    Folders that were made are removed again when the context ends by an error.
+
+    Args:
+        place: The file.
+        withheld: What must not be opened.
+        create_parents: Whether to make the folders that are missing.
+
+    Raises:
+        WorkspaceError: A folder is missing or not one, a link leads there, or it belongs to git.
+    """
+    _refuse_git_names(place)
+    with contextlib.ExitStack() as opened, contextlib.ExitStack() as made:
+        folder = open_root(place, to_list=len(place.names) == 1)
+        opened.callback(os.close, folder)
+        refuse_withheld(folder, place.first(0), withheld)
+        refuse_git_folder(folder, place.first(0))
+        for count, name in enumerate(place.names[:-1], 1):
+            here = place.first(count)
+            if not has_entry(folder, name):
+                if not create_parents:
+                    raise WorkspaceError(
+                        f"the folder {here} does not exist; set `create_parents` to make it"
+                    )
+                _make(folder, here, made)
+            is_last = count == len(place.names) - 1
+            below = step(folder, name, here, count, to_list=is_last)
+            opened.callback(os.close, below)
+            refuse_withheld(below, here, withheld)
+            _refuse_same_as_git(folder, below, here)
+            refuse_git_folder(below, here)
+            folder = below
+        yield folder
+        made.pop_all()
+
+
+def _refuse_git_names(place: Location) -> None:
+    if not place.names:
+        raise WorkspaceError(f"{place} is a folder, not a file; name a file in it")
+    for count, name in enumerate(place.names, 1):
+        if is_git_name(name):
+            raise _of_git(place.first(count))
+
+
+def _of_git(place: Location) -> WorkspaceError:
+    return WorkspaceError(
+        f"{place} belongs to git, which runs what its files name, so nothing is written there; use "
+        "git's own commands"
+    )
+
+
+def refuse_new_name(place: Location) -> None:
+    """Refuse to give something new a name that is unsafe or not possible on every system.
+
+    Raises:
+        WorkspaceError: The name is not for new files.
+    """
+    fault = fault_of_new_name(place.names[-1])
+    if fault is not None:
+        raise WorkspaceError(
+            f"nothing new can be called {place.names[-1]!r}: {fault}; choose another name"
+        )
+
+
+def _make(folder: int, place: Location, made: contextlib.ExitStack) -> None:
+    refuse_new_name(place)
+    name = place.names[-1]
+    try:
+        os.mkdir(name, dir_fd=folder)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise refusal(error, place, folder, "a folder") from None
+    made.callback(_unmake, folder, name)
+
+
+def _unmake(folder: int, name: str) -> None:
+    # What somebody else put there meanwhile keeps the folder.
+    with contextlib.suppress(OSError):
+        os.rmdir(name, dir_fd=folder)
+
+
+def _refuse_same_as_git(outer: int, inner: int, place: Location) -> None:
+    """Refuse a folder that the file system also finds under `.git`, however it is spelt."""
+    with contextlib.suppress(FileNotFoundError):
+        git = os.stat(".git", dir_fd=outer, follow_symlinks=False)
+        if os.path.samestat(git, os.fstat(inner)):
+            raise _of_git(place)
+
+
+def refuse_git_folder(folder: int, place: Location) -> None:
+    """Refuse a folder that git takes for a repository's own, such as a bare one.
+
+    Args:
+        folder: Its descriptor.
+        place: Where it is.
+
+    Raises:
+        WorkspaceError: It is one.
+
+    Source: git's `is_git_directory`: a `HEAD`, a folder `objects` and a folder `refs`.
+    """
+    try:
+        os.stat("HEAD", dir_fd=folder, follow_symlinks=False)
+        parts = [os.stat(name, dir_fd=folder) for name in ("objects", "refs")]
+    except OSError:
+        return
+    if all(stat.S_ISDIR(part.st_mode) for part in parts):
+        raise _of_git(place)
