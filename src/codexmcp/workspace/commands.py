@@ -16,6 +16,7 @@ from pathlib import Path
 
 from codexmcp.appserver.child import Child
 from codexmcp.errors import CodexBinaryError, WorkspaceError
+from codexmcp.run_settings import NETWORK_VARIABLES
 
 _READ_BYTES = 65536
 _EXIT_BOUND_S = 5.0
@@ -38,17 +39,7 @@ _PASSED = frozenset(
         "XDG_DATA_HOME",
         "XDG_RUNTIME_DIR",
         "DBUS_SESSION_BUS_ADDRESS",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "NO_PROXY",
-        "ALL_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "no_proxy",
-        "all_proxy",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-        "NODE_EXTRA_CA_CERTS",
+        *NETWORK_VARIABLES,
     ]
 )
 
