@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -45,7 +46,11 @@ async def check_the_only_run(here: Station, client: RunClient, prompt: str) -> d
     assert continued <= 1
     assert told["status"] in {"completed", "lost"}
     if told["status"] == "completed":
-        assert asked == 1
+        # Codex records a prompt before the model gets it: killed between the two, the model sees it
+        # in the history of the turn that continues.
+        given = json.dumps(prompt)
+        assert any(given in json.dumps(request.body) for request in here.model.requests)
+        assert asked + continued >= 1
     else:
         assert "can be resumed" in str(told["reason"])
         again = await client.tool("codex_resume", run_id=listed["runId"], prompt="again")
