@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,33 @@ def test_a_folder_of_ours_that_is_a_link_is_refused(
     with pytest.raises(AuditError, match="symbolic link"):
         open_trail(a_run(project), pointers)
     assert list(elsewhere.iterdir()) == []
+
+
+def test_nothing_is_written_where_a_link_leads_that_a_run_put_in_the_place_of_its_folder(
+    project: Path, pointers: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    run = a_run(project)
+    trail = open_trail(run, pointers)
+    project.rename(tmp_path / "moved")
+    project.symlink_to(elsewhere)
+    trail.state(running(run))
+    trail.stderr("a line")
+    trail.close()
+    again = AuditTrail.reopen(run, pointer_dir=pointers, redactor=Redactor(()))
+    again.state(running(run))
+    again.close()
+    with pytest.raises(AuditError, match="symbolic link"):
+        open_trail(replace(run, id="r-2"), pointers)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_project_that_is_reached_by_a_link_has_its_files_where_it_is(
+    project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(project)
+    assert default_audit_dir(tmp_path / "link") == default_audit_dir(project)
 
 
 @pytest.mark.parametrize("name", ["r-1.jsonl", PROJECT_INDEX])

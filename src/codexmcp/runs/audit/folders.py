@@ -1,7 +1,8 @@
 """Opens the folders of audit files, and makes them, without being led elsewhere.
 
-A project may come from anybody, and a run may put a link there for the next one; so its `.codex`,
-`codex-mcp` and `runs` must be real folders. A folder that the user named may be a link.
+A project may come from anybody, and a run may put a link in the place of its folder or of one in
+it. So the default place is resolved once, before the run, and from then on no link is followed on
+the way there. A folder that the user named may be a link.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ RUN_DIR_SETTING = "CODEX_MCP_WRAPPER_RUN_DIR"
 POINTER_DIR_SETTING = "CODEX_MCP_WRAPPER_POINTER_DIR"
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# Linux passes through folders without the right to list them.
+_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _OTHERS = 0o077
 _REASONS = {
     errno.EACCES: "there is no permission",
@@ -113,9 +116,7 @@ def _open(path: Path, made: Made | None) -> int:
     if path.parts[-len(OWN_PARTS) :] != OWN_PARTS:
         return _open_named(path, made)
     project = path.parents[len(OWN_PARTS) - 1]
-    if made is not None and _make(project):
-        made.folders.append(project)
-    descriptor = _open_project(project)
+    descriptor = _open_project(project, made)
     for depth, name in enumerate(OWN_PARTS, 1):
         outer = descriptor
         try:
@@ -125,15 +126,31 @@ def _open(path: Path, made: Made | None) -> int:
     return descriptor
 
 
-def _open_project(path: Path) -> int:
-    """Open the folder in which ours lie; one that is Codex's is no link."""
+def _open_project(path: Path, made: Made | None) -> int:
+    """Open the folder in which ours lie, by whatever links if it is one that the user named."""
     if path.name != CODEX_FOLDER:
+        if made is not None and _make(path):
+            made.folders.append(path)
         return os.open(path, _OPEN_FOLDER)
-    project = os.open(path.parent, _OPEN_FOLDER)
+    project = _open_without_links(path.parent)
     try:
+        if made is not None and _make(path.name, project):
+            made.folders.append(path)
         return os.open(path.name, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=project)
     finally:
         os.close(project)
+
+
+def _open_without_links(path: Path) -> int:
+    """Open a folder by a path in which nothing has become a link since it was resolved."""
+    descriptor = os.open(path.anchor, _THROUGH)
+    for name in path.parts[1:]:
+        outer = descriptor
+        try:
+            descriptor = os.open(name, _THROUGH | os.O_NOFOLLOW, dir_fd=outer)
+        finally:
+            os.close(outer)
+    return descriptor
 
 
 def _open_own(name: str, outer: int, path: Path, made: Made | None) -> int:

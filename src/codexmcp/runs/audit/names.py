@@ -1,10 +1,11 @@
 """The names of a run's audit files, and of the indexes beside them.
 
-Pure. The names are those of the sidecar whose users move over: their runs are found by them.
+The names are those of the sidecar whose users move over: their runs are found by them.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from codexmcp.errors import AuditError
@@ -31,8 +32,8 @@ SUFFIXES = (EVENTS_SUFFIX, ".stderr.log", ".md")
 
 
 def default_audit_dir(cwd: Path) -> Path:
-    """Return the folder of the audit files of a project."""
-    return cwd.joinpath(CODEX_FOLDER, *OWN_PARTS)
+    """Return the folder of the audit files of a project, by a path without links."""
+    return Path(os.path.realpath(cwd), CODEX_FOLDER, *OWN_PARTS)
 
 
 def check_run_id(run_id: str) -> str:
