@@ -255,8 +255,10 @@ async def test_commands_of_runs_cannot_read_the_token(codex_home: Path) -> None:
 
 
 async def test_tokens_and_the_codex_home_are_served_to_nobody(codex_home: Path) -> None:
-    async with served(codex_home, "--fs-root", str(codex_home)) as server:
-        for path in (".agentos/token", "config.toml", str(codex_home / ".agentos" / "token")):
+    home = codex_home.name
+    async with served(codex_home, "--fs-root", str(codex_home.parent)) as server:
+        token = codex_home / ".agentos" / "token"
+        for path in (f"{home}/.agentos/token", f"{home}/config.toml", str(token)):
             said = await server.failing("agentOS_fs_read", path=path)
             assert server.token not in said
             await server.failing("agentOS_fs_write", path=path, content="x")
@@ -264,7 +266,7 @@ async def test_tokens_and_the_codex_home_are_served_to_nobody(codex_home: Path) 
         found = await server.rpc(
             "tools/call",
             name="agentOS_fs_search",
-            arguments={"pattern": server.token, **hidden},
+            arguments={"pattern": server.token, "path": home, **hidden},
         )
         assert not found.fields["result"].get("structuredContent", {}).get("matches")
 

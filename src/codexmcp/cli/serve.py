@@ -64,8 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Supervise until stopped, or say what a supervisor does, or end it.
 
     Raises:
+        UsageError: The arguments do not go together.
         ConfigurationError: The surroundings do not allow it.
     """
+    if ignored := arguments.without_effect(arguments):
+        raise UsageError(
+            f"{', '.join(ignored)} would have no effect without --http: add that, or leave it out"
+        )
     if arguments.status:
         return _status(arguments)
     if arguments.stop:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Any
 
 from codexmcp.cli.mcp_server_arguments import add_codex_options, count, seconds
-from codexmcp.cli.serve_http_arguments import add_actions, add_http
+from codexmcp.cli.serve_http_arguments import add_actions, add_http, without_effect
 
 _EPILOG = """\
 examples:
@@ -52,7 +53,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argp
     parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
     parser.add_argument("--key-stdin", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--ready-fd", type=int, default=None, help=argparse.SUPPRESS)
-    parser.set_defaults(profile=None)
+    parser.set_defaults(profile=None, without_effect=partial(without_effect, parser=parser))
     return parser
 
 

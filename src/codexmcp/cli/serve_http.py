@@ -12,7 +12,7 @@ from pathlib import Path
 
 import codexmcp
 from codexmcp.cli import client_options
-from codexmcp.errors import UsageError, WorkspaceError
+from codexmcp.errors import ConfigurationError, UsageError, WorkspaceError
 from codexmcp.home.config import default_home
 from codexmcp.http.binding import Place, check_place
 from codexmcp.http.door import DoorOptions, http_door
@@ -60,11 +60,11 @@ def make_door(
         raise UsageError("--idle-exit does not go with --http: nobody could start it again")
     http = load_http_settings(os.environ)
     home = settings.codex_home or default_home()
+    here = Path.cwd()
+    roots = _roots(arguments, http, here, [http.folder, home])
     tokens = TokenFiles(http.folder, http.token)
     if tokens.ensure():
         sys.stderr.write(f"codexmcp: made a token for clients in {tokens.token_path}\n")
-    here = Path.cwd()
-    roots = _roots(arguments, http, here, [http.folder, home])
     portfolio = arguments.portfolio or http.portfolio or here / "context-portfolio"
     rate = Rate(arguments.max_rate, arguments.max_rate * _BURST_S)
     options = DoorOptions(
@@ -122,7 +122,15 @@ def _roots(
 ) -> Roots:
     named = os.pathsep.join(arguments.fs_root) if arguments.fs_root else http.fs_roots
     # Whoever could write there would have other tokens, or programs that Codex starts.
-    return Roots.parse(named, here, withheld)
+    roots = Roots.parse(named, here, withheld)
+    for root in roots.paths:
+        for own in withheld:
+            if root.resolve().is_relative_to(own.resolve()):
+                raise ConfigurationError(
+                    f"{root} belongs to the server itself, and nothing in it is served; name "
+                    "folders of your projects by --fs-root or AGENTOS_FS_ROOTS"
+                )
+    return roots
 
 
 def _caller(

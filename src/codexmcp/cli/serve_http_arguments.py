@@ -7,6 +7,25 @@ from pathlib import Path
 
 from codexmcp.cli.mcp_server_arguments import add_policy, seconds
 
+_ONLY_WITH_HTTP = (
+    "host",
+    "port",
+    "path",
+    "allow_remote",
+    "allowed_host",
+    "allowed_origin",
+    "max_rate",
+    "fs_root",
+    "portfolio",
+    "extension",
+    "allow_git_hooks",
+    "sandbox",
+    "approval_policy",
+    "cwd",
+    "model",
+    "deny_read",
+)
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 3000
 _MAX_PORT = 65535
@@ -58,6 +77,15 @@ def add_http(parser: argparse.ArgumentParser) -> None:
         profile=False,
     )
     _add_tokens(parser)
+
+
+def without_effect(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
+    """Return the options that were given and mean nothing without `--http`."""
+    if arguments.http:
+        return []
+    given = vars(arguments)
+    named = (name for name in _ONLY_WITH_HTTP if given[name] != parser.get_default(name))
+    return [f"--{name.replace('_', '-')}" for name in named]
 
 
 def add_actions(what: argparse._MutuallyExclusiveGroup) -> None:  # pyright: ignore[reportPrivateUsage] - argparse has no other name for it

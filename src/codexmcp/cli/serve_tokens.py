@@ -10,7 +10,7 @@ import json
 import os
 import sys
 
-from codexmcp.errors import ExitCode
+from codexmcp.errors import ExitCode, UsageError
 from codexmcp.http.token_files import TokenFiles
 from codexmcp.settings import load_http_settings
 
@@ -34,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     settings = load_http_settings(os.environ)
     files = TokenFiles(settings.folder, settings.token)
+    if arguments.add_token and not arguments.scopes:
+        raise UsageError("--add-token wants what the token is good for, as in --scopes read,git")
     if arguments.rotate_token:
         path = files.rotate()
         sys.stderr.write(
