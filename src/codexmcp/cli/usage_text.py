@@ -161,8 +161,13 @@ def csv_text(report: Report) -> str:
     writer.writerow([str(report.by), *_FIELDS])
     for row in report.rows:
         values = ["" if value is None else value for value in _values(row)]
-        writer.writerow([one_line(row.name), *values])
+        writer.writerow([_no_formula(one_line(row.name)), *values])
     return text.getvalue()
+
+
+def _no_formula(name: str) -> str:
+    """Return a name as a spreadsheet takes it for text: it may come from whoever named a model."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
 
 
 def _values(row: Row) -> tuple[int | float | None, ...]:
