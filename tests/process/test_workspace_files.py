@@ -8,10 +8,12 @@ import os
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from codexmcp.errors import ConfigurationError, WorkspaceError
 from codexmcp.workspace.files.answers import shown
+from codexmcp.workspace.files.schemas import MAX_READ_OFFSET_BYTES
 from codexmcp.workspace.paths.roots import Roots
 from tests.support.workspace_tools import Tools, fill, move, tree
 
@@ -192,6 +194,15 @@ async def test_of_a_huge_file_only_the_piece_is_read(root: Path) -> None:
 async def test_behind_the_end_of_a_file_there_is_nothing(tools: Tools) -> None:
     answer = await tools("read", path="README.md", offset_bytes=100)
     assert (answer["content"], answer["next_offset_bytes"]) == ("", None)
+
+
+async def test_the_largest_offset_that_is_allowed_is_behind_the_end(root: Path) -> None:
+    answer = await Tools(root)(
+        "read", path="README.md", offset_bytes=MAX_READ_OFFSET_BYTES, limit_bytes=1 << 20
+    )
+    assert (answer["content"], answer["next_offset_bytes"]) == ("", None)
+    with pytest.raises(jsonschema.ValidationError, match="maximum"):
+        await Tools(root)("read", path="README.md", offset_bytes=MAX_READ_OFFSET_BYTES + 1)
 
 
 async def test_what_is_no_text_is_refused_as_text_and_comes_in_base64(root: Path) -> None:

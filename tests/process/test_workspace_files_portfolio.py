@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.portfolio import Portfolio
 from codexmcp.workspace.portfolio_tools import portfolio_tools
+from tests.support.http_serving import served
 from tests.support.workspace_tools import fill
 
 
@@ -112,6 +114,40 @@ def test_without_a_folder_there_are_no_names_and_reading_says_why(tmp_path: Path
     assert portfolio.names() == ()
     with pytest.raises(WorkspaceError, match="does not exist; make it"):
         portfolio.files()
+
+
+async def test_what_is_withheld_is_not_in_the_portfolio(folder: Path) -> None:
+    fill(folder, {"codex/auth.json": "key", "codex/notes.md": "# N\n", "near/a.md": "a"})
+    withheld = [folder / "codex"]
+    portfolio = Portfolio(folder, withheld)
+    assert [name for name in portfolio.names() if "/" in name] == [
+        "near/a.md",
+        "projects/one two.md",
+    ]
+    tools = {tool.name: tool for tool in portfolio_tools(folder, withheld)}
+    for name in ("codex/auth.json", "codex/notes", "portfolio://codex/auth.json"):
+        with pytest.raises(WorkspaceError, match="not in the portfolio"):
+            portfolio.read(name)
+        with pytest.raises(WorkspaceError, match="not in the portfolio"):
+            await tools["read_portfolio_file"].run({"name": name})
+
+
+async def test_a_server_whose_portfolio_holds_its_codex_home_serves_nothing_of_that(
+    codex_home: Path,
+) -> None:
+    folder = fill(codex_home, {"own/notes.md": "own", "mine.md": "# Mine\n"})
+    own = codex_home / "own"
+    own.chmod(0o700)
+    async with served(own, "--portfolio", str(folder)) as server:
+        listed = await server.tool("list_portfolio_files")
+        assert [file["filename"] for file in listed["files"]] == ["mine.md"]
+        for name in ("own/notes.md", "portfolio://own/notes.md"):
+            wanted: dict[str, Any] = {"name": "read_portfolio_file", "arguments": {"name": name}}
+            assert b"not in the portfolio" in (await server.rpc("tools/call", **wanted)).body
+        resources = (await server.rpc("resources/list")).fields["result"]["resources"]
+        assert [each["uri"] for each in resources] == ["portfolio://mine.md"]
+        read = await server.rpc("resources/read", uri="portfolio://own/notes.md")
+        assert "error" in read.fields
 
 
 async def test_the_tools_answer_with_names_and_whole_texts(folder: Path) -> None:

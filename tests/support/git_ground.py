@@ -28,6 +28,7 @@ class GitGround:
         home: The owner's home.
         canary: A program that leaves a mark; with the argument `cat` it is a filter.
         env: The owner's environment.
+        withheld: What is not served though it lies in the root.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,6 +44,7 @@ class GitGround:
             "HOME": str(self.home),
             "GIT_CONFIG_NOSYSTEM": "1",
         }
+        self.withheld: list[Path] = []
         self._mark = folder / "fired"
         self.canary = self.program(
             "canary", f'echo fired >> "{self._mark}"; [ "$1" = cat ] && exec cat; exit 0'
@@ -111,7 +113,8 @@ class GitGround:
 
     def tools(self, **policy: Any) -> dict[str, WorkspaceTool]:
         """Return the tools for this root, by name."""
-        made = git_tools(Roots.parse(None, self.root), GitPolicy(**{"env": self.env, **policy}))
+        roots = Roots.parse(None, self.root, self.withheld)
+        made = git_tools(roots, GitPolicy(**{"env": self.env, **policy}))
         return {tool.name.removeprefix("agentOS_git_"): tool for tool in made}
 
     async def commit(self, cwd: str = "repo", message: str = "Change", **policy: Any) -> Any:

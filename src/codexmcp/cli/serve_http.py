@@ -61,11 +61,12 @@ def make_door(
     http = load_http_settings(os.environ)
     home = settings.codex_home or default_home()
     here = Path.cwd()
-    roots = _roots(arguments, http, here, [http.folder, home])
+    withheld = [http.folder, home]
+    roots = _roots(arguments, http, here, withheld)
     tokens = TokenFiles(http.folder, http.token)
     if tokens.ensure():
         sys.stderr.write(f"codexmcp: made a token for clients in {tokens.token_path}\n")
-    portfolio = arguments.portfolio or http.portfolio or here / "context-portfolio"
+    portfolio = (arguments.portfolio or http.portfolio or here / "context-portfolio").absolute()
     rate = Rate(arguments.max_rate, arguments.max_rate * _BURST_S)
     options = DoorOptions(
         version=codexmcp.__version__,
@@ -73,8 +74,8 @@ def make_door(
         tokens=tokens,
         folder=pointer_dir(settings, os.environ),
         caller=_caller(arguments, here, home, workspace),
-        tools=_tools(arguments, http, roots, portfolio),
-        library=PortfolioLibrary(Portfolio(portfolio)),
+        tools=[*portfolio_tools(portfolio, withheld), *_tools(arguments, http, roots)],
+        library=PortfolioLibrary(Portfolio(portfolio, withheld)),
         roots=[str(path) for path in roots.paths],
         hosts=[*arguments.allowed_host, arguments.host],
         web_origins=arguments.allowed_origin,
@@ -143,13 +144,10 @@ def _caller(
     return replace(caller, settings=replace(caller.settings, soft_timeout_s=SOFT_TIMEOUT_S))
 
 
-def _tools(
-    arguments: argparse.Namespace, http: HttpSettings, roots: Roots, portfolio: Path
-) -> list[WorkspaceTool]:
+def _tools(arguments: argparse.Namespace, http: HttpSettings, roots: Roots) -> list[WorkspaceTool]:
     extension = arguments.extension or http.extension_dir
     policy = GitPolicy(dict(os.environ), allow_repository_code=arguments.allow_git_hooks)
     return [
-        *portfolio_tools(portfolio.absolute()),
         *file_tools(roots),
         *git_tools(roots, policy),
         *extension_tools(None if extension is None else extension.absolute(), os.environ),

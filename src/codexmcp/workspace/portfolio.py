@@ -9,6 +9,7 @@ from __future__ import annotations
 import mimetypes
 import os
 import urllib.parse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -67,12 +68,13 @@ class Portfolio:
 
     Args:
         folder: Its folder; need not exist.
+        withheld: Files and folders that are not served though they may lie in it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, withheld: Sequence[Path] = ()) -> None:
         given = str(folder.absolute())
         self._folder = Root(os.path.realpath(given), given, is_first=True)
-        self._roots = Roots([self._folder])
+        self._roots = Roots([self._folder], withheld)
 
     def files(self) -> list[PortfolioFile]:
         """Return the files, sorted by filename.

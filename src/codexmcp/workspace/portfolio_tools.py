@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,14 @@ _READ = closed(
 )
 
 
-def portfolio_tools(folder: Path) -> tuple[WorkspaceTool, ...]:
+def portfolio_tools(folder: Path, withheld: Sequence[Path] = ()) -> tuple[WorkspaceTool, ...]:
     """Return the tools of a portfolio.
 
     Args:
         folder: Its folder; need not exist yet.
+        withheld: Files and folders that are not served though they may lie in it.
     """
-    tools = PortfolioTools(Portfolio(folder))
+    tools = PortfolioTools(Portfolio(folder, withheld))
     return (
         WorkspaceTool(
             "list_portfolio_files",

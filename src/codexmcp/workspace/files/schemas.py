@@ -15,6 +15,9 @@ READ_LIMIT_BYTES = 64 * 1024
 MAX_READ_LIMIT_BYTES = 1024 * 1024
 SEARCH_LIMIT = 100
 MAX_SEARCH_LIMIT = 1000
+MAX_READ_OFFSET_BYTES = 2**53 - 1
+"""No file is larger, systems take offsets of 63 bits, and JSON's numbers are exact up to here."""
+
 _MIN_READ_BYTES = 4
 _MAX_PATTERN = 4096
 _MAX_GLOBS = 20
@@ -67,7 +70,7 @@ LIST: Schema = closed(
 READ: Schema = closed(
     {
         "path": _PATH,
-        "offset_bytes": _number("Where to begin.", 0, 0),
+        "offset_bytes": _number("Where to begin.", 0, 0, MAX_READ_OFFSET_BYTES),
         "limit_bytes": _number(
             "How much to read.", READ_LIMIT_BYTES, _MIN_READ_BYTES, MAX_READ_LIMIT_BYTES
         ),

@@ -30,6 +30,11 @@ def staged(listed: bytes) -> dict[str, str]:
     return found
 
 
+def listed_paths(listed: bytes) -> list[str]:
+    """Return the paths that a command of git lists with `-z`."""
+    return [os.fsdecode(path) for path in listed.split(b"\0") if path]
+
+
 def added_nested(paths: Iterable[str]) -> tuple[list[str], list[str]]:
     """Return files that git does not know, and repositories among them.
 

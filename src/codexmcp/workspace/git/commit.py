@@ -1,7 +1,8 @@
 """Commits all that changed in a repository, as `git add -A && git commit` does.
 
 In a repository that is not trusted, what to stage is found and staged without `git add`: that looks
-into submodules with a git of its own, which reads their configuration and runs its filters.
+into submodules with a git of its own, which reads their configuration and runs its filters. The
+same where something is not served: `git add` fails when it is told to leave out what is ignored.
 """
 
 from __future__ import annotations
@@ -14,10 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.git.answers import added_nested, changed_files, filters_of, staged
+from codexmcp.workspace.git.answers import (
+    added_nested,
+    changed_files,
+    filters_of,
+    listed_paths,
+    staged,
+)
 from codexmcp.workspace.git.errors import failure
 from codexmcp.workspace.git.place import absolute
 from codexmcp.workspace.git.session import Session
+from codexmcp.workspace.git.withheld import expect_none_staged, parted
 
 MAX_FILES = 200
 """How many files an answer names."""
@@ -34,15 +42,14 @@ async def commit(session: Session, message: str) -> dict[str, Any]:
     """
     git = session.git
     await _expect_no_conflicts(session)
-    nested: list[str] = []
-    if session.sorted is None:
+    await expect_none_staged(session)
+    left_out: dict[str, Any] = {}
+    if session.sorted is None and not session.withheld:
         await git.out("add", "-A")
     else:
-        nested = await _stage(session)
+        left_out = await _stage(session)
     branch = await git.value("symbolic-ref", "--quiet", "--short", "HEAD")
-    answer: dict[str, Any] = {"committed": False, "branch": branch}
-    if nested:
-        answer["nestedRepositoriesLeftOut"] = nested[:MAX_FILES]
+    answer: dict[str, Any] = {"committed": False, "branch": branch, **left_out}
     if not await _has_something(session):
         return {**answer, "reason": "nothing to commit: the work tree is as the last commit"}
     ended = await git.run("commit", "--quiet", "--file=-", stdin=message.encode())
@@ -62,11 +69,14 @@ async def _expect_no_conflicts(session: Session) -> None:
         )
 
 
-async def _stage(session: Session) -> list[str]:
-    """Stage all changes; return the nested repositories that were left out."""
+async def _stage(session: Session) -> dict[str, Any]:
+    """Stage all changes; return what to tell of those that were left out."""
     git = session.git
-    changed = _paths(await git.out("ls-files", "--modified", "-z"))
-    found = _paths(await git.out("ls-files", "--others", "--exclude-standard", "-z"))
+    changed, withheld = parted(
+        listed_paths(await git.out("ls-files", "--modified", "-z")), session.withheld
+    )
+    listed = listed_paths(await git.out("ls-files", "--others", "--exclude-standard", "-z"))
+    found, more_withheld = parted(listed, session.withheld)
     new, nested = added_nested(found)
     replaced = await _replaced_by_folders(session, changed)
     paths = [path for path in (*changed, *new) if path not in replaced]
@@ -77,13 +87,16 @@ async def _stage(session: Session) -> list[str]:
     if paths:
         adding = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
         await git.out(*adding, stdin=_joined(paths))
-    return nested
+    left_out = {
+        "nestedRepositoriesLeftOut": nested[:MAX_FILES],
+        "notServedLeftOut": sorted({*withheld, *more_withheld}),
+    }
+    return {name: told for name, told in left_out.items() if told}
 
 
 async def _expect_no_filters(session: Session, paths: list[str]) -> None:
     """Refuse files that would have to go through a program of the repository's choice."""
-    assert session.sorted is not None
-    if not paths:
+    if session.sorted is None or not paths:
         return
     listed = await session.git.out("check-attr", "--stdin", "-z", "filter", stdin=_joined(paths))
     for path, name in filters_of(listed):
@@ -143,10 +156,6 @@ async def _told(session: Session) -> dict[str, Any]:
         "fileCount": len(files),
     }
     return told
-
-
-def _paths(listed: bytes) -> list[str]:
-    return [os.fsdecode(path) for path in listed.split(b"\0") if path]
 
 
 def _joined(paths: list[str]) -> bytes:

@@ -7,6 +7,7 @@ repository's own folder while git works can still lead it elsewhere.
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,10 +82,9 @@ def _refuse_alternates(roots: Roots, objects: Location, depth: int) -> None:
             return
     with roots.open_dir(objects.child("info")) as folder:
         data = read_small(folder, "alternates", _MAX_ALTERNATES_BYTES) or b""
-    for line in data.decode("utf-8", "surrogateescape").splitlines():
-        if not line or line.startswith("#"):
-            continue
-        target = os.path.normpath(Path(objects.root.path, *objects.names, line))
+    for line in _alternates(data, objects.child("info").child("alternates")):
+        # Of `x/..`, git sees where it leads, which is elsewhere when `x` is a link.
+        target = os.path.realpath(Path(objects.root.path, *objects.names, line))
         try:
             place = roots.locate(target)
             if depth:
@@ -94,3 +94,19 @@ def _refuse_alternates(roots: Roots, objects: Location, depth: int) -> None:
                 f"{objects}/info/alternates borrows objects from {target}, which git may not "
                 f"read: {error}"
             ) from None
+
+
+def _alternates(data: bytes, place: Location) -> Iterator[str]:
+    """Yield the lines of a file of alternates that name folders, refusing what is not plain.
+
+    Source: git's `link_alt_odb_entries`: lines end at a line feed and at nothing else, and one that
+    begins with a quotation mark is quoted as in C.
+    """
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
+        if line.startswith('"') or any(unicodedata.category(letter) == "Cc" for letter in line):
+            raise WorkspaceError(
+                f"{place} has a line that is quoted or holds a control character: {line[:80]!r}; "
+                "write the path as it is, or give its folder another name"
+            )
+        if line and not line.startswith("#"):
+            yield line

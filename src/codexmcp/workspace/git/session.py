@@ -152,12 +152,14 @@ class Session:
         repository: The repository.
         sorted: What counts of its configuration; None when all of it does.
         skipped_hooks: Its hooks for this operation, when they are not run.
+        withheld: Paths from the work tree of what is not served though it lies there.
     """
 
     git: Git
     repository: Repository
     sorted: Sorted | None
     skipped_hooks: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 class Sessions:
@@ -189,8 +191,9 @@ class Sessions:
         async with lock:
             with self._roots.open_dir(repository.top) as top:
                 git = self._git(top.child_cwd or top.path, str(repository.top))
+                withheld = self._roots.withheld_below(repository.top)
                 if self.policy.allow_repository_code:
-                    yield Session(git, repository, None)
+                    yield Session(git, repository, None, withheld=withheld)
                     return
                 await asyncio.to_thread(confinement.check, self._roots, repository)
                 found = await self._sorted(git, repository, operation)
@@ -199,7 +202,7 @@ class Sessions:
                 skipped += ["core.hooksPath"] if found.has_hooks_path else []
                 with shadowed(self._roots, repository, found.kept) as variables:
                     confined = await self._confined(git, variables)
-                    yield Session(confined, repository, found, tuple(skipped))
+                    yield Session(confined, repository, found, tuple(skipped), withheld)
 
     def _git(self, cwd: str, at: str) -> Git:
         env = passed_environment(self.policy.env, _OWNERS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
+import threading
 from collections.abc import Generator
 
 from codexmcp.errors import WorkspaceError
@@ -20,8 +20,17 @@ from codexmcp.workspace.paths.confined import (
     refuse_withheld,
     step,
 )
+from codexmcp.workspace.paths.git_folders import (
+    is_part_of_git_folder,
+    of_git,
+    refuse_git_folder,
+)
 from codexmcp.workspace.paths.locations import Location
 from codexmcp.workspace.paths.names import fault_of_new_name, is_git_name
+
+# Between the look at a folder and a new name in it nobody else of this server may add the other
+# names that make it a repository.
+_building = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -42,10 +51,12 @@ def opened_for_writing(
     """
     _refuse_git_names(place)
     with contextlib.ExitStack() as opened, contextlib.ExitStack() as made:
+        if any(is_part_of_git_folder(name) for name in place.names):
+            opened.enter_context(_building)
         folder = open_root(place, to_list=len(place.names) == 1)
         opened.callback(os.close, folder)
         refuse_withheld(folder, place.first(0), withheld)
-        refuse_git_folder(folder, place.first(0))
+        refuse_git_folder(folder, place.first(1))
         for count, name in enumerate(place.names[:-1], 1):
             here = place.first(count)
             if not has_entry(folder, name):
@@ -59,7 +70,7 @@ def opened_for_writing(
             opened.callback(os.close, below)
             refuse_withheld(below, here, withheld)
             _refuse_same_as_git(folder, below, here)
-            refuse_git_folder(below, here)
+            refuse_git_folder(below, place.first(count + 1))
             folder = below
         yield folder
         made.pop_all()
@@ -70,14 +81,7 @@ def _refuse_git_names(place: Location) -> None:
         raise WorkspaceError(f"{place} is a folder, not a file; name a file in it")
     for count, name in enumerate(place.names, 1):
         if is_git_name(name):
-            raise _of_git(place.first(count))
-
-
-def _of_git(place: Location) -> WorkspaceError:
-    return WorkspaceError(
-        f"{place} belongs to git, which runs what its files name, so nothing is written there; use "
-        "git's own commands"
-    )
+            raise of_git(place.first(count))
 
 
 def refuse_new_name(place: Location) -> None:
@@ -116,25 +120,4 @@ def _refuse_same_as_git(outer: int, inner: int, place: Location) -> None:
     with contextlib.suppress(FileNotFoundError):
         git = os.stat(".git", dir_fd=outer, follow_symlinks=False)
         if os.path.samestat(git, os.fstat(inner)):
-            raise _of_git(place)
-
-
-def refuse_git_folder(folder: int, place: Location) -> None:
-    """Refuse a folder that git takes for a repository's own, such as a bare one.
-
-    Args:
-        folder: Its descriptor.
-        place: Where it is.
-
-    Raises:
-        WorkspaceError: It is one.
-
-    Source: git's `is_git_directory`: a `HEAD`, a folder `objects` and a folder `refs`.
-    """
-    try:
-        os.stat("HEAD", dir_fd=folder, follow_symlinks=False)
-        parts = [os.stat(name, dir_fd=folder) for name in ("objects", "refs")]
-    except OSError:
-        return
-    if all(stat.S_ISDIR(part.st_mode) for part in parts):
-        raise _of_git(place)
+            raise of_git(place)

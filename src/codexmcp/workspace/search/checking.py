@@ -14,15 +14,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.files.reading import read_up_to, whole_characters
+from codexmcp.workspace.files.reading import read_up_to
 from codexmcp.workspace.paths.locations import Location
 from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.search.hits import Hit
 
-MAX_SHOWN_BYTES = 400
-"""How much of a line is shown: what is around its first match."""
-
-_SHOWN_BEFORE_BYTES = 100
 _MAX_MARKED_BYTES = 16 * 1024 * 1024
 
 
@@ -87,28 +83,15 @@ def _in_folder(roots: Roots, base: Location, path: bytes, hits: Iterable[Hit]) -
 def _in_file(file: int, place: Location, hits: Iterable[Hit]) -> Iterator[Match]:
     transcoded: bytes | None = None
     for hit in hits:
-        start, stop = _window(hit)
-        at = hit.offset_bytes + start
-        wanted = hit.data[start:stop]
-        if read_up_to(file, stop - start, at) != wanted:
+        at = hit.offset_bytes + hit.skipped_bytes
+        wanted = hit.data
+        if read_up_to(file, len(wanted), at) != wanted:
             # ripgrep counts from behind a mark at the beginning, and in UTF-8.
             transcoded = _as_ripgrep_sees(file) if transcoded is None else transcoded
             if transcoded[at : at + len(wanted)] != wanted:
                 continue
         shown = wanted.rstrip(b"\r\n").decode("utf-8", "replace")
-        is_whole = start == 0 and stop == len(hit.data)
-        yield Match(place, hit.line, hit.start + 1, shown, is_whole)
-
-
-def _window(hit: Hit) -> tuple[int, int]:
-    """Return the part of a line that is shown, without a cut character."""
-    data = hit.data
-    if len(data) <= MAX_SHOWN_BYTES:
-        return 0, len(data)
-    start = max(0, hit.start - _SHOWN_BEFORE_BYTES)
-    stop = min(len(data), start + MAX_SHOWN_BYTES)
-    kept = whole_characters(data[start:stop], has_before=start > 0, has_after=stop < len(data))
-    return start + kept.start, start + kept.stop
+        yield Match(place, hit.line, hit.start + 1, shown, hit.is_whole)
 
 
 def _as_ripgrep_sees(file: int) -> bytes:

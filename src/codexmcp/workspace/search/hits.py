@@ -13,10 +13,15 @@ import json
 from dataclasses import dataclass
 
 from codexmcp.jsonvalues import dig, integer_of, list_of, text_of
+from codexmcp.workspace.files.reading import whole_characters
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
 """A longer line of output, which is a line of a file in JSON, is left out and counted."""
 
+MAX_SHOWN_BYTES = 400
+"""How much of a line is kept and shown: what is around its first match."""
+
+_SHOWN_BEFORE_BYTES = 100
 _MATCH = b'{"type":"match"'
 
 
@@ -28,15 +33,20 @@ class Hit:
         path: The file's path from the child's folder, as bytes.
         line: Its number, from 1.
         offset_bytes: Where the line begins in the text that ripgrep saw.
-        data: The line, its end included.
-        start: Where in it the first match begins, in bytes.
+        start: Where in the line the first match begins, in bytes.
+        data: The line, its end included, or the part of it around the first match. No more of a
+            line is held, because there may be many and long ones.
+        skipped_bytes: How much of the line comes before that part.
+        is_whole: Whether it is the whole line.
     """
 
     path: bytes
     line: int
     offset_bytes: int
-    data: bytes
     start: int
+    data: bytes
+    skipped_bytes: int = 0
+    is_whole: bool = True
 
 
 class Hits:
@@ -98,7 +108,20 @@ def hit_of(line: bytes) -> Hit | None:
     first = next(iter(list_of(dig(told, "submatches"))), None)
     if path is None or data is None or number is None or offset is None:
         return None
-    return Hit(path, number, offset, data, integer_of(dig(first, "start")) or 0)
+    start = integer_of(dig(first, "start")) or 0
+    part = _window(data, start)
+    is_whole = len(data) == part.stop - part.start
+    return Hit(path, number, offset, start, data[part], part.start, is_whole)
+
+
+def _window(data: bytes, at: int) -> slice:
+    """Return the part of a line that is shown, without a cut character."""
+    if len(data) <= MAX_SHOWN_BYTES:
+        return slice(0, len(data))
+    start = max(0, at - _SHOWN_BEFORE_BYTES)
+    stop = min(len(data), start + MAX_SHOWN_BYTES)
+    kept = whole_characters(data[start:stop], has_before=start > 0, has_after=stop < len(data))
+    return slice(start + kept.start, start + kept.stop)
 
 
 def _bytes_of(told: object) -> bytes | None:

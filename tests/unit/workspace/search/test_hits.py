@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexmcp.workspace.search.hits import Hit, Hits, hit_of
+from codexmcp.workspace.search.hits import MAX_SHOWN_BYTES, Hit, Hits, hit_of
 
 
 def _line(path: Any, text: Any, line: Any = 1, offset: Any = 0, start: int = 0) -> bytes:
@@ -31,13 +32,41 @@ def _encoded(data: bytes) -> dict[str, str]:
 
 def test_a_match_is_read_with_its_place() -> None:
     line = _line({"text": "./a.py"}, {"text": "hällo\n"}, line=3, offset=20, start=1)
-    assert hit_of(line) == Hit(b"./a.py", 3, 20, "hällo\n".encode(), 1)
+    assert hit_of(line) == Hit(b"./a.py", 3, 20, 1, "hällo\n".encode())
 
 
 def test_bytes_that_are_no_text_come_through() -> None:
     assert hit_of(_line(_encoded(b"./\xff"), _encoded(b"\xfe\n"))) == Hit(
-        b"./\xff", 1, 0, b"\xfe\n", 0
+        b"./\xff", 1, 0, 0, b"\xfe\n"
     )
+
+
+@given(st.text(max_size=20), st.integers(0, 100), st.integers(0, 2000))
+def test_of_a_line_only_the_part_around_the_match_is_held(piece: str, count: int, at: int) -> None:
+    text = piece * count
+    whole = text.encode()
+    start = len(text[:at].encode())
+    hit = hit_of(_line({"text": "./a"}, {"text": text}, start=start))
+    assert hit is not None
+    stop = hit.skipped_bytes + len(hit.data)
+    assert len(hit.data) <= MAX_SHOWN_BYTES
+    assert hit.data == whole[hit.skipped_bytes : stop]
+    assert hit.data.decode() in text
+    assert hit.skipped_bytes <= start <= stop
+    assert hit.is_whole == (hit.data == whole)
+
+
+def test_many_hits_in_long_lines_take_little_memory() -> None:
+    line = _line({"text": "./a"}, {"text": "needle" + "x" * 3_000_000})
+    hits = Hits()
+    tracemalloc.start()
+    try:
+        found = [hit for _ in range(20) for hit in hits.feed(line + b"\n")]
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 20
+    assert held_bytes < 6_000_000
 
 
 @pytest.mark.parametrize(
