@@ -67,18 +67,31 @@ async def test_what_a_tool_refuses_is_an_error_of_the_tool(tmp_path: Path) -> No
     more = [
         tool("refuses", WorkspaceError("no, for a reason; do something else")),
         tool("breaks", OSError(5, "secret detail")),
+        tool("mistakes", TypeError("secret detail")),
+        tool("overflows", OverflowError("secret detail")),
     ]
     async with opened(tmp_path, more=more) as door:
         assert await door.failing("refuses") == "no, for a reason; do something else"
         broken = await door.failing("breaks")
+        odd = [await door.failing(name) for name in ("mistakes", "overflows")]
         wrong = await door.failing("agentOS_fs_read", path=7, more=1)
         outside = await door.failing("agentOS_fs_read", path="../agentos/token")
         unknown = await door.rpc("tools/call", name="nothing", arguments={})
-    assert "secret detail" not in broken
-    assert "log of the server" in broken
+    for said in (broken, *odd):
+        assert "secret detail" not in said
+        assert "log of the server" in said
     assert wrong.startswith("agentOS_fs_read: ")
     assert "agentos/token" in outside
     assert "Unknown tool" in unknown.fields["error"]["message"]
+
+
+async def test_an_integer_may_be_written_with_a_point(tmp_path: Path) -> None:
+    async with opened(tmp_path) as door:
+        (door.root / "a.txt").write_text("one\ntwo\n")
+        read = await door.tool("agentOS_fs_read", path="a.txt", offset_bytes=4.0, limit_bytes=100.0)
+        assert read["content"] == "two\n"
+        listed = await door.tool("agentOS_fs_list", path=".", limit=2.0)
+        assert [each["name"] for each in listed["entries"]] == ["a.txt"]
 
 
 async def test_nonsense_is_answered_and_costs_nothing(tmp_path: Path) -> None:

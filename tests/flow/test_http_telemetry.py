@@ -92,9 +92,14 @@ async def test_a_secret_that_is_told_is_not_kept(tmp_path: Path) -> None:
         token = door.token
         await door.post("/command-log", {"command": f"curl {token}"})
         await door.post("/set-project", {"project": "sk-0123456789abcdef0123"})
-        status = await door.ask("/status", token=token)
+        # These were made after the start.
+        door.tokens.rotate()
+        later = [door.tokens.add("ci", ["read"]), door.token]
+        for secret in later:
+            await door.post("/command-log", {"command": f"curl {secret}"})
+        status = await door.ask("/status", token=door.token)
     for text in (door.persist.read_text(), status.body.decode()):
-        assert token not in text
+        assert not [secret for secret in (token, *later) if secret in text]
         assert "sk-0123456789abcdef0123" not in text
         assert "[redacted]" in text
 
@@ -178,6 +183,17 @@ async def test_the_status_tells_little_without_a_token_and_more_with_one(tmp_pat
     assert whole["requests"]["byTool"] == {"tools/list": 1}
     last = whole["requests"]["last"][0]
     assert (last["tool"], last["token"], last["status"]) == ("tools/list", "owner", 200)
+
+
+async def test_a_path_that_there_is_not_is_not_repeated_to_others(tmp_path: Path) -> None:
+    async with opened(tmp_path) as door:
+        await door.ask(f"/{door.token}")
+        await door.ask("/%E2%80%AE%C2%9B31m")
+        await door.ask("/healthz", method=door.token[:40])
+        await door.ask("/mcp", method="POST", headers={"Host": "evil.example"})
+        status = await door.ask("/status", token=door.tokens.add("reader", ["read"]))
+    shown = [each["request"] for each in status.fields["requests"]["last"]]
+    assert shown == ["POST /mcp", "(other) /healthz", "GET (other)", "GET (other)"]
 
 
 async def test_only_the_last_hundred_requests_are_listed(tmp_path: Path) -> None:

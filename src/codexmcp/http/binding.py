@@ -59,7 +59,9 @@ def bound(place: Place) -> Generator[socket.socket, None, None]:
         ConfigurationError: The address cannot be had.
     """
     family, address = _address(place)
-    connection = socket.socket(family, socket.SOCK_STREAM)
+    # Source: asyncio sends at once (TCP_NODELAY) only where the protocol is named. Else each answer
+    # on a connection that was used before waits 40 ms for the client's acknowledgement.
+    connection = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     with connection:
         if sys.platform != "win32":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

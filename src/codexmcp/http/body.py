@@ -23,10 +23,24 @@ class LeftError(Exception):
 def declared_bytes(headers: Headers, otherwise: int) -> int:
     """Return how large a request says it is; something else when it does not say.
 
-    Source: h11 has checked that a length is a number, and that no more bytes come.
+    Source: h11 has checked that a length is a number, and that no more bytes come. It lets chunks
+    count where both are named.
     """
     length = headers.get("content-length", "")
-    return int(length) if length.isdecimal() else otherwise
+    is_chunked = "transfer-encoding" in headers
+    return int(length) if length.isdecimal() and not is_chunked else otherwise
+
+
+def check_length(headers: Headers) -> None:
+    """Refuse a request that says how long it is in two ways.
+
+    Source: RFC 9112, section 6.3: so one request is hidden in another.
+
+    Raises:
+        RefusedError: It does.
+    """
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise RefusedError(400, "send Content-Length or Transfer-Encoding, and not both")
 
 
 async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: float) -> bytes:

@@ -5,7 +5,9 @@ Pure but for the clock that is given.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, deque
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +31,7 @@ class Exchange:
         tool: What it was about: a tool or a method of MCP.
         status: The status it was answered with; 0 before.
         failed: Whether the tool said that it failed.
+        is_under_way: Whether it is one of those that are worked on together.
     """
 
     peer: str
@@ -37,6 +40,16 @@ class Exchange:
     tool: str = ""
     status: int = 0
     failed: bool = False
+    is_under_way: bool = False
+
+    @contextlib.contextmanager
+    def under_way(self) -> Generator[None, None, None]:
+        """Be worked on while the block runs."""
+        self.is_under_way = True
+        try:
+            yield
+        finally:
+            self.is_under_way = False
 
 
 @dataclass(slots=True)

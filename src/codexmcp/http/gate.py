@@ -18,13 +18,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from codexmcp.errors import ConfigurationError
-from codexmcp.http.body import LeftError, declared_bytes, read_body, serve_with_body
+from codexmcp.http.body import (
+    LeftError,
+    check_length,
+    declared_bytes,
+    read_body,
+    serve_with_body,
+)
 from codexmcp.http.exchange import KEY, Exchange, Requests
 from codexmcp.http.origins import Origins
 from codexmcp.http.rates import Buckets, Rate
 from codexmcp.http.replies import RefusedError, too_many, unauthenticated
+from codexmcp.http.slots import Slots
+from codexmcp.http.structure import check_structure
 from codexmcp.http.token_files import TokenFiles
 from codexmcp.http.tokens import Token, bearer_of, find
+from codexmcp.workspace.tool import Scope as TokenScope
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,9 +43,14 @@ logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """The largest file that is written fits, as Base64 or as text that is not mostly escapes."""
 
+MAX_SMALL_BODY_BYTES = 1024 * 1024
+"""Decoding JSON stops the server for all, and only files need to be large."""
+
 MAX_HEAD_BYTES = 32 * 1024
 MAX_EVENT_BYTES = 16 * 1024
 BODY_TIMEOUT_S = 15.0
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OTHER = "(other)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +61,11 @@ class Bounds:
         rate: Requests with a token, for each token.
         open_rate: Requests without one, for each address.
         wrong_rate: Tokens that are none, for each address.
-        at_once: Requests with a token that are worked on together.
-        held_bytes: Size of all of these together.
+        at_once: Requests with a token that are worked on together; for any but the owner's at
+            most as many as are left free.
+        held_bytes: Size of all of these together, in the same way.
         body_bytes: Size of a request.
+        small_body_bytes: Size of a request whose token is not good for writing.
         body_timeout_s: How long it may take to come, in seconds.
     """
 
@@ -59,6 +75,7 @@ class Bounds:
     at_once: int = 256
     held_bytes: int = 4 * MAX_BODY_BYTES
     body_bytes: int = MAX_BODY_BYTES
+    small_body_bytes: int = MAX_SMALL_BODY_BYTES
     body_timeout_s: float = BODY_TIMEOUT_S
 
 
@@ -102,8 +119,7 @@ class Gate:
         self._rates = Buckets(bounds.rate)
         self._open_rates = Buckets(bounds.open_rate)
         self._wrong_rates = Buckets(bounds.wrong_rate)
-        self._under_way = 0
-        self._held_bytes = 0
+        self._slots = Slots(bounds.at_once, bounds.held_bytes)
         self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pages: Mapping[str, Page] = {}
         self._mcp: tuple[str, Callable[[bytes, Exchange], ASGIApp]] | None = None
@@ -135,8 +151,7 @@ class Gate:
             return
         began, clock = time.time(), time.perf_counter()
         client = scope.get("client")
-        method = f"{scope['method']} {scope['path']}"[:200]
-        exchange = scope[KEY] = Exchange(client[0] if client else "", method)
+        exchange = scope[KEY] = Exchange(client[0] if client else "", self._shown(scope))
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -146,8 +161,9 @@ class Gate:
         try:
             await self._answer(scope, receive, noted, exchange)
         except RefusedError as refused:
-            if scope["method"] not in {"GET", "HEAD"}:
-                # What is left of its body is not waited for.
+            if exchange.token is None or scope["method"] not in {"GET", "HEAD"}:
+                # Who has no token keeps no connection; and what is left of a body is not waited
+                # for.
                 refused.headers["connection"] = "close"
             await refused.response()(scope, receive, noted)
         except LeftError:
@@ -159,14 +175,26 @@ class Gate:
         headers = Headers(scope=scope)
         if sum(len(name) + len(value) for name, value in headers.raw) > MAX_HEAD_BYTES:
             raise RefusedError(431, f"the headers are larger than {MAX_HEAD_BYTES} bytes")
+        check_length(headers)
         self._check_names(headers)
-        path = scope["path"]
-        if self._mcp is not None and path == self._mcp[0]:
+        if self._mcp is not None and scope["path"] == self._mcp[0]:
             _check_method(scope, "POST")
-            self._let_in(headers, exchange)
-            await self._answer_mcp(scope, receive, send, exchange, self._mcp[1])
-            return
-        page = self._pages.get(path)
+            token = self._let_in(headers, exchange)
+            check_json(headers)
+            max_bytes = self._max_bytes(token)
+            size = min(declared_bytes(headers, max_bytes), max_bytes)
+            with self._slots.taken(token, size), exchange.under_way():
+                body = await read_body(scope, receive, max_bytes, self._bounds.body_timeout_s)
+                check_structure(body)
+                app = self._mcp[1](body, exchange)
+                await serve_with_body(app, scope, body, receive, send, closing=self._closing)
+        else:
+            response = await self._page(scope, headers, exchange)(Request(scope, receive), exchange)
+            await response(scope, receive, send)
+
+    def _page(self, scope: Scope, headers: Headers, exchange: Exchange) -> Answer:
+        """Return what answers a request beside MCP, after letting it in."""
+        page = self._pages.get(scope["path"])
         if page is None:
             self._slow_down(exchange.peer)
             raise RefusedError(404, f"there is nothing here; MCP is at {self._path}")
@@ -177,42 +205,21 @@ class Gate:
             self._let_in(headers, exchange)
         else:
             self._slow_down(exchange.peer)
-        response = await page.answer(Request(scope, receive), exchange)
-        await response(scope, receive, send)
+        return page.answer
 
-    async def _answer_mcp(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        exchange: Exchange,
-        mcp: Callable[[bytes, Exchange], ASGIApp],
-    ) -> None:
-        check_json(Headers(scope=scope))
+    def _max_bytes(self, token: Token) -> int:
         bounds = self._bounds
-        size = declared_bytes(Headers(scope=scope), bounds.body_bytes)
-        if self._is_full(size):
-            raise RefusedError(
-                503,
-                f"{self._under_way} requests are worked on already; ask again in a moment",
-                {"retry-after": "1"},
-            )
-        self._under_way += 1
-        self._held_bytes += size
-        try:
-            body = await read_body(scope, receive, bounds.body_bytes, bounds.body_timeout_s)
-            app = mcp(body, exchange)
-            await serve_with_body(app, scope, body, receive, send, closing=self._closing)
-        finally:
-            self._under_way -= 1
-            self._held_bytes -= size
+        is_writer = TokenScope.WRITE in token.scopes
+        return bounds.body_bytes if is_writer else min(bounds.body_bytes, bounds.small_body_bytes)
 
-    def _is_full(self, size: int) -> bool:
-        """Return whether a request of that size is one too many."""
-        if self._under_way >= self._bounds.at_once:
-            return True
-        # One alone may be of any size.
-        return self._under_way > 0 and self._held_bytes + size > self._bounds.held_bytes
+    def _shown(self, scope: Scope) -> str:
+        """Return the method and path of a request as they may be told to others.
+
+        Whoever has no token can ask for anything, and by mistake with a token in the path.
+        """
+        method, path = scope["method"], scope["path"]
+        is_known = path == self._path or path in self._pages
+        return f"{method if method in _METHODS else _OTHER} {path if is_known else _OTHER}"
 
     async def body_of(self, request: Request) -> bytes:
         """Return the body of a page's request, which must be a small one of JSON.
@@ -247,8 +254,8 @@ class Gate:
                     "server with --allowed-origin ORIGIN",
                 )
 
-    def _let_in(self, headers: Headers, exchange: Exchange) -> None:
-        """Find the token of a request.
+    def _let_in(self, headers: Headers, exchange: Exchange) -> Token:
+        """Find the token of a request, and return it.
 
         Raises:
             RefusedError: There is none, or it has asked too often.
@@ -265,6 +272,7 @@ class Gate:
         wait_s = self._rates.take(exchange.token.name, now)
         if wait_s:
             raise too_many(wait_s, f"requests with the token {exchange.token.name}")
+        return exchange.token
 
     def _known(self) -> tuple[Token, ...]:
         try:

@@ -167,7 +167,7 @@ class McpApp:
         except CodexMCPError as error:
             exchange.failed = True
             return {**_COMPLETE, **failure(str(error))}
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError, TypeError, OverflowError, RecursionError):
             exchange.failed = True
             logger.exception("the tool %s has failed", name)
             said = f"{name} has failed; the log of the server tells why"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 _LOCAL_NAME = "localhost"
 
@@ -39,14 +38,10 @@ class Origins:
         """Return whether an Origin header may be; programs that are no browser send none."""
         if header is None or header in self.origins:
             return True
-        try:
-            parts = urlsplit(header)
-            host = host_of(parts.netloc)
-        except ValueError:
-            return False
-        if parts.scheme not in {"http", "https"} or host is None or parts.path:
-            return False
-        return is_loopback(host)
+        # Nothing but a host and a port may follow: parsers of URLs differ in where the host ends.
+        scheme, _, authority = header.partition("://")
+        host = host_of(authority)
+        return scheme.lower() in {"http", "https"} and host is not None and is_loopback(host)
 
 
 def origins(
@@ -73,7 +68,9 @@ def host_of(authority: str) -> str | None:
         inside, port = host.removeprefix("["), rest.removeprefix(":")
         if not host.startswith("[") or (rest and not rest.startswith(":")):
             return None
-        return inside.lower() if _is_port(port) and _is_number(inside) else None
+        # What follows a % may hold anything, and names an interface: no client sends it.
+        is_plain = _is_port(port) and _is_number(inside) and "%" not in inside
+        return inside.lower() if is_plain else None
     host, _, port = authority.partition(":")
     if not host or not _is_port(port):
         return None

@@ -21,7 +21,8 @@ def needed(body: bytes, scope_of: Callable[[str], Scope | None]) -> tuple[Scope,
         scope_of: Returns the scope of a tool; None for one that is not known.
     """
     try:
-        message = object_of(json.loads(body))
+        # MCP takes no other encoding; bytes would be decoded by what they look like.
+        message = object_of(json.loads(body.decode()))
     except (ValueError, RecursionError):
         # MCP says what is wrong with it.
         return None

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -19,6 +19,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+from codexmcp.http.binding import BACKLOG
+from codexmcp.http.exchange import KEY, Exchange
 from codexmcp.http.gate import MAX_HEAD_BYTES
 
 logger = logging.getLogger(__name__)
@@ -38,28 +40,38 @@ GRACE_S = 2
 class BoundedProtocol(H11Protocol):
     """A connection, bounded in how long it may be of no use.
 
+    Attributes:
+        used_at: When it was opened, or its last request was heard or answered, on the loop's clock.
+
     Source: uvicorn 0.54 bounds the time between requests, but neither that of a head (slow loris)
     nor that of a client which does not read, nor the number of connections without a request.
     """
 
+    used_at = 0.0
     _head_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection (the event loop calls this)."""
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
-            transport.abort()
-            return
+        self.used_at = self.loop.time()
         self._expect_head()
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._make_room()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes (the event loop calls this)."""
         if self._head_timer is None and not self._is_busy():
             self._expect_head()
         super().data_received(data)
-        if self._is_busy():
+        if self._is_busy() and self._head_timer is not None:
             self._cancel("_head_timer")
+            self.used_at = self.loop.time()
+
+    def on_response_complete(self) -> None:
+        """Take that a request is answered (its cycle calls this)."""
+        self.used_at = self.loop.time()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the end (the event loop calls this)."""
@@ -76,6 +88,24 @@ class BoundedProtocol(H11Protocol):
         """Take that it has read on (the event loop calls this)."""
         super().resume_writing()
         self._cancel("_write_timer")
+
+    def is_needed(self) -> bool:
+        """Return whether a request with a token is worked on."""
+        cycle: Any = self.cycle
+        exchange: Exchange | None = None if cycle is None else cycle.scope.get(KEY)
+        return exchange is not None and exchange.is_under_way
+
+    def _make_room(self) -> None:
+        """Give up the connection that was of no use for the longest time.
+
+        Not the new one, or whoever opens enough of them would lock everybody else out.
+        """
+        all_of_them: Iterable[Any] = self.connections
+        left = (each for each in all_of_them if isinstance(each, BoundedProtocol))
+        oldest = min((each for each in left if not each.is_needed()), key=lambda each: each.used_at)
+        # At once: others may come before the loop tells of its end.
+        self.connections.discard(oldest)
+        oldest.transport.abort()
 
     def _is_busy(self) -> bool:
         """Return whether a request is being answered."""
@@ -157,6 +187,8 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        # As many are accepted at a time: none is given up before its first bytes are looked at.
+        backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,

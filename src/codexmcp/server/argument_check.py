@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from codexmcp.jsonvalues import object_of, without_nulls
+from codexmcp.jsonvalues import dig, object_of, without_nulls
 from codexmcp.server.arguments import ArgumentsError
 
 _LONGEST_FAULT = 300
@@ -29,12 +29,15 @@ class ArgumentCheck:
         self._schema = schema
 
     def checked(self, arguments: object) -> dict[str, Any]:
-        """Return the arguments without those that are null.
+        """Return the arguments without those that are null, and with integers as integers.
 
         Raises:
             ArgumentsError: They do not fit.
         """
-        given = object_of(arguments)
+        given = {
+            name: _integral(value, dig(self._schema, "properties", name))
+            for name, value in object_of(arguments).items()
+        }
         fault = self._fault(given)
         if fault is not None:
             raise ArgumentsError(f"{self._name}: {fault}")
@@ -64,6 +67,17 @@ class ArgumentCheck:
         from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms
 
         return Draft202012Validator(self._schema)
+
+
+def _integral(value: object, schema: object) -> object:
+    """Return a number as an integer where the schema wants one.
+
+    Source: for JSON Schema (draft 2020-12, section 6.1.1) 2.0 is an integer too; for tools it is
+    not.
+    """
+    if not isinstance(value, float) or not value.is_integer():
+        return value
+    return int(value) if dig(schema, "type") == "integer" else value
 
 
 def _told(message: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
@@ -40,6 +41,21 @@ def test_a_port_that_is_free_is_told() -> None:
             pass
     with bound(Place(port=port)):
         pass
+
+
+async def test_answers_are_sent_at_once() -> None:
+    answering: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def on_client(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        found = writer.get_extra_info("socket")
+        answering.set_result(found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    with bound(Place(port=0)) as connection:
+        async with await asyncio.start_server(on_client, sock=connection):
+            _, writer = await asyncio.open_connection(*connection.getsockname())
+            assert await asyncio.wait_for(answering, 10)
+            writer.close()
 
 
 def test_what_everybody_can_reach_is_told_as_this_machine() -> None:

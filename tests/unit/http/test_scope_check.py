@@ -33,6 +33,10 @@ def test_to_read_a_resource_needs_the_scope_for_reading() -> None:
     assert needed(b'{"method": "tools/list"}', scope_of) is None
 
 
+def test_only_utf_8_is_looked_into() -> None:
+    assert needed(call("fs_write").decode().encode("utf-16"), scope_of) is None
+
+
 @given(st.binary(max_size=60) | st.sampled_from([b"[" * 100_000, b"[]", b"null", b"\xff"]))
 def test_nonsense_needs_none_and_breaks_nothing(body: bytes) -> None:
     assert needed(body, scope_of) is None

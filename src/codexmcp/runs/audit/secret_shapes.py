@@ -78,6 +78,7 @@ SHAPES: tuple[Shape, ...] = (
     *(_word(kind, r"[A-Z0-9]{16}(?![A-Z0-9])") for kind in ("AKIA", "ASIA")),
     _word("AIza", r"[A-Za-z0-9_-]{30,}"),
     _word("glpat-", r"[A-Za-z0-9_-]{16,}"),
+    _word("agt_", r"[A-Za-z0-9_-]{40,}"),
     _word("npm_", r"[A-Za-z0-9]{30,}"),
     _word("pypi-", r"[A-Za-z0-9_-]{40,}"),
     _word("eyJ", r"[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*"),
@@ -85,7 +86,8 @@ SHAPES: tuple[Shape, ...] = (
 """All shapes. Blocks and assignments come before the words that may lie within them.
 
 Source: the prefixes are those that OpenAI, Anthropic, GitHub, Slack, AWS, Google, GitLab, npm and
-PyPI document for their tokens; JWT is RFC 7519. Which names count as a secret's is our policy.
+PyPI document for their tokens, and `agt_` that of our own; JWT is RFC 7519. Which names count as a
+secret's is our policy.
 """
 
 SECRET_NAMES = frozenset(

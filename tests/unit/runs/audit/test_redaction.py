@@ -30,6 +30,7 @@ SHAPES = [
     "AKIAIOSFODNN7EXAMPLE",
     "AIzaSyA1234567890abcdefghijklmnopqrstuv",
     "glpat-abcdefghij0123456789",
+    "agt_abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE",
     "npm_abcdefghijklmnopqrstuvwxyz0123456789",
     "pypi-AgEIcHlwaS5vcmcCJGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-DEF_123",

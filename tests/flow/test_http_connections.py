@@ -1,0 +1,114 @@
+"""Who connects without a token keeps nobody else out."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from codexmcp.http import serving
+from tests.support.http_client import read_answer
+from tests.support.http_door import Door, opened
+from tests.support.processes import until
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connected(door: Door, data: bytes = b"") -> Connection:
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(data)
+    return reader, writer
+
+
+async def is_ended(reader: asyncio.StreamReader) -> bool:
+    async with asyncio.timeout(10):
+        try:
+            return await reader.read(1) == b""
+        except ConnectionError:
+            return True
+
+
+async def test_of_too_many_connections_the_one_that_was_idle_longest_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "MAX_CONNECTIONS", 3)
+    async with opened(tmp_path) as door:
+        idle = [await connected(door) for _ in range(3)]
+        # The first has been of use since.
+        idle[0][1].write(HEALTH)
+        assert (await read_answer(idle[0][0])).status == 200
+        assert (await door.rpc("tools/list")).status == 200
+        assert await is_ended(idle[1][0])
+        for reader, writer in (idle[0], idle[2]):
+            writer.write(HEALTH)
+            assert (await read_answer(reader)).status == 200
+        for _, writer in idle:
+            writer.close()
+
+
+async def test_a_connection_is_idle_only_since_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "MAX_CONNECTIONS", 2)
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"wait"}}'
+    async with opened(tmp_path) as door:
+        head = f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        head += f"Authorization: Bearer {door.token}\r\nContent-Type: application/json\r\n"
+        head += "Accept: application/json\r\n\r\n"
+        reader, writer = await connected(door, head.encode() + body)
+        await until(lambda: door.gate.inside == 1, "the call waits")
+        idle = await connected(door, HEALTH)
+        assert (await read_answer(idle[0])).status == 200
+        door.gate.release.set()
+        assert (await read_answer(reader)).status == 200
+        assert (await door.ask("/healthz")).status == 200
+        assert await is_ended(idle[0])
+        writer.write(HEALTH)
+        assert (await read_answer(reader)).status == 200
+        for each in (writer, idle[1]):
+            each.close()
+
+
+async def test_ever_more_connections_lock_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "MAX_CONNECTIONS", 8)
+    head = b"POST /command-log HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
+    slow = head + b"Content-Type: application/json\r\n\r\n{"
+    async with opened(tmp_path) as door:
+        waiting = asyncio.create_task(door.tool("wait"))
+        await until(lambda: door.gate.inside == 1, "a call waits")
+        others: list[Connection] = []
+        for _ in range(10):
+            others += [await connected(door, data) for data in (b"", b"GET /healthz", HEALTH, slow)]
+            assert (await door.rpc("tools/list")).status == 200
+        door.gate.release.set()
+        # What has a token and is worked on is never given up.
+        assert await waiting == {"waited": True}
+        for _, writer in others:
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        "GET /healthz HTTP/1.1\r\nHost: evil.example",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example",
+        "GET /nothing HTTP/1.1\r\nHost: localhost",
+        "GET /mcp HTTP/1.1\r\nHost: localhost",
+        "GET /status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong",
+        "HEAD /nothing HTTP/1.1\r\nHost: localhost",
+    ],
+)
+async def test_who_is_refused_without_a_token_keeps_no_connection(
+    tmp_path: Path, request_head: str
+) -> None:
+    async with opened(tmp_path) as door:
+        reader, writer = await connected(door, f"{request_head}\r\n\r\n".encode())
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        assert 400 <= int(answer.split()[1]) < 500
+        assert b"connection: close" in answer
+        writer.close()
