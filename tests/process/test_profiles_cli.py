@@ -164,9 +164,11 @@ async def test_a_live_check_calls_the_endpoint_with_the_key_and_warns_of_the_cos
         write(
             codex_home, "mine", PROVIDER.replace("https://nowhere.invalid/openai", model.base_url)
         )
-        checked = await codexmcp(codex_home, "profiles", "check", "--live", MINE_KEY="real-key")
+        words = ("profiles", "check", "mine", "--live")
+        checked = await codexmcp(codex_home, *words, MINE_KEY="real-key")
         (request,) = model.requests
     assert checked.code == 0
+    assert "the real endpoint of mine with" in checked.err
     assert "costs money" in checked.err
     assert "the model said: OK" in checked.out
     assert request.headers["authorization"] == "Bearer real-key"

@@ -16,6 +16,7 @@ from codexmcp.home.binary import find_codex
 from codexmcp.home.sync.repository import FRAGMENT, SKILLS
 from codexmcp.home.sync.strict_check import strict_problems
 from codexmcp.settings import child_environment
+from tests.support.screen import Screen
 from tests.support.sync_places import OWNER, fill, tree
 
 BOUND_S = 60
@@ -153,6 +154,7 @@ def test_what_codex_would_refuse_is_not_written(
     done = machine.sync("push-runtime")
     assert done.returncode == 78
     assert told in done.stderr
+    assert "WARNING" not in done.stderr
     assert tree(machine.home) == before
     assert machine.sync("push-runtime", "--no-check").returncode == 0
 
@@ -223,6 +225,19 @@ def test_pulling_keeps_nothing_that_nobody_said_to_keep(machine: Machine) -> Non
     assert "codex: skills/new/SKILL.md" in done.stdout
     assert tree(machine.repository) == before
     machine.sync("pull-runtime", "--dry-run")
+    assert tree(machine.repository) == before
+
+
+async def test_ctrl_c_at_the_question_keeps_nothing(machine: Machine, tmp_path: Path) -> None:
+    fill(machine.home, {"skills/new/SKILL.md": "new\n"})
+    before = tree(machine.repository)
+    argv = [sys.executable, "-m", "codexmcp", "sync", "pull-runtime", "--repo"]
+    async with Screen.run([*argv, str(machine.repository)], machine.env, tmp_path) as screen:
+        await screen.shows("[y/N]")
+        screen.type("\x03")
+        assert await screen.exit_code() == 130
+        await screen.shows("nothing was kept")
+        assert "Traceback" not in screen.text
     assert tree(machine.repository) == before
 
 
@@ -297,6 +312,70 @@ def test_what_cannot_be_done_is_told_in_one_line(
     assert done.returncode == code
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_token_of_the_fragment_is_told_once_unless_it_is_there(machine: Machine) -> None:
+    told = 'export AGENTOS_TOKEN="$(cat ~/.agentos/token)"'
+    assert told in (machine.repository / "README.md").read_text()
+    machine.env.pop("AGENTOS_TOKEN", None)
+    assert told in machine.sync("push-runtime", "--no-check").stderr
+    assert told not in machine.sync("push-runtime", "--no-check").stderr
+    assert machine.sync("clean-runtime", "--no-redeploy").returncode == 0
+    machine.env["AGENTOS_TOKEN"] = "t" * 40
+    assert told not in machine.sync("push-runtime", "--no-check").stderr
+
+
+def test_a_home_that_is_not_there_is_told(machine: Machine, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    done = machine.sync("check-sync", "--home", str(gone))
+    assert done.returncode == 1
+    assert f"{gone} is not there yet" in done.stderr
+
+
+def test_init_names_a_file_that_is_no_folder(machine: Machine, tmp_path: Path) -> None:
+    file = fill(tmp_path, {"file": "x"}) / "file"
+    done = machine.run("init", str(file))
+    assert done.returncode == 78
+    assert f"{file} is a file" in done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["--force"]])
+def test_force_is_not_advised_where_it_does_not_help(machine: Machine, words: list[str]) -> None:
+    machine.sync("push-runtime", "--no-check")
+    config = machine.home / "config.toml"
+    block = config.read_text()
+    config.write_text(block + block)
+    doubled = machine.sync("push-runtime", "--no-check", *words)
+    config.write_text(f"{block}\nbroken =\n")
+    broken = machine.sync("push-runtime", "--no-check", *words)
+    assert (doubled.returncode, broken.returncode) == (78, 78)
+    assert "delete one of the two with its markers" in doubled.stderr
+    assert "correct that line" in broken.stderr
+    for done in (doubled, broken):
+        assert "--force does not help" in done.stderr
+        assert "say --force" not in done.stderr
+
+
+def test_a_server_that_sync_deployed_is_told_and_left_to_it(machine: Machine) -> None:
+    machine.sync("push-runtime", "--no-check")
+    before = tree(machine.home)
+    (listed,) = json.loads(machine.run("mcp", "list", "--json").stdout)
+    assert (listed["managed"], listed["synced"]) == (False, True)
+    row = machine.run("mcp", "list").stdout.splitlines()[1].split()
+    assert row[2] == "sync"
+    name = "agentOS-portfolio"
+    for words in (
+        ["remove", name],
+        ["remove", name, "--any"],
+        ["add", name, "--replace", "--", "x"],
+    ):
+        done = machine.run("mcp", *words)
+        assert done.returncode == 78
+        assert "config-fragment.toml, and push" in done.stderr
+        assert "--any" not in done.stderr
+    assert tree(machine.home) == before
+    machine.run("codex", "mcp", "add", "mine", "--", "echo")
+    assert "`codexmcp sync push-runtime` repairs it" in machine.run("mcp", "list").stderr
 
 
 def test_checking_five_hundred_skills_is_quick(machine: Machine) -> None:

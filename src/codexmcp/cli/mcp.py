@@ -62,7 +62,7 @@ def _list(home: Path, output: Output) -> int:
 
 def _row(each: Configured) -> tuple[str, ...]:
     state = "enabled" if each.server.is_enabled else "disabled"
-    author = "codexmcp" if each.is_managed else "others"
+    author = "codexmcp" if each.is_managed else "sync" if each.is_synced else "others"
     return tuple(one_line(word) for word in (each.server.name, state, author, each.server.target))
 
 
@@ -71,6 +71,7 @@ def _as_json(each: Configured) -> dict[str, object]:
     return {
         "name": server.name,
         "managed": each.is_managed,
+        "synced": each.is_synced,
         "enabled": server.is_enabled,
         "command": list(server.command) or None,
         "url": server.url,

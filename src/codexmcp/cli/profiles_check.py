@@ -20,7 +20,7 @@ from codexmcp.rehearsal.responses import Message, Reply
 from codexmcp.rehearsal.server import ModelServer
 from codexmcp.settings import KEY_VARIABLES, Settings, child_environment, load_settings
 
-_COST = "calling the real endpoint of every profile with a prompt of five words: this costs money"
+_COST = "calling the real endpoint of {} with a prompt of five words: this costs money"
 
 
 def check(arguments: argparse.Namespace, output: Output) -> int:
@@ -40,7 +40,7 @@ def check(arguments: argparse.Namespace, output: Output) -> int:
     if not names:
         output.note(f"there are no profiles in {home}; `codexmcp profiles add` makes ready ones")
     if arguments.live and names:
-        output.note(_COST)
+        output.note(_COST.format(", ".join(names) if arguments.names else "every profile"))
     try:
         verdicts = asyncio.run(
             _check_all(_checker(home, settings, env), names, output, live=arguments.live)

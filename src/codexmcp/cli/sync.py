@@ -18,7 +18,13 @@ from codexmcp.home.sync.repository import FRAGMENT, PROFILES, Repository, read_r
 from codexmcp.home.sync.strict_check import strict_problems
 from codexmcp.home.sync.targets import TARGETS, home_of
 from codexmcp.home.sync.use_cases import Asked, Done, Manner, Place
-from codexmcp.settings import Settings, child_environment, load_settings, secret_values
+from codexmcp.settings import (
+    AGENTOS_TOKEN_VARIABLE,
+    Settings,
+    child_environment,
+    load_settings,
+    secret_values,
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -86,7 +92,8 @@ def _write(
     for place in places:
         done = _carry_out(repository, place, manner)
         warnings = use_cases.warnings(repository, place) if repository else ()
-        notes = (*known, *done.notes, *warnings)
+        first = () if done.was_deployed or repository is None else _first(repository, place)
+        notes = (*known, *done.notes, *warnings, *first)
         told.append(done_as_json(done, notes, dry_run=arguments.dry_run))
         if not output.is_json:
             if arguments.dry_run:
@@ -115,6 +122,15 @@ def _notes(repository: Repository, settings: Settings) -> tuple[str, ...]:
         if line is not None
     ]
     return (*repository.notes, *found)
+
+
+def _first(repository: Repository, place: Place) -> tuple[str, ...]:
+    """Return what people should know after the first push."""
+    is_named = place.target.has_config and AGENTOS_TOKEN_VARIABLE in repository.fragment
+    if not is_named or os.environ.get(AGENTOS_TOKEN_VARIABLE):
+        return ()
+    told = f'export {AGENTOS_TOKEN_VARIABLE}="$(cat ~/.agentos/token)"'
+    return (f"Codex reads the server's token from a variable that is not set here: {told}",)
 
 
 def _carry_out(repository: Repository | None, place: Place, manner: Manner) -> Done:

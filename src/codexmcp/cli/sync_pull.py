@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.text import one_line
-from codexmcp.errors import ExitCode, UsageError
+from codexmcp.errors import ExitCode, InterruptedByUserError, UsageError
 from codexmcp.home.changes import unified_diff
 from codexmcp.home.sync.pull import Found, Pulled, keep, look
 from codexmcp.home.sync.use_cases import Place
@@ -26,6 +26,7 @@ def pull_runtime(
 
     Raises:
         UsageError: Nobody is there to say that they may be kept.
+        InterruptedByUserError: Ctrl-C was the answer.
         ConfigurationError: Something cannot be read or written.
     """
     redactor = Redactor(secret_values(settings.api_key, os.environ))
@@ -79,7 +80,10 @@ def _may_keep(arguments: argparse.Namespace, count: int, output: Output) -> bool
     if output.is_json or not sys.stdin.isatty():
         raise UsageError("nothing was kept; look at the list, and say --yes to keep the files")
     output.note(f"keep these {count} files in {arguments.repo}? [y/N]")
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    try:
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    except KeyboardInterrupt:
+        raise InterruptedByUserError("interrupted at the question; nothing was kept") from None
 
 
 def _as_json(place: Place, pulled: Pulled, kept: Sequence[Found]) -> dict[str, object]:

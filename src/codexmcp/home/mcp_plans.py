@@ -16,6 +16,8 @@ from codexmcp.home.changes import FileChange, effective, read_file, text_of_file
 from codexmcp.home.mcp_leftovers import mended
 from codexmcp.home.mcp_servers import McpServer, block_of, read_server, server_toml
 from codexmcp.home.profiles.files import parsed
+from codexmcp.home.sync.repository import FRAGMENT
+from codexmcp.home.sync.wanted import CONFIG_BLOCK
 from codexmcp.home.toml_blocks import EditedBlockError, plan_block, plan_removal, read_block
 from codexmcp.home.toml_sections import sections, without
 from codexmcp.jsonvalues import is_object, object_of
@@ -40,11 +42,13 @@ class Configured:
 
     Attributes:
         server: The server.
-        is_managed: Whether it stands in a block of ours.
+        is_managed: Whether it stands in a block of its own.
+        is_synced: Whether it stands in the block that `codexmcp sync` deploys.
     """
 
     server: McpServer
     is_managed: bool
+    is_synced: bool = False
 
 
 def servers_of(home: Path) -> list[Configured]:
@@ -54,8 +58,9 @@ def servers_of(home: Path) -> list[Configured]:
         ConfigurationError: config.toml cannot be read or is broken.
     """
     path, _, text = _config(home)
+    synced = _synced(path, text)
     return [
-        Configured(read_server(name, table), _is_managed(path, text, name))
+        Configured(read_server(name, table), _is_managed(path, text, name), name in synced)
         for name, table in _tables(path, text).items()
         if is_object(table)
     ]
@@ -74,6 +79,7 @@ def plan_add_server(home: Path, server: McpServer, *, replace: bool = False) -> 
     """
     path, data, text = _config(home)
     body = server_toml(server)
+    _refuse_synced(path, text, server.name)
     there = _guarded(path, lambda: read_block(text, server.block))
     is_foreign = there is None and server.name in _tables(path, text)
     if (is_foreign or there not in {None, body}) and not replace:
@@ -99,6 +105,7 @@ def plan_remove_server(home: Path, name: str, *, replace: bool = False) -> McpPl
         ConfigurationError: There is none of that name, it is not ours, or config.toml is broken.
     """
     path, data, text = _config(home)
+    _refuse_synced(path, text, name)
     is_ours = _is_managed(path, text, name)
     tables = _tables(path, text)
     if not is_ours and name not in tables:
@@ -149,6 +156,20 @@ def _is_managed(path: Path, text: str, name: str) -> bool:
     return _guarded(path, lambda: read_block(text, block)) is not None
 
 
+def _synced(path: Path, text: str) -> set[str]:
+    """Return the names of the servers in the block that `codexmcp sync` deploys."""
+    body = _guarded(path, lambda: read_block(text, CONFIG_BLOCK))
+    return set(_tables(path, body or ""))
+
+
+def _refuse_synced(path: Path, text: str, name: str) -> None:
+    if name in _synced(path, text):
+        raise ConfigurationError(
+            f"the MCP server {name!r} in {path} was deployed by `codexmcp sync`; change it or take "
+            f"it out in the repository's {FRAGMENT}, and push"
+        )
+
+
 def _guarded(path: Path, act: Callable[[], T]) -> T:
     """Return what a function of the text returns, with the file named in its errors."""
     try:
@@ -156,4 +177,7 @@ def _guarded(path: Path, act: Callable[[], T]) -> T:
     except EditedBlockError as error:
         raise ConfigurationError(f"{path}, {error} (--replace, or --any)") from None
     except BlockError as error:
-        raise ConfigurationError(f"{path}, {error}") from None
+        remedy = ""
+        if f"block '{CONFIG_BLOCK}" in error.problem:
+            remedy = "; if `codex mcp` did it, `codexmcp sync push-runtime` repairs it"
+        raise ConfigurationError(f"{path}, {error}{remedy}") from None

@@ -215,11 +215,24 @@ def _moved_out(text: str, block: Block) -> str | None:
         return None
     if not at:
         return text
+    if _continues(lines[at.start : at.stop], [*lines[: at.start], *lines[at.stop :]]):
+        return None
     newline = "\r\n" if lines[at.start].endswith("\r\n") else "\n"
     ours = "".join([*lines[: at.start], *lines[at.stop :]])
     theirs = newline + "".join(lines[at.start : at.stop]).removesuffix(newline)
     marker = text[block.inner_stop : block.stop]
     return text[: block.inner] + ours + marker + theirs + text[block.stop :]
+
+
+def _continues(added: list[str], ours: list[str]) -> bool:
+    """Return whether lines add to our last table, which they would do behind our marker, too."""
+    try:
+        parse("".join(added))
+    except BlockError:
+        return True
+    first = next(statements("".join(added)), None)
+    is_key = first is not None and first.kind is Kind.KEY
+    return is_key and any(each.kind is not Kind.KEY for each in statements("".join(ours)))
 
 
 def _means(text: str, meaning: Mapping[str, Any]) -> bool:

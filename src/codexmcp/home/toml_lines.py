@@ -100,6 +100,11 @@ def statement_line(text: str, statement: Statement) -> int:
     return line_of(text, statement.start)
 
 
+def has_comment(text: str) -> bool:
+    """Return whether there is a comment in whole statements and what is between them."""
+    return any(token[0].startswith("#") for token in _TOKEN.finditer(text))
+
+
 def _starts(text: str) -> Iterator[int]:
     at = len(BOM) if text.startswith(BOM) else 0
     while True:

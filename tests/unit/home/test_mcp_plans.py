@@ -117,6 +117,38 @@ def test_what_codex_leaves_of_our_markers_stands_in_nobody_s_way(tmp_path: Path)
     assert config(tmp_path).read_text() == 'model = "m"\n\n[other]\n'
 
 
+FILES = "mcp-server/files"
+BEGIN, END = f"# >>> codexmcp: {FILES} >>>\n", f"# <<< codexmcp: {FILES} <<<"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (BEGIN, ""),
+        (END, ""),
+        (BEGIN, BEGIN + BEGIN),
+        (END, f"{END}\n{END}"),
+        (END, f"{BEGIN}{END}\n{END}"),
+    ],
+)
+def test_markers_that_codex_does_not_break_are_an_error_with_file_and_line(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    config(tmp_path).write_text('[mcp_servers.own]\ncommand = "own"\n')
+    apply(plan_add_server(tmp_path, SERVER).changes)
+    text = config(tmp_path).read_text()
+    assert old in text
+    config(tmp_path).write_text(text.replace(old, new))
+    other = replace(SERVER, name="other")
+    for act in (
+        lambda: plan_add_server(tmp_path, other),
+        lambda: plan_remove_server(tmp_path, "files", replace=True),
+        lambda: servers_of(tmp_path),
+    ):
+        with pytest.raises(ConfigurationError, match=r"config\.toml, line \d+: "):
+            act()
+
+
 def test_a_server_that_cannot_be_taken_out_is_left_as_it_is(tmp_path: Path) -> None:
     config(tmp_path).write_text('mcp_servers = {a = {command = "x"}}\n')
     with pytest.raises(ConfigurationError, match="delete it by hand"):

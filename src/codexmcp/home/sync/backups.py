@@ -22,24 +22,35 @@ class Backups:
     Args:
         folder: The client's folder.
         known: The copies that were made before.
+        edits: Those that hold a block that the owner had edited, and are the only place that does.
         now: The time for the names of new ones.
     """
 
-    def __init__(self, folder: Folder, known: Sequence[str], now: datetime) -> None:
+    def __init__(
+        self, folder: Folder, known: Sequence[str], edits: Sequence[str], now: datetime
+    ) -> None:
         self._folder = folder
         self._stamp = now.strftime("%Y%m%dT%H%M%SZ")
         self._old = [path for path in known if folder.exists(path)]
+        self._edits = set(edits)
         self._new: list[str] = []
         self._dropped: list[str] = []
 
-    def name(self, path: str) -> str:
-        """Return the name of a new copy of a file."""
+    def name(self, path: str, *, is_edit: bool = False) -> str:
+        """Return the name of a new copy of a file.
+
+        Args:
+            path: The file.
+            is_edit: Whether it holds a block that the owner has edited.
+        """
         first = f"{path}{_MARK}{self._stamp}"
         number, name = 1, first
         while name in self._new or self._folder.exists(name):
             number += 1
             name = f"{first}-{number}"
         self._new.append(name)
+        if is_edit:
+            self._edits.add(name)
         return name
 
     def restore(self, backup: str | None) -> bytes | None:
@@ -64,7 +75,7 @@ class Backups:
         return True
 
     def forget_same(self, block: BlockPlan, *, keep_newest: bool) -> None:
-        """Drop the copies of a file that differ from it by our block only.
+        """Drop the copies of a file that differ from it by our block only, as it was deployed.
 
         Args:
             block: The plan of the file.
@@ -73,7 +84,7 @@ class Backups:
         old = sorted(path for path in self._old if path.rpartition(_MARK)[0] == block.file)
         is_kept = any(path.rpartition(_MARK)[0] == block.file for path in self._new)
         for path in old[:-1] if keep_newest and not is_kept else old:
-            if path in self._dropped:
+            if path in self._dropped or path in self._edits:
                 continue
             kept = without_block(self._folder.read(path), block.name, block.kind)
             if kept == block.owners:
@@ -83,6 +94,10 @@ class Backups:
         """Yield the deletions of the copies that were dropped."""
         for path in self._dropped:
             yield Change(path, self._folder.real(path), self._folder.read(path), None)
+
+    def edits(self) -> tuple[str, ...]:
+        """Return the copies that stay because of an edit in them."""
+        return tuple(path for path in self.left() if path in self._edits)
 
     def left(self) -> tuple[str, ...]:
         """Return the copies that stay."""

@@ -120,8 +120,9 @@ def _plan(
 ) -> BlockPlan:
     made_file = record.made_file if record else before is None
     try:
-        text = _text(real, block.kind, before)
-        anew = _anew(text, block, record)
+        found = _text(real, block.kind, before)
+        text = mended(found) if block.kind is Kind.TOML else found
+        anew = _anew(text, block, record, is_rewritten=text != found)
         state = _state(text, block, record, remove=remove) if anew is None else State.REWRITTEN
         if state is State.EDITED and not force:
             raise EditedBlockError(
@@ -137,6 +138,9 @@ def _plan(
         return BlockPlan(
             block.file, real, state, where, before, before, record, block.name, block.kind
         )
+    if state is State.CURRENT and not rebuild:
+        # What Codex has added between the markers is moved out when there is more to write.
+        after = found
     data = after.encode(errors="surrogateescape")
     kept = None if made_file and not data else data
     if before is None and not data:
@@ -155,16 +159,18 @@ def _kind(record: BlockRecord) -> Kind:
 
 def _text(real: Path, kind: Kind, data: bytes | None) -> str:
     if kind is Kind.TOML:
-        return mended(text_of_file(real, data))
+        return text_of_file(real, data)
     # Whatever bytes the owner has there stay as they are.
     return (data or b"").decode(errors="surrogateescape")
 
 
-def _anew(text: str, block: WantedBlock, record: BlockRecord | None) -> str | None:
+def _anew(
+    text: str, block: WantedBlock, record: BlockRecord | None, *, is_rewritten: bool
+) -> str | None:
     """Return the text without a block whose tables Codex has written anew; None when it has not."""
     if block.kind is not Kind.TOML or record is None or not record.body:
         return None
-    return repaired(text, block.name, record.body)
+    return repaired(text, block.name, record.body, is_rewritten=is_rewritten)
 
 
 def _state(text: str, block: WantedBlock, record: BlockRecord | None, *, remove: bool) -> State:
@@ -173,12 +179,13 @@ def _state(text: str, block: WantedBlock, record: BlockRecord | None, *, remove:
         if remove:
             return State.GONE
         return State.NEW if record is None else State.MISSING
+    if block.kind is Kind.TOML and is_edited(text, block.name):
+        return State.EDITED
     if not remove and _is_current(text, block, there):
         return State.CURRENT
     if block.kind is Kind.TOML:
-        if is_edited(text, block.name):
-            return State.EDITED
-    elif record is None or digest_of(there.encode(errors="surrogateescape")) not in record.digests:
+        return State.STALE if remove else State.OUTDATED
+    if record is None or digest_of(there.encode(errors="surrogateescape")) not in record.digests:
         return State.EDITED
     return State.STALE if remove else State.OUTDATED
 

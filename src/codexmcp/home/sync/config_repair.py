@@ -2,52 +2,49 @@
 
 Pure. Source: `codex mcp add` and `codex mcp remove` write all tables of MCP servers anew, where the
 first one stood, and drop the comments in and above them, markers included; defaults go, and whole
-numbers of seconds get a point (measured on 0.153.4, 0.163.0 and 0.169.0).
+numbers of seconds get a point (measured on 0.153.4, 0.163.0 and 0.169.0). Anything else that is not
+as it was deployed is somebody's edit, and not repaired.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codexmcp.home.block_markers import BOM, BlockError, Style, find
-from codexmcp.home.block_seal import SEAL
-from codexmcp.home.toml_blocks import TOP, is_edited
+from codexmcp.home.codex_trace import SERVERS, may_be_rewritten
+from codexmcp.home.sync.block_remains import Trace, plain_body, trace_of
+from codexmcp.home.toml_blocks import TOP, is_edited, split
 from codexmcp.home.toml_lines import Kind, statements
-from codexmcp.home.toml_sections import sections, without
+from codexmcp.home.toml_sections import Section, sections, without
 from codexmcp.jsonvalues import dig, is_object, object_of
 
 _Path = tuple[str, ...]
 
 
-def repaired(text: str, name: str, body: str) -> str | None:
+def repaired(text: str, name: str, body: str, *, is_rewritten: bool = False) -> str | None:
     """Return a text without a block that has lost markers or tables, ready for a new one.
 
     Args:
         text: The whole file.
         name: The block's name.
         body: What was deployed in it.
+        is_rewritten: Whether other markers show that Codex has written it anew.
 
     Returns:
-        None when the block is whole, or when what is left of it says something that it did not:
-        then somebody has changed it.
+        None when the block is whole, or when it is not as Codex leaves it: then somebody has
+        changed it.
     """
-    if _is_whole(text, name):
+    body = plain_body(body)
+    if _is_whole(text, name, body) or not may_be_rewritten(text):
         return None
-    plain = _without_markers(text, name)
-    try:
-        meaning, ours = _loaded(plain), _loaded(body)
-    except tomllib.TOMLDecodeError:
+    trace = trace_of(text, name, body, is_rewritten=is_rewritten)
+    if trace is None:
         return None
-    units = _units(body)
-    kept: dict[_Path, frozenset[str]] = {}
-    for unit in units:
-        there, mine = dig(meaning, *unit), dig(ours, *unit)
-        if not _is_left_of(there, mine):
-            return None
-        kept[unit] = frozenset(object_of(there).keys() - object_of(mine).keys())
+    kept = _extras(trace)
+    if kept is None:
+        return None
 
     def is_ours(path: _Path) -> bool:
         return any(
@@ -55,8 +52,12 @@ def repaired(text: str, name: str, body: str) -> str | None:
             for unit, extra in kept.items()
         )
 
-    result = without(plain, sections(plain, is_ours))
-    expected = meaning
+    found = sections(trace.text, is_ours)
+    every = sections(trace.tables, lambda _: True)
+    if _kept_as_is(trace.text, found) != _kept_as_is(trace.tables, every):
+        return None
+    result = without(trace.text, found)
+    expected = _loaded(trace.text)
     for unit, tables in kept.items():
         expected = _less(expected, unit, tables)
     try:
@@ -65,23 +66,40 @@ def repaired(text: str, name: str, body: str) -> str | None:
         return None
 
 
-def _is_whole(text: str, name: str) -> bool:
+def _extras(trace: Trace) -> dict[_Path, frozenset[str]] | None:
+    """Return what the block's tables hold that is not ours; None when they were edited."""
+    meaning, ours = _loaded(trace.text), _loaded(trace.tables)
+    kept: dict[_Path, frozenset[str]] = {}
+    for unit in _units(trace.tables):
+        there, mine = dig(meaning, *unit), dig(ours, *unit)
+        # `codex mcp remove` leaves the same as somebody who deletes a table between our markers.
+        may_go = unit[0] == SERVERS and (not trace.has_both_markers or mine == {})
+        if not (there is None and may_go) and not _is_left_of(there, mine):
+            return None
+        kept[unit] = frozenset(object_of(there).keys() - object_of(mine).keys())
+    return kept
+
+
+def _is_whole(text: str, name: str, body: str) -> bool:
+    parts = [part for part, lines in zip((name + TOP, name), split(body), strict=True) if lines]
     try:
-        is_there = any(find(text, part, Style.HASH) for part in (name, name + TOP))
+        is_there = all(find(text, part, Style.HASH) for part in parts)
         return is_there and not is_edited(text, name)
     except BlockError:
         return False
 
 
-def _without_markers(text: str, name: str) -> str:
-    part = f"{re.escape(name)}(?:{re.escape(TOP)})?"
-    marker = rf"# (?P<arrows>>>>|<<<) codexmcp: {part} (?P=arrows)"
-    line = re.compile(rf"^(?:{marker}|{SEAL.pattern})[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
-    return line.sub("", text)
-
-
 def _loaded(text: str) -> dict[str, Any]:
     return tomllib.loads(text.removeprefix(BOM))
+
+
+def _kept_as_is(text: str, found: Sequence[Section]) -> list[list[str]]:
+    """Return the lines of the sections that Codex does not write anew, but for empty ones."""
+    return [
+        [line.rstrip() for line in text[each.start : each.stop].splitlines() if line.strip()]
+        for each in found
+        if each.head.path[0] != SERVERS
+    ]
 
 
 def _units(body: str) -> list[_Path]:
@@ -94,15 +112,19 @@ def _units(body: str) -> list[_Path]:
 
 
 def _is_left_of(there: object, mine: object) -> bool:
-    """Return whether a value says nothing but what ours did; it may say less, or have tables."""
-    if there is None:
-        return True
+    """Return whether a value says what ours did, but for defaults; it may have more tables."""
     if not is_object(there) or not is_object(mine):
         return there == mine
-    return all(
+    gone = ((name, value) for name, value in mine.items() if name not in there)
+    return all(_is_default(name, value) for name, value in gone) and all(
         _is_left_of(value, mine[name]) if name in mine else is_object(value)
         for name, value in there.items()
     )
+
+
+def _is_default(name: str, value: object) -> bool:
+    """Return whether Codex leaves a key out: `enabled = true`, `required = false`, `[]`, `{}`."""
+    return value is (name == "enabled") or value in ([], {})
 
 
 def _less(whole: Mapping[str, Any], path: _Path, extra: frozenset[str]) -> dict[str, Any]:

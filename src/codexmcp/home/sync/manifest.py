@@ -75,6 +75,7 @@ class Manifest:
         blocks: The blocks by the paths of their files.
         folders: The folders that were made.
         backups: The copies that were made of the owner's files.
+        edits: Those among them that hold a block that the owner had edited.
         choices: What was deployed how.
         is_finished: Whether everything was written.
         written_ns: When the list was written.
@@ -85,6 +86,7 @@ class Manifest:
     blocks: Mapping[str, BlockRecord] = field(default_factory=dict[str, BlockRecord])
     folders: tuple[str, ...] = ()
     backups: tuple[str, ...] = ()
+    edits: tuple[str, ...] = ()
     choices: Choices = field(default_factory=Choices)
     is_finished: bool = True
     written_ns: int = 0
@@ -122,6 +124,7 @@ def encode(manifest: Manifest) -> bytes:
         "files": {path: _file_value(record) for path, record in sorted(manifest.files.items())},
         "folders": sorted(manifest.folders),
         "backups": sorted(manifest.backups),
+        "edits": sorted(manifest.edits),
     }
     return (json.dumps(value, indent=0) + "\n").encode()
 
@@ -154,6 +157,7 @@ def _decoded(value: object) -> Manifest:
         blocks={_path(p): _block(each) for p, each in object_of(value.get("blocks")).items()},
         folders=tuple(_path(each) for each in list_of(value.get("folders"))),
         backups=tuple(_path(each) for each in list_of(value.get("backups"))),
+        edits=tuple(_path(each) for each in list_of(value.get("edits"))),
         choices=Choices(
             native_memories=value.get("native_memories") is True,
             report_use=value.get("report_use") is True,

@@ -128,25 +128,29 @@ class _Draft:
         self._folder = folder
         self._known = known
         self._how = how
-        self._backups = Backups(folder, known.backups, how.now)
+        self._backups = Backups(folder, known.backups, known.edits, how.now)
         self._changes: list[Change] = []
         self._deleted: list[Change] = []
         self._records: dict[str, Record] = {}
         self._pending: dict[str, Record] = dict(known.files)
         self._blocks: list[BlockPlan] = []
         self._problems: list[str] = []
+        self._can_force = False
         self._notes: list[str] = []
 
     def add_block(self, block: BlockPlan) -> None:
         if block.problem:
             self._problems.append(block.problem)
+            self._can_force |= block.state is State.EDITED
             return
         self._blocks.append(block)
         if block.after == block.before:
             return
         # Taking the block out can be undone; other changes, and what it loses, cannot.
-        is_safe = block.record is None and block.state is not State.EDITED
-        backup = None if block.before is None or is_safe else self._backups.name(block.file)
+        is_edit = block.state is State.EDITED
+        backup = None
+        if block.before is not None and (block.record is not None or is_edit):
+            backup = self._backups.name(block.file, is_edit=is_edit)
         change = Change(block.file, str(block.real), block.before, block.after, backup=backup)
         (self._changes if block.after is not None else self._deleted).append(change)
 
@@ -161,6 +165,7 @@ class _Draft:
             return
         if state is State.IN_THE_WAY or (state in NEEDS_FORCE and not self._how.force):
             self._problems.append(self._folder.real(path) + _IN_THE_WAY[state])
+            self._can_force |= state in NEEDS_FORCE
             return
         copy = None
         if state in NEEDS_FORCE or old.is_owners:
@@ -194,7 +199,7 @@ class _Draft:
 
     def finished(self) -> Plan:
         if self._problems:
-            raise ConfigurationError(_told(self._problems))
+            raise ConfigurationError(_told(self._problems, can_force=self._can_force))
         for block in self._blocks:
             self._backups.forget_same(block, keep_newest=bool(self._how.repository))
         deleted = [*self._deleted, *self._backups.deleted()]
@@ -209,6 +214,7 @@ class _Draft:
             blocks=records,
             folders=made,
             backups=self._backups.left(),
+            edits=self._backups.edits(),
             is_finished=True,
         )
         pending = replace(
@@ -263,10 +269,12 @@ def _merged(known: Manifest, records: dict[str, BlockRecord]) -> dict[str, Block
     return merged
 
 
-def _told(problems: Sequence[str]) -> str:
+def _told(problems: Sequence[str], *, can_force: bool) -> str:
     told = list(problems[:_MOST_TOLD])
     if len(problems) > _MOST_TOLD:
         told.append(f"and {len(problems) - _MOST_TOLD} more")
-    remedy = "take over with pull-runtime what shall stay, or say --force, which keeps a copy"
+    remedy = "correct what is named, then do this again; --force does not help here"
+    if can_force:
+        remedy = "take over with pull-runtime what shall stay, or say --force, which keeps a copy"
     lines = "\n  ".join(told)
     return f"nothing was written, because something stands in the way:\n  {lines}\n{remedy}"

@@ -71,6 +71,11 @@ _README = """\
     codexmcp sync push-runtime
     codexmcp sync check-sync
 
+The MCP server of the fragment wants a token, which `codexmcp serve --http` makes. Codex reads it
+from a variable:
+
+    export AGENTOS_TOKEN="$(cat ~/.agentos/token)"
+
 Add `--target claude`, `--target cursor` or `--target all` for other clients. `pull-runtime` copies
 what a client holds to `clients/CLIENT/` for a look; read it before you commit it.
 
@@ -104,6 +109,8 @@ def start(folder: Path) -> list[Path]:
     Raises:
         ConfigurationError: A file is there that says something else; then nothing is written.
     """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigurationError(f"{folder} is a file, so nothing was written; name a folder")
     files = {folder / path: text.encode() for path, text in starter_files().items()}
     there = {path: read_file(path) for path in files}
     taken = [str(path) for path, data in there.items() if data not in {None, files[path]}]

@@ -18,6 +18,8 @@ from codexmcp.home.profiles.files import PROFILE_SUFFIX
 
 TIMEOUT_S = 30.0
 _TAKEN = "No prompt provided"
+_ASIDE = "WARNING: proceeding, even though"
+"""How Codex begins what it could not do and goes on without, such as its aliases on PATH."""
 _CONFIG = "config.toml"
 _PRIVATE = ("auth.json", ".sqlite", ".codexmcp")
 
@@ -84,6 +86,7 @@ def _problem(codex: Path, flags: Sequence[str], env: Mapping[str, str], cwd: Pat
 
 
 def _gist(told: str) -> str:
-    """Return what Codex says without its stack."""
-    lines = told.partition("Stack backtrace:")[0].splitlines()
+    """Return what Codex says without its stack and what it only remarks."""
+    every = told.partition("Stack backtrace:")[0].splitlines()
+    lines = [line for line in every if not line.startswith(_ASIDE)]
     return "; ".join(stripped for line in lines if (stripped := line.strip(" |^")))[:1000]

@@ -133,7 +133,9 @@ def check(repository: Repository, place: Place, asked: Asked) -> list[Drift]:
 
 
 def warnings(repository: Repository, place: Place) -> tuple[str, ...]:
-    """Return what keeps what was deployed from having an effect."""
+    """Return what keeps what was deployed from having an effect, or a push from having been."""
+    if not place.home.is_dir():
+        return (f"{place.home} is not there yet; a push makes it",)
     override = place.target.override
     if override is None or not repository.memories:
         return ()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from codexmcp.home.sync.config_repair import repaired
@@ -81,15 +81,19 @@ def test_a_text_that_is_no_toml_is_not_repaired() -> None:
     assert repaired("a = \n# <<< codexmcp: sync <<<\n", "sync", BODY) is None
 
 
+END = "# <<< codexmcp: sync <<<\n"
+TOP = plan_block("", "sync", BODY).partition("# >>> codexmcp: sync >>>")[0]
+SHARED = ANEW.partition("\n\n")[2].partition("[mcp_servers.shared.tools.t]")[0]
+
 _tables = st.lists(
     st.sampled_from(
         [
             "[mcp_servers.mine]\ncommand = 1\n",
-            '[mcp_servers.shared]\nurl = "u"\n',
+            SHARED,
             "[mcp_servers.shared.tools.t]\nx = 1\n",
             '[model_providers.p]\nname = "P"\n',
             "[[list]]\nx = 1\n",
-            "# <<< codexmcp: sync <<<\n",
+            END,
             "# mine\n",
             "[other]\n\n",
         ]
@@ -99,14 +103,19 @@ _tables = st.lists(
 
 
 @given(_tables)
-def test_a_repair_takes_nothing_but_ours(text: str) -> None:
+@example(f'{SHARED}[model_providers.p]\nname = "P"\n{END}[other]\n\n')
+@example(f'{SHARED}[mcp_servers.shared.tools.t]\nx = 1\n[model_providers.p]\nname = "P"\n{END}')
+def test_a_repair_takes_nothing_but_ours(tables: str) -> None:
+    text = TOP + tables
     result = repaired(text, "sync", BODY)
     if result is None:
         return
     before, after = tomllib.loads(text), tomllib.loads(result)
-    for settings in (before, after):
-        settings.get("mcp_servers", {}).get("shared", {}).pop("url", None)
-        settings.get("model_providers", {}).pop("p", None)
+    assert before.pop("model") == "m"
+    for name in ("url", "startup_timeout_sec", "env"):
+        before.get("mcp_servers", {}).get("shared", {}).pop(name, None)
+    before["model_providers"].pop("p")
+    assert tables.count("# mine") == result.count("# mine")
     assert _plain(after) == _plain(before)
 
 
@@ -115,3 +124,11 @@ def _plain(value: object) -> object:
         return value
     found = {name: _plain(each) for name, each in value.items()}
     return {name: each for name, each in found.items() if each != {}}
+
+
+def test_a_repair_keeps_the_owners_comment_above_the_block() -> None:
+    body = f'[model_providers.p]\nname = "P"\n\n{SHARED}enabled = []\n'
+    text = plan_block("# mine\n", "sync", body).replace("enabled = []\n", "")
+    result = repaired(text, "sync", body)
+    assert result is not None
+    assert result.strip() == "# mine"
