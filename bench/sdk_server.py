@@ -21,7 +21,9 @@ def main() -> None:
     """Serve until killed."""
     server: Server[Any] = Server("empty", on_call_tool=_call)
     app = server.streamable_http_app(stateless_http=True, json_response=True)
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as connection:
+    # asyncio sends without delay only through a socket that names its protocol.
+    with socket.socket(proto=socket.IPPROTO_TCP) as connection:
+        connection.bind(("127.0.0.1", 0))
         print(connection.getsockname()[1], flush=True)
         config = uvicorn.Config(app, access_log=False, log_level="error")
         uvicorn.Server(config).run([connection])
