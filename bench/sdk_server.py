@@ -24,6 +24,7 @@ def main() -> None:
     # asyncio sends without delay only through a socket that names its protocol.
     with socket.socket(proto=socket.IPPROTO_TCP) as connection:
         connection.bind(("127.0.0.1", 0))
+        connection.listen(128)
         print(connection.getsockname()[1], flush=True)
         config = uvicorn.Config(app, access_log=False, log_level="error")
         uvicorn.Server(config).run([connection])
