@@ -18,8 +18,9 @@ from codexmcp.home.binary import find_codex
 from tests.clients.script import tool_call
 from tests.support.builds import CHECKOUT
 from tests.support.commands import codexmcp
+from tests.support.ended import run_to_end
 from tests.support.http_serving import Served, served, serving
-from tests.support.supervision import BOUND_S, kill, station
+from tests.support.supervision import BOUND_S, station
 from tests.support.sync_places import tree
 
 NAMESPACE = "agentOS_portfolio"
@@ -57,22 +58,9 @@ async def codex_exec(
     """Run the real Codex on a prompt, in the folder of the server's file tools."""
     whole = {**server.here.env, **({"CODEX_HOME": str(home)} if home else {}), **env}
     command = [str(find_codex(None)), "exec", "--skip-git-repo-check", "--json", *words]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        prompt,
-        env=whole,
-        cwd=server.root,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(BOUND_S):
-            out, err = await process.communicate()
-    finally:
-        kill(process.pid)
-    assert process.returncode == 0, err.decode()
-    return Told([json.loads(line) for line in out.decode().splitlines()], err.decode())
+    ended = await run_to_end([*command, prompt], whole, cwd=server.root, bound_s=BOUND_S)
+    assert ended.code == 0, ended.err
+    return Told([json.loads(line) for line in ended.out.splitlines()], ended.err)
 
 
 def connect(home: Path, url: str) -> None:

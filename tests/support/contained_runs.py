@@ -15,13 +15,12 @@ from typing import Any
 from codexmcp.testing import Request
 from tests.conformance.client import running
 from tests.support.containers import IMAGE, Engine
-from tests.support.ended import Ended
+from tests.support.ended import Ended, run_to_end
 from tests.support.supervision import (
     BOUND_S,
     PYTHON,
     RunClient,
     Station,
-    kill,
     station,
 )
 
@@ -76,21 +75,8 @@ class ContainedStation:
     async def runs(self, command: str, *words: str, contained: bool = True) -> Ended:
         """Run a command of `codexmcp runs` in the project, to its end."""
         options = self.flags() if contained else []
-        process = await asyncio.create_subprocess_exec(
-            *(*RUNS, command, *options, *words),
-            env=self.here.env,
-            cwd=self.here.project,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(BOUND_S):
-                out, err = await process.communicate()
-        finally:
-            kill(process.pid)
-        assert process.returncode is not None
-        return Ended(process.returncode, out.decode(), err.decode())
+        argv = [*RUNS, command, *options, *words]
+        return await run_to_end(argv, self.here.env, cwd=self.here.project, bound_s=BOUND_S)
 
     async def boxes(self) -> set[str]:
         """Return the containers that see the project, whatever their state."""

@@ -18,7 +18,7 @@ from typing import Any
 from codexmcp.rehearsal.shell import start_call
 from codexmcp.testing import ModelServer, Outcome, Reply, Request, ShellCall, Text
 from tests.conformance.client import Client, running
-from tests.support.ended import Ended
+from tests.support.ended import Ended, run_to_end
 from tests.support.mcp_server import environment
 from tests.support.processes import processes_of, until
 
@@ -275,21 +275,8 @@ class Station:
         self, *words: str, timeout_s: float = BOUND_S, program: list[str] | None = None
     ) -> Ended:
         """Run `codexmcp` to its end."""
-        process = await asyncio.create_subprocess_exec(
-            *(program or [*PYTHON, "codexmcp"]),
-            *words,
-            env=self.env,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(timeout_s):
-                out, err = await process.communicate()
-        finally:
-            kill(process.pid)
-        assert process.returncode is not None
-        return Ended(process.returncode, out.decode(), err.decode())
+        argv = [*(program or [*PYTHON, "codexmcp"]), *words]
+        return await run_to_end(argv, self.env, bound_s=timeout_s)
 
     @property
     def log(self) -> str:
