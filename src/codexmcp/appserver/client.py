@@ -10,17 +10,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import codexmcp
 from codexmcp.appserver.child import Child
 from codexmcp.appserver.events import ConnectionLost, Event, parse_event
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.appserver.peer import Peer
 from codexmcp.appserver.requests import ThreadInfo, ThreadOptions, TurnOptions
 from codexmcp.appserver.version import check_user_agent
 from codexmcp.errors import AppServerClosedError, DeadlineError, RequestError
 from codexmcp.jsonrpc import messages
-from codexmcp.jsonrpc.connection import ByteStream, Connection
+from codexmcp.jsonrpc.connection import Connection
 from codexmcp.jsonvalues import dig, object_of, text_of
 
 logger = logging.getLogger(__name__)
@@ -39,41 +40,6 @@ INTERRUPT_TIMEOUT_S = 2.0
 EventCallback = Callable[[Event], None]
 RequestCallback = Callable[[messages.Request], Awaitable[object]]
 PaceCallback = Callable[[], Awaitable[None]]
-
-
-class Peer(Protocol):
-    """The process at the other end, as far as `AppServer` needs it; `Child` is one."""
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        ...
-
-    @property
-    def stream(self) -> ByteStream:
-        """Its stdin and stdout."""
-        ...
-
-    @property
-    def stderr_tail(self) -> str:
-        """The last lines it wrote to stderr."""
-        ...
-
-    async def last_words(self) -> str:
-        """Return the last lines it wrote to stderr, once no more are to come."""
-        ...
-
-    def describe_exit(self) -> str:
-        """Return one line that says how it ended."""
-        ...
-
-    async def exited(self, timeout_s: float) -> bool:
-        """Wait for its exit; return whether it came within the bound."""
-        ...
-
-    async def stop(self) -> None:
-        """End it and all that it started."""
-        ...
 
 
 class AppServer:
