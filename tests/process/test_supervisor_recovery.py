@@ -14,6 +14,7 @@ import pytest
 from codexmcp.home.writer import writer_lock
 from codexmcp.runs.preparation import CONTINUE_PROMPT
 from codexmcp.testing import FunctionCall, Reply, ShellCall
+from tests.support.index_claim import FILE, claim
 from tests.support.processes import is_alive, until
 from tests.support.supervision import FOUND_S, Station, kill, station
 
@@ -122,6 +123,22 @@ async def test_queued_runs_of_a_killed_supervisor_are_taken_over_and_run_once(
 
     assert [each["status"] for each in told] == ["lost"] + ["completed"] * 5
     assert sorted(here.model.prompts) == sorted(["held", *queued])
+
+
+async def test_a_run_starts_though_codex_was_killed_while_it_indexed_its_conversations(
+    here: Station,
+) -> None:
+    async with here.client() as client:
+        await client.tool("codex_run", prompt="first", wait_ms=20_000)
+        await here.killed((await client.status())["pid"])
+    await here.emptied()
+    claim(here.home / FILE)
+
+    async with here.client() as client:
+        told = await client.tool("codex_run", prompt="second", wait_ms=20_000)
+
+    assert told["message"] == "done: second"
+    assert "unfinished; the next one goes on with it" in here.log
 
 
 async def test_a_repeated_call_after_the_kill_gets_the_same_run(here: Station) -> None:

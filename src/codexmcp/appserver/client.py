@@ -16,6 +16,7 @@ import codexmcp
 from codexmcp.appserver.child import Child
 from codexmcp.appserver.events import ConnectionLost, Event, parse_event
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.appserver.patience import Patience
 from codexmcp.appserver.peer import Peer
 from codexmcp.appserver.requests import ThreadInfo, ThreadOptions, TurnOptions
 from codexmcp.appserver.version import check_user_agent
@@ -82,9 +83,22 @@ class AppServer:
             CodexBinaryError: It cannot be started, or is older than supported.
             AppServerClosedError: It ended, or did not shake hands in time.
         """
-        child = await Child.start(options.argv(), env=options.env, cwd=options.cwd)
-        async with cls.attach(child, options, on_request=on_request, pace=pace) as server:
-            yield server
+        patience = Patience(options)
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def start() -> AppServer:
+                child = await Child.start(
+                    options.argv(),
+                    env=options.env,
+                    cwd=options.cwd,
+                    on_stderr=patience.on_stderr,
+                )
+                attaching = cls.attach(
+                    child, options, on_request=on_request, pace=pace, patience=patience
+                )
+                return await stack.enter_async_context(attaching)
+
+            yield await patience.see_through(start)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -95,12 +109,21 @@ class AppServer:
         *,
         on_request: RequestCallback | None = None,
         pace: PaceCallback | None = None,
+        patience: Patience | None = None,
     ) -> AsyncGenerator[AppServer, None]:
-        """Shake hands with an app-server that runs, and end it with the block; see `launch`."""
+        """Shake hands with an app-server that runs, and end it with the block.
+
+        Args:
+            child: The app-server.
+            options: How it was started.
+            on_request: See `launch`.
+            pace: See `launch`.
+            patience: What the bound on the handshake is subject to, where it is just starting.
+        """
         server = cls(child, on_request, pace)
         reading = asyncio.create_task(server._read())
         try:
-            await server._initialize(options)
+            await server._initialize(options, patience or Patience(None))
             yield server
         finally:
             stopped = AppServerClosedError("the app-server was stopped")
@@ -258,14 +281,14 @@ class AppServer:
         await self.call("account/login/start", {"type": "apiKey", "apiKey": key})
 
     async def call(
-        self, method: str, params: Mapping[str, Any], *, timeout_s: float = CALL_TIMEOUT_S
+        self, method: str, params: Mapping[str, Any], *, timeout_s: float | None = CALL_TIMEOUT_S
     ) -> dict[str, Any]:
         """Call any method of app-server.
 
         Args:
             method: Its name.
             params: Its parameters.
-            timeout_s: Bound on the wait, in seconds.
+            timeout_s: Bound on the wait, in seconds; None waits as long as Codex lives.
 
         Raises:
             RequestError: Codex refused.
@@ -327,7 +350,7 @@ class AppServer:
             except Exception:  # one broken listener must not cost the others an ending
                 logger.exception("a listener failed on %s", event.method)
 
-    async def _initialize(self, options: LaunchOptions) -> None:
+    async def _initialize(self, options: LaunchOptions, patience: Patience) -> None:
         params = {
             "clientInfo": {
                 "name": "codexmcp",
@@ -340,14 +363,15 @@ class AppServer:
             },
         }
         try:
-            self.info = await self.call("initialize", params, timeout_s=HANDSHAKE_TIMEOUT_S)
+            async with patience.bound(HANDSHAKE_TIMEOUT_S):
+                self.info = await self.call("initialize", params, timeout_s=None)
         except AppServerClosedError as error:
             raise AppServerClosedError(
                 f"{options.codex} did not start as an app-server: {error.reason}; name a working "
                 "Codex in CODEX_BIN, or unset it to use the one that comes with codexmcp",
                 error.stderr_tail,
             ) from None
-        except DeadlineError:
+        except TimeoutError:
             raise AppServerClosedError(
                 f"{options.codex} did not answer as an app-server within {HANDSHAKE_TIMEOUT_S:g} s",
                 self._child.stderr_tail,

@@ -33,6 +33,8 @@ class LaunchOptions:
             and stdout.
         prefix: A command that runs the rest of the command line, such as one that does it in a
             container.
+        prefixed_home: The Codex home as we see it, where there is a prefix; None when nobody else
+            ever has it.
     """
 
     codex: Path
@@ -43,6 +45,15 @@ class LaunchOptions:
     opt_out: Sequence[str] = ()
     listen: str | None = None
     prefix: Sequence[str] = ()
+    prefixed_home: Path | None = None
+
+    @property
+    def home(self) -> Path | None:
+        """The Codex home as we see it; None when nobody else ever has it, or it is not named."""
+        if self.prefix:
+            return self.prefixed_home
+        named = self.env.get("CODEX_HOME")
+        return None if named is None else Path(named)
 
     def argv(self) -> list[str]:
         """Return the command line."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from codexmcp.appserver.child import Child
 from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback, telling
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.appserver.patience import Patience
 from codexmcp.appserver.socket_file import prepare_socket, remove_socket
 from codexmcp.appserver.websocket import WebSocketStream
 from codexmcp.errors import AppServerClosedError
@@ -57,7 +58,8 @@ class SharedAppServer:
             socket: Absolute path of the socket. Its folder is made, with access for us only; a
                 socket that a killed app-server left there is replaced.
             on_stderr: Called with each line of its stderr; must not block.
-            timeout_s: Bound on the start, in seconds.
+            timeout_s: Bound on the start, in seconds; it counts anew while past conversations are
+                being indexed.
 
         Raises:
             ConfigurationError: The path cannot be used for a socket of our own.
@@ -65,6 +67,20 @@ class SharedAppServer:
             AppServerClosedError: It ended, or took no connection in time.
         """
         prepare_socket(socket)
+        patience = Patience(options, on_stderr)
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def start() -> SharedAppServer:
+                starting = cls._started(options, socket, patience, timeout_s)
+                return await stack.enter_async_context(starting)
+
+            yield await patience.see_through(start)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def _started(
+        cls, options: LaunchOptions, socket: Path, patience: Patience, timeout_s: float
+    ) -> AsyncGenerator[SharedAppServer, None]:
         child = await Child.start(
             replace(options, listen=options.listen or f"unix://{socket}").argv(),
             # Source: else it colours its stderr, also where nobody can see colours.
@@ -72,11 +88,11 @@ class SharedAppServer:
             cwd=options.cwd,
             # Listening on a socket it does not notice the end of its stdin.
             die_with_parent=True,
-            on_stderr=on_stderr,
+            on_stderr=patience.on_stderr,
         )
         server = cls(child, options, socket)
         try:
-            await server._wait_until_it_accepts(timeout_s)
+            await server._wait_until_it_accepts(patience, timeout_s)
             yield server
         finally:
             await asyncio.shield(server._stop())
@@ -143,9 +159,9 @@ class SharedAppServer:
                 f"{error.strerror or error}; somebody may have removed the file: start it anew"
             ) from error
 
-    async def _wait_until_it_accepts(self, timeout_s: float) -> None:
+    async def _wait_until_it_accepts(self, patience: Patience, timeout_s: float) -> None:
         try:
-            async with asyncio.timeout(timeout_s):
+            async with patience.bound(timeout_s):
                 while not await self._accepts():
                     if self._child.returncode is not None:
                         raise self._did_not_start(await self._ending())

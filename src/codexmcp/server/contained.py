@@ -104,7 +104,14 @@ async def _contained(
         prefix = container_argv(options, owner, number, box, serves=serves)
         try:
             # The Codex of the image.
-            yield replace(launch, codex=Path("codex"), overrides=overrides, prefix=prefix), box
+            contained = replace(
+                launch,
+                codex=Path("codex"),
+                overrides=overrides,
+                prefix=prefix,
+                prefixed_home=options.home,
+            )
+            yield contained, box
         finally:
             await asyncio.shield(
                 _remove(options.engine, launch.env, [container_name(owner, number)])
