@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 import shutil
 import signal
@@ -21,6 +22,8 @@ from tests.conformance.client import Client, running
 from tests.support.ended import Ended, run_to_end
 from tests.support.mcp_server import environment
 from tests.support.processes import processes_of, until
+
+logger = logging.getLogger(__name__)
 
 PYTHON = [sys.executable, "-P", "-m"]
 SERVE = [*PYTHON, "codexmcp", "serve"]
@@ -362,6 +365,8 @@ async def station(home: Path) -> AsyncIterator[Station]:
             try:
                 await here.close()
             finally:
+                # Shown when the test has failed.
+                logger.warning("supervisors wrote:\n%s", here.log)
                 shutil.rmtree(runtime, ignore_errors=True)
                 shutil.rmtree(here.project, ignore_errors=True)
 
