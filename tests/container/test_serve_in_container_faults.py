@@ -14,6 +14,8 @@ import pytest
 from codexmcp.testing import ShellCall, Stall
 from tests.support.contained_runs import ContainedStation, contained
 from tests.support.containers import Engine
+from tests.support.index_claim import FILE, claim
+from tests.support.index_claim import state_of as state_of_index
 from tests.support.processes import until
 from tests.support.supervision import FOUND_S, RefusedError, RunClient, kill
 
@@ -57,6 +59,21 @@ async def test_after_a_kill_of_the_supervisor_the_run_is_found_and_goes_on_in_a_
         assert second != first
         await goes_on(box, client, run_id)
     assert box.here.model.asked("long") == 1
+
+
+async def test_a_run_starts_though_codex_was_killed_in_a_container_while_it_indexed(
+    box: ContainedStation,
+) -> None:
+    async with box.client() as client:
+        await client.wait(await client.run("hello"))
+        (supervisor,) = box.here.supervisor_pids()
+        await box.here.killed(supervisor)
+        await until(lambda: not box.here.processes(), "the container's client is gone")
+    (index,) = box.here.home.glob(f"mcp-wrapper/container-homes/*/{FILE}")
+    claim(index)
+    async with box.client() as client:
+        assert (await client.wait(await client.run("again")))["message"] == "done: again"
+    assert state_of_index(index)[0] == "complete"
 
 
 async def test_a_turn_that_ended_unseen_is_settled_in_a_container_and_nowhere_else(
