@@ -1,14 +1,12 @@
 """Subject `long-lived`: what one supervisor and its app-server hold after many runs.
 
 How many is said by `--runs`. The answers come at once, several runs are under way at a time, and
-clients come and go; nothing is under way when it is looked. After each client the rollouts are
-removed: Codex reads those of a whole home each time that a thread is unloaded, see docs.
+clients come and go; nothing is under way when it is looked.
 """
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections.abc import Generator
 
@@ -47,7 +45,6 @@ def _measure(stage: Stage) -> Sample:
                     for _ in range(_BATCHES_OF_A_CLIENT):
                         made += _make(client, min(_AT_ONCE, length - made))
                 time.sleep(_SETTLE_S)
-                shutil.rmtree(supervised.home / "sessions")
             sample[f"a run, up to {length}, ms"] = watch.lap_ms() / (length - since)
             for name, value in _held(supervised).items():
                 sample[f"{name} after {length}"] = value

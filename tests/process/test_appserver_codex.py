@@ -17,7 +17,18 @@ from codexmcp.appserver.events import CommandExecution, ItemCompleted, TurnStatu
 from codexmcp.appserver.requests import ThreadOptions, text_input
 from codexmcp.appserver.turns import TurnLimits
 from codexmcp.errors import AppServerClosedError, DeadlineError, RequestError
-from codexmcp.testing import HTTPError, Outcome, Request, ScriptedModel, ShellCall, Stall, Text
+from codexmcp.testing import (
+    FunctionCall,
+    HTTPError,
+    Outcome,
+    Reply,
+    Request,
+    ScriptedModel,
+    ShellCall,
+    Stall,
+    Text,
+)
+from tests.support.builds import codex_build, pinned_codex
 from tests.support.processes import group_of, processes_of, until
 from tests.support.real_app_server import (
     BOUND_S,
@@ -27,6 +38,7 @@ from tests.support.real_app_server import (
     launch_options,
 )
 
+OLDEST = "0.153.4"
 SLEEP = ShellCall("exec sleep 54321")
 
 
@@ -120,6 +132,46 @@ async def test_an_unloaded_thread_goes_on_in_another_process_and_in_its_own(
         assert (await Conversation(other, talk.thread_id).say("go on")).message == "second"
     await talk.server.resume_thread(talk.thread_id, ThreadOptions())
     assert (await talk.say("go on")).message == "third"
+
+
+@pytest.mark.parametrize("build", ["pinned", OLDEST])
+@pytest.mark.timeout(240)
+async def test_sub_agents_are_unloaded_with_their_thread_and_nothing_stays_in_the_archive(
+    codex_home: Path, model: ScriptedModel, build: str
+) -> None:
+    codex = pinned_codex() if build == "pinned" else codex_build(build)
+    spawn = FunctionCall("spawn_agent", {"message": "help"}, namespace="multi_agent_v1")
+    asked = 0
+
+    async def answer(request: Request) -> Outcome:
+        nonlocal asked
+        asked += 1
+        if request.turn.prompt == "help":
+            return Text("helped")
+        return Text("done") if request.turn.steps else Reply((spawn,))
+
+    model.add(answer, answer, answer)
+    async with AppServer.launch(launch_options(codex_home, model.base_url, codex=codex)) as server:
+        talk = Conversation(server, (await server.start_thread(UNCONFINED)).id)
+        assert (await talk.say("get help")).message == "done"
+        await until(lambda: asked == 3, "the sub-agent was asked")
+        before = rollouts(codex_home)
+        assert len(before) == 2
+        await server.leave_thread(talk.thread_id)
+        assert (await server.call("thread/loaded/list", {}))["data"] == []
+
+    assert rollouts(codex_home) == before
+    assert locks(codex_home) == []
+
+
+def locks(home: Path) -> list[Path]:
+    """Return the locks of loaded threads."""
+    return list(home.glob("thread-writer-locks/*-*.lock"))
+
+
+def rollouts(home: Path) -> list[Path]:
+    """Return the conversations that are not archived."""
+    return sorted(home.glob("sessions/**/*.jsonl"))
 
 
 async def test_a_running_turn_takes_more_input(talk: Conversation, model: ScriptedModel) -> None:

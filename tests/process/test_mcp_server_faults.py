@@ -45,7 +45,7 @@ MIB = 1024 * 1024
 
 def app_server_of(home: Path) -> int:
     """Return the process id of the app-server that works with a home."""
-    return next(pid for pid, line in processes_of(home).items() if line.endswith(" app-server"))
+    return next(pid for pid, line in processes_of(home).items() if " app-server" in line)
 
 
 def resident_bytes(pid: int) -> int:

@@ -19,6 +19,7 @@ from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.appserver.patience import Patience
 from codexmcp.appserver.peer import Peer
 from codexmcp.appserver.requests import ThreadInfo, ThreadOptions, TurnOptions
+from codexmcp.appserver.unloading import UNARCHIVE_TIMEOUT_S, Unloading
 from codexmcp.appserver.version import check_user_agent
 from codexmcp.errors import AppServerClosedError, DeadlineError, RequestError
 from codexmcp.jsonrpc import messages
@@ -58,6 +59,7 @@ class AppServer:
             messages.Dialect.APP_SERVER,
             pace=pace,
         )
+        self._unloading = Unloading(self)
         self._closed_by: AppServerClosedError | None = None
         self.closed = asyncio.Event()
         self.info: Mapping[str, Any] = {}
@@ -194,7 +196,8 @@ class AppServer:
             if "is archived" not in error.message:
                 raise
         # A kill may have left it there while it was being unloaded.
-        await self.unarchive_thread(thread_id)
+        params = {"threadId": thread_id}
+        await self.call("thread/unarchive", params, timeout_s=UNARCHIVE_TIMEOUT_S)
         return await self.resume_thread(thread_id, options)
 
     async def fork_thread(
@@ -227,17 +230,12 @@ class AppServer:
         return text_of(dig(thread, "status", "type")) != "active"
 
     async def unload_thread(self, thread_id: str) -> None:
-        """Unload a resting thread, which frees its memory and its writer lock.
+        """Unload a resting thread, whoever uses it, which frees its memory and its writer lock."""
+        await self._unloading.unload(thread_id)
 
-        Source: only archiving does it (measured up to 0.169.0), so it is archived and at once
-        unarchived, which leaves its rollout where it was.
-        """
-        await self.call("thread/archive", {"threadId": thread_id})
-        await self.unarchive_thread(thread_id)
-
-    async def unarchive_thread(self, thread_id: str) -> None:
-        """Take a thread back from the archive."""
-        await self.call("thread/unarchive", {"threadId": thread_id})
+    async def leave_thread(self, thread_id: str) -> None:
+        """Unload a resting thread, unless others use it; then it is unloaded once they leave."""
+        await self._unloading.leave(thread_id)
 
     async def start_turn(
         self, thread_id: str, items: Sequence[Mapping[str, Any]], options: TurnOptions
@@ -376,7 +374,8 @@ class AppServer:
                 f"{options.codex} did not answer as an app-server within {HANDSHAKE_TIMEOUT_S:g} s",
                 self._child.stderr_tail,
             ) from None
-        check_user_agent(options.codex, str(self.info.get("userAgent", "")))
+        version = check_user_agent(options.codex, str(self.info.get("userAgent", "")))
+        self._unloading.by_leaving = options.unloads_what_is_left(version)
         self._connection.notify("initialized", {})
 
 

@@ -18,6 +18,11 @@ DELTAS = (
 """Notifications that carry pieces of what a later notification carries whole."""
 
 
+_UNLOAD_AT_ONCE = "thread_unload_delay_secs=0"
+_FIRST_TO_UNLOAD = (0, 154, 0)
+"""The first build that knows the setting; before, the delay is half an hour."""
+
+
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
     """How to start `codex app-server`.
@@ -57,6 +62,20 @@ class LaunchOptions:
 
     def argv(self) -> list[str]:
         """Return the command line."""
-        settings = [word for setting in self.overrides for word in ("-c", setting)]
+        own = [] if self._is_strict else [_UNLOAD_AT_ONCE]
+        settings = [word for setting in (*own, *self.overrides) for word in ("-c", setting)]
         listen = [] if self.listen is None else ["--listen", self.listen]
         return [*self.prefix, str(self.codex), "app-server", *settings, *listen, *self.flags]
+
+    def unloads_what_is_left(self, version: tuple[int, int, int]) -> bool:
+        """Return whether it unloads a thread once no connection is subscribed to it.
+
+        Args:
+            version: The version of Codex.
+        """
+        return version >= _FIRST_TO_UNLOAD and not self._is_strict
+
+    @property
+    def _is_strict(self) -> bool:
+        # Source: 0.153.4 refuses to start with a setting that it does not know then.
+        return "--strict-config" in self.flags

@@ -2,8 +2,8 @@
 
 Owns the order of turns on a thread, and the bound on loaded threads.
 
-Source: each loaded thread costs app-server 1.1 MB and two descriptors until it is archived
-(measured on 0.163.0); unarchiving it leaves the rollout where it was.
+Source: each loaded thread costs app-server 1.1 MB and two descriptors until it is unloaded
+(measured on 0.163.0).
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Threads:
                 thread.loaded_in = 0
                 # A thread that cannot be unloaded only costs memory.
                 with contextlib.suppress(CodexMCPError):
-                    await server.unload_thread(thread.id)
+                    await server.leave_thread(thread.id)
 
     def loaded(self, generation: int) -> int:
         """Return how many threads an app-server has loaded."""

@@ -22,21 +22,25 @@ def parse_version(text: str) -> tuple[int, int, int] | None:
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
-def check_user_agent(codex: Path, user_agent: str) -> None:
-    """Refuse a Codex that is too old.
+def check_user_agent(codex: Path, user_agent: str) -> tuple[int, int, int]:
+    """Refuse a Codex that is too old, and return the version of any other.
 
     Args:
         codex: The binary, for the message.
         user_agent: What `initialize` answered, such as `codexmcp/0.163.0 (Debian 12.0.0; …)`.
 
+    Returns:
+        The oldest supported version where it tells none.
+
     Raises:
         CodexBinaryError: It is older than `OLDEST_SUPPORTED`.
     """
-    version = parse_version(user_agent)
-    if version is not None and version < OLDEST_SUPPORTED:
+    version = parse_version(user_agent) or OLDEST_SUPPORTED
+    if version < OLDEST_SUPPORTED:
         found = ".".join(map(str, version))
         oldest = ".".join(map(str, OLDEST_SUPPORTED))
         raise CodexBinaryError(
             f"{codex} is Codex {found}, and {oldest} is the oldest supported; update it, or unset "
             "CODEX_BIN to use the Codex that comes with codexmcp"
         )
+    return version

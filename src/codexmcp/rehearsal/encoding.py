@@ -112,6 +112,8 @@ def _item(item: Item, response_id: str, index: int) -> Event:
         return {**message, "status": "completed", "content": [part]}
     call = {"call_id": item.call_id or f"call_{suffix}", "name": item.name, "status": "completed"}
     if isinstance(item, FunctionCall):
+        if item.namespace is not None:
+            call["namespace"] = item.namespace
         arguments = json.dumps(dict(item.arguments))
         return {"id": f"fc_{suffix}", "type": "function_call", **call, "arguments": arguments}
     return {"id": f"ctc_{suffix}", "type": "custom_tool_call", **call, "input": item.input}

@@ -40,11 +40,13 @@ class FunctionCall:
         name: The tool's name.
         arguments: Its arguments, before they become a JSON string.
         call_id: Pairs the call with its output; None derives a unique one from the response's id.
+        namespace: The group that the tool is offered in, such as `multi_agent_v1`; None for none.
     """
 
     name: str
     arguments: JSONObject
     call_id: str | None = None
+    namespace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

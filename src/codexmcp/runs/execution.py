@@ -362,8 +362,7 @@ class Executor:
 
     async def _unload(self, thread_id: str) -> None:
         turn_of = self._shop.threads.turn_of(thread_id)
-        # Behind the runs that wait to start, because somebody waits for those: unloading takes a
-        # quarter of the processor time that a whole run does (measured on 0.163.0).
+        # Behind the runs that wait to start, because somebody waits for those.
         async with turn_of as known, self._shop.admission.turn():
             if known.waiting > 1 or known.loaded_in != self._shop.codex.generation:
                 return
@@ -375,7 +374,7 @@ class Executor:
                 server = await self._shop.codex.get()
                 # Unloading would end a turn that somebody who attached has started.
                 if await server.is_resting(thread_id):
-                    await server.unload_thread(thread_id)
+                    await server.leave_thread(thread_id)
                     known.loaded_in = 0
                 else:
                     self._kept.add(thread_id)

@@ -21,7 +21,7 @@ class FakeAppServer:
         self.let_go.set()
         self._fails = fails
 
-    async def unload_thread(self, thread_id: str) -> None:
+    async def leave_thread(self, thread_id: str) -> None:
         self.unloaded.append(thread_id)
         await self.let_go.wait()
         if self._fails:
