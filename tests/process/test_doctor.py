@@ -86,6 +86,16 @@ async def test_a_fault_does_not_hide_the_rest(
     assert {"codex home", "credentials", "skills", "output", "codex"} <= set(checks)
 
 
+async def test_a_home_that_cannot_be_written_to_is_told_with_the_remedy(tmp_path: Path) -> None:
+    # Nobody can make a file there, root included.
+    code, checks = await verdicts(Path("/proc/self"), tmp_path, OPENAI_API_KEY=KEY)
+    assert code == 78
+    verdict, detail = checks["codex home"]
+    assert verdict == "broken"
+    assert "Codex cannot write to /proc/self" in detail
+    assert "CODEX_HOME" in detail
+
+
 async def test_a_broken_sandbox_is_told_from_one_that_nobody_asked_for(
     codex_home: Path, tmp_path: Path
 ) -> None:

@@ -53,7 +53,7 @@ def _examine(cwd: Path | None) -> Iterator[Finding]:
     home = CodexHome(settings.codex_home or default_home())
     try:
         home = read_home(home.path)
-        yield Finding("codex home", Verdict.OK, str(home.path))
+        yield _writable_home(home.path)
     except ConfigurationError as error:
         yield Finding("codex home", Verdict.BROKEN, str(error))
     yield from diagnosis.legacy_settings(home)
@@ -123,15 +123,28 @@ def _skill_names(home: Path) -> list[str] | None:
         return None
 
 
+def _writable_home(home: Path) -> Finding:
+    """Say of a home that is there whether Codex can keep its databases and conversations in it."""
+    error = _refusal(home) if home.is_dir() else None
+    if error is None:
+        return Finding("codex home", Verdict.OK, str(home))
+    detail = f"Codex cannot write to {home}: {error}; make it writable, or name another in "
+    return Finding("codex home", Verdict.BROKEN, f"{detail}CODEX_HOME")
+
+
 def _writable(folder: Path) -> Finding:
     folder = folder.absolute()
+    error = _refusal(folder)
+    if error is None:
+        return Finding("output", Verdict.OK, f"{folder} can be written to")
+    detail = f"cannot write to {folder}: {error}; name another by --cwd, or run as its owner"
+    return Finding("output", Verdict.BROKEN, detail)
+
+
+def _refusal(folder: Path) -> str | None:
+    """Return why a folder cannot be written to; None when it can."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".codexmcp-"):
-            return Finding("output", Verdict.OK, f"{folder} can be written to")
+            return None
     except OSError as error:
-        return Finding(
-            "output",
-            Verdict.BROKEN,
-            f"cannot write to {folder}: {error.strerror}; name another by --cwd, or run as its "
-            "owner",
-        )
+        return error.strerror or str(error)
