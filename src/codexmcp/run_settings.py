@@ -8,12 +8,12 @@ MCP Sidecar, so that its users can move over; only the default permissions are n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError
+from codexmcp.secret_like import holds_password, names_secret
 
 PREFIX = "CODEX_MCP_WRAPPER_"
 ALLOWED_VARIABLE = "CODEXMCP_RUN_ENV"
@@ -72,7 +72,7 @@ def command_environment(env: Mapping[str, str]) -> dict[str, str]:
         name: value
         for name, value in env.items()
         if (name in _ALLOWED or name.startswith("LC_") or name in further)
-        and not _SECRET_NAME.search(name)
+        and not names_secret(name)
         and not _holds_password(name, value)
     }
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home()), **passed}
@@ -148,17 +148,12 @@ _ALLOWED = frozenset(
         "CI",
     ]
 )
-_SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
-
-
-_PASSWORD = re.compile(r"//[^\s/@:]*:[^\s@]*@")
-"""A password in a URL, of which there may be several, and which may have slashes."""
 
 
 def _holds_password(name: str, value: str) -> bool:
     # A proxy may be named without a scheme.
     is_proxy = name.lower().endswith("_proxy")
-    return _PASSWORD.search(value) is not None or (is_proxy and "@" in value)
+    return holds_password(value) or (is_proxy and "@" in value)
 
 
 def _path(value: str | None) -> Path | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError
+from codexmcp.secret_like import names_secret
 
 KEY_VARIABLES = ("OPENAI_API_KEY", "CODEX_API_KEY")
 """Where a key is looked for, the first that is not empty wins."""
@@ -34,7 +35,6 @@ _SHARED_PREFIXES = ("OPENAI_", "CODEX_", "CODEXMCP_")
 _SHARED_NAMES = frozenset(
     {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 )
-_SECRET_WORDS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 DEFAULT_SANDBOX_MODE = "workspace-write"
 SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
 
@@ -153,18 +153,14 @@ def child_environment(env: Mapping[str, str] = os.environ, **changes: str) -> di
 
 def secret_values(key: str | None, env: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return what must not be written down: the key, and what variables hold that are secrets."""
-    found = {value for name, value in env.items() if _is_secret(name) and value}
+    found = {value for name, value in env.items() if names_secret(name) and value}
     return tuple(sorted(found | ({key} if key else set())))
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name.upper() for word in _SECRET_WORDS)
 
 
 def _is_shared(name: str) -> bool:
     """Return whether a variable of `.env` may reach children: known, and no secret by its name."""
     known = name.startswith(_SHARED_PREFIXES) or name.upper() in _SHARED_NAMES
-    return known and not _is_secret(name)
+    return known and not names_secret(name)
 
 
 def _find_key(

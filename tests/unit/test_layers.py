@@ -15,7 +15,7 @@ import codexmcp
 ROOT = Path(codexmcp.__file__).parent
 
 LAYERS = [
-    {"errors", "figures", "jsonvalues", "__init__"},
+    {"errors", "figures", "jsonvalues", "secret_like", "__init__"},
     {"settings", "run_settings", "jsonrpc"},
     {"appserver"},
     {"home"},

@@ -16,8 +16,8 @@ from codexmcp.cli.service_managers import Launchd, Outcome, ServiceManager, Syst
 from codexmcp.errors import ConfigurationError, ExitCode, UsageError
 from codexmcp.home.config import default_home, provider_key_variables
 from codexmcp.home.putting import put
-from codexmcp.home.secret_like import holds_secret, names_secret
 from codexmcp.runs.audit.secret_shapes import SHAPES
+from codexmcp.secret_like import holds_secret, names_secret
 from codexmcp.settings import KEY_FILE_VARIABLE, Settings, load_settings, secret_values
 from codexmcp.supervisor.service_environment import names_in, secrets_of, service_environment
 from codexmcp.supervisor.service_units import Service, is_ours

@@ -17,9 +17,9 @@ import tomlkit
 
 from codexmcp.errors import UsageError
 from codexmcp.home.profiles.fragments import check_variable
-from codexmcp.home.secret_like import Shape, holds_secret, names_secret
 from codexmcp.home.urls import check_url
 from codexmcp.jsonvalues import list_of, object_of, text_of
+from codexmcp.secret_like import Shape, holds_secret, names_secret
 
 APPROVAL_MODES = ("auto", "prompt", "writes", "approve")
 DEFAULT_STARTUP_TIMEOUT_S = 30.0

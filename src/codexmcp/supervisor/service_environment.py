@@ -7,12 +7,11 @@ sockets (`address`). So it is given what the shell has that installs it, but for
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from codexmcp.home.secret_like import names_secret
 from codexmcp.run_settings import PREFIX, command_environment
+from codexmcp.secret_like import holds_password, names_secret
 from codexmcp.settings import AGENTOS_TOKEN_VARIABLE, KEY_FILE_VARIABLE, KEY_VARIABLES
 
 _RUNTIME = "XDG_RUNTIME_DIR"
@@ -55,7 +54,6 @@ _SURROUNDINGS = (
     "https_proxy",
     "no_proxy",
 )
-_PASSWORD = re.compile(r"//[^\s/@]*:[^\s@]*@")
 _SHORT_LIVED = "fnm_multishells"
 
 
@@ -75,7 +73,7 @@ def service_environment(
     named = [name for name in env if name.startswith(PREFIX)]
     for name in sorted({*_ADDRESS, *_SETTINGS, *named}):
         value = env.get(name)
-        if value and not names_secret(name) and not _PASSWORD.search(value):
+        if value and not names_secret(name) and not holds_password(value):
             given[name] = value
     given["PATH"] = lasting_path(passed["PATH"])
     given["CODEX_HOME"] = str(home)

@@ -15,8 +15,8 @@ import tomlkit
 
 from codexmcp.errors import UsageError
 from codexmcp.home.profiles.files import PROFILE_SUFFIX
-from codexmcp.home.secret_like import Shape, holds_secret
 from codexmcp.home.urls import check_url
+from codexmcp.secret_like import Shape, holds_secret
 
 FRAGMENTS = (
     "planner",

@@ -1,4 +1,4 @@
-"""Whether a setting looks like a secret, which belongs into the environment and not into a file.
+"""Whether a setting looks like a secret, which is neither written down nor passed on.
 
 Pure; what secrets look like in general, its caller says.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 _NAMES = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL", "AUTHORIZATION", "COOKIE")
+_PASSWORD = re.compile(r"//[^\s/@:]*:[^\s@]*@")
 
 
 class Shape(Protocol):
@@ -29,6 +30,11 @@ class Shape(Protocol):
 def names_secret(name: str) -> bool:
     """Return whether a variable's or a header's name is one that secrets have."""
     return any(word in name.upper() for word in _NAMES)
+
+
+def holds_password(value: str) -> bool:
+    """Return whether a text holds a URL with a password; that may have slashes."""
+    return _PASSWORD.search(value) is not None
 
 
 def holds_secret(value: str, shapes: Iterable[Shape]) -> bool:
