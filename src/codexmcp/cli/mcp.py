@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
+from codexmcp.cli.checks import Check, Checked, make_checks
 from codexmcp.cli.home_changes import carry_out, home_folder
 from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.text import one_line, table
@@ -152,50 +151,35 @@ def _check(home: Path, names: list[str], output: Output) -> int:
     ]
     if not chosen:
         output.note(f"no MCP servers to check in {home / 'config.toml'}")
-    try:
-        reports = asyncio.run(_check_all(chosen, os.environ, output))
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    if output.is_json:
-        output.say_json([_report_json(report) for report in reports])
-    return ExitCode.DONE if all(report.is_ok for report in reports) else ExitCode.FAILED
+    return make_checks((_check_of(server) for server in chosen), output)
 
 
-async def _check_all(
-    servers: list[McpServer], environ: Mapping[str, str], output: Output
-) -> list[McpReport]:
-    reports: list[McpReport] = []
-    for server in servers:
-        output.progress(f"starting {server.name} …")
-        check = check_stdio if server.url is None else check_remote
-        report = await check(server, environ)
-        output.end_progress()
-        reports.append(report)
-        if not output.is_json:
-            for line in _lines(server, report):
-                output.say(line)
-    return reports
+def _check_of(server: McpServer) -> Check:
+    async def check() -> Checked:
+        start = check_stdio if server.url is None else check_remote
+        return _checked(server, await start(server, os.environ))
+
+    return Check(f"starting {server.name} …", check)
 
 
-def _lines(server: McpServer, report: McpReport) -> list[str]:
+def _checked(server: McpServer, report: McpReport) -> Checked:
     time = "" if report.took_s is None else f" after {report.took_s:.1f} s"
     tools = ", ".join(report.tools) or "none"
-    facts = [
-        ("target", server.target),
-        *([("tools", tools)] if report.took_s is not None else []),
-        *(("wrong:", fault) for fault in report.faults),
-        *(("note:", note) for note in report.notes),
-    ]
-    head = f"{one_line(report.name)}: {'ok' if report.is_ok else 'broken'}{time}"
-    return [head, *(f"  {name:<7} {one_line(text)}" for name, text in facts)]
-
-
-def _report_json(report: McpReport) -> dict[str, object]:
-    return {
-        "server": report.name,
-        "ok": report.is_ok,
-        "took_s": report.took_s,
-        "tools": list(report.tools),
-        "faults": list(report.faults),
-        "notes": list(report.notes),
-    }
+    return Checked(
+        is_ok=report.is_ok,
+        head=f"{report.name}: {'ok' if report.is_ok else 'broken'}{time}",
+        facts=(
+            ("target", server.target),
+            *([("tools", tools)] if report.took_s is not None else []),
+            *(("wrong:", fault) for fault in report.faults),
+            *(("note:", note) for note in report.notes),
+        ),
+        fields={
+            "server": report.name,
+            "ok": report.is_ok,
+            "took_s": report.took_s,
+            "tools": list(report.tools),
+            "faults": list(report.faults),
+            "notes": list(report.notes),
+        },
+    )

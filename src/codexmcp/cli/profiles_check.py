@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from codexmcp.cli.checks import Check, Checked, make_checks
 from codexmcp.cli.runs.output import Output
-from codexmcp.cli.runs.text import one_line
-from codexmcp.errors import ConfigurationError, ExitCode
+from codexmcp.errors import ConfigurationError
 from codexmcp.home.binary import find_codex
 from codexmcp.home.config import default_home
 from codexmcp.home.profiles.check import Checker, StandIn
@@ -41,16 +40,8 @@ def check(arguments: argparse.Namespace, output: Output) -> int:
         output.note(f"there are no profiles in {home}; `codexmcp profiles add` makes ready ones")
     if arguments.live and names:
         output.note(_COST.format(", ".join(names) if arguments.names else "every profile"))
-    try:
-        verdicts = asyncio.run(
-            _check_all(_checker(home, settings, env), names, output, live=arguments.live)
-        )
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    if output.is_json:
-        output.say_json([_as_json(verdict) for verdict in verdicts])
-    is_ok = all(verdict.is_ok for verdict in verdicts)
-    return ExitCode.DONE if is_ok else ExitCode.FAILED
+    checker = _checker(home, settings, env)
+    return make_checks((_check_of(checker, name, live=arguments.live) for name in names), output)
 
 
 def _checker(home: Path, settings: Settings, env: Mapping[str, str]) -> Checker:
@@ -59,47 +50,39 @@ def _checker(home: Path, settings: Settings, env: Mapping[str, str]) -> Checker:
     return Checker(home, find_codex(settings.codex_bin), child_environment(env), keys)
 
 
-async def _check_all(
-    checker: Checker, names: list[str], output: Output, *, live: bool
-) -> list[Verdict]:
-    verdicts: list[Verdict] = []
-    for name in names:
-        output.progress(f"checking {name} …")
-        verdict = await (checker.check_live(name) if live else _check(checker, name))
-        verdicts.append(verdict)
-        output.end_progress()
-        if not output.is_json:
-            for line in _lines(verdict, live=live):
-                output.say(line)
-    return verdicts
+def _check_of(checker: Checker, name: str, *, live: bool) -> Check:
+    async def check() -> Checked:
+        verdict = await (checker.check_live(name) if live else _check_offline(checker, name))
+        return _checked(verdict, live=live)
+
+    return Check(f"checking {name} …", check)
 
 
-async def _check(checker: Checker, name: str) -> Verdict:
+async def _check_offline(checker: Checker, name: str) -> Verdict:
     async with ModelServer(lambda _: Reply((Message("OK"),))) as server:
         origin = server.base_url.removesuffix("/v1")
         return await checker.check(name, StandIn(origin, lambda: server.requests))
 
 
-def _lines(verdict: Verdict, *, live: bool) -> list[str]:
+def _checked(verdict: Verdict, *, live: bool) -> Checked:
     how = "called" if live else "sent to a stand-in"
-    facts = [
-        ("model", verdict.model or "-"),
-        ("endpoint", f"{verdict.url or '-'} ({how})"),
-        ("key", verdict.key),
-        *(("wrong:", fault) for fault in verdict.faults),
-        *(("note:", note) for note in verdict.notes),
-    ]
-    head = f"{verdict.profile}: {'ok' if verdict.is_ok else 'broken'}"
-    return [head, *(f"  {name:<9} {one_line(text)}" for name, text in facts)]
-
-
-def _as_json(verdict: Verdict) -> dict[str, object]:
-    return {
-        "profile": verdict.profile,
-        "ok": verdict.is_ok,
-        "model": verdict.model,
-        "url": verdict.url,
-        "key": verdict.key,
-        "faults": list(verdict.faults),
-        "notes": list(verdict.notes),
-    }
+    return Checked(
+        is_ok=verdict.is_ok,
+        head=f"{verdict.profile}: {'ok' if verdict.is_ok else 'broken'}",
+        facts=(
+            ("model", verdict.model or "-"),
+            ("endpoint", f"{verdict.url or '-'} ({how})"),
+            ("key", verdict.key),
+            *(("wrong:", fault) for fault in verdict.faults),
+            *(("note:", note) for note in verdict.notes),
+        ),
+        fields={
+            "profile": verdict.profile,
+            "ok": verdict.is_ok,
+            "model": verdict.model,
+            "url": verdict.url,
+            "key": verdict.key,
+            "faults": list(verdict.faults),
+            "notes": list(verdict.notes),
+        },
+    )

@@ -1,0 +1,71 @@
+"""Checks that a command makes one after the other, telling of each as it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from codexmcp.cli.runs.output import Output
+from codexmcp.cli.runs.text import one_line
+from codexmcp.errors import ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How a check ended.
+
+    Attributes:
+        is_ok: Whether nothing is wrong.
+        head: What was checked, and how it is.
+        facts: What was found, each with its name.
+        fields: The same for a program.
+    """
+
+    is_ok: bool
+    head: str
+    facts: tuple[tuple[str, str], ...]
+    fields: dict[str, object]
+
+    def lines(self) -> list[str]:
+        """Return what people are told."""
+        width = max((len(name) for name, _ in self.facts), default=0)
+        facts = (f"  {name:<{width}}  {one_line(text)}" for name, text in self.facts)
+        return [one_line(self.head), *facts]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        doing: What is shown meanwhile.
+        make: Makes it.
+    """
+
+    doing: str
+    make: Callable[[], Awaitable[Checked]]
+
+
+def make_checks(checks: Iterable[Check], output: Output) -> int:
+    """Make checks one after the other, tell how they ended, and return the exit code."""
+    try:
+        done = asyncio.run(_make_all(checks, output))
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    if output.is_json:
+        output.say_json([checked.fields for checked in done])
+    return ExitCode.DONE if all(checked.is_ok for checked in done) else ExitCode.FAILED
+
+
+async def _make_all(checks: Iterable[Check], output: Output) -> list[Checked]:
+    done: list[Checked] = []
+    for check in checks:
+        output.progress(check.doing)
+        checked = await check.make()
+        output.end_progress()
+        done.append(checked)
+        if not output.is_json:
+            for line in checked.lines():
+                output.say(line)
+    return done
