@@ -1,4 +1,4 @@
-"""The only reader of the environment and of `.env`.
+"""What the environment and `.env` say.
 
 Promises that no secret of `.env` reaches the environment, where a child could inherit it: secrets
 are values in `Settings`, and `child_environment` leaves out the variables they came from.
@@ -139,10 +139,15 @@ def load_settings(
         api_key=key,
         base_url=_base_url(env.get("OPENAI_BASE_URL")),
         codex_home=Path(home).expanduser().absolute() if home else None,
-        codex_bin=env.get("CODEX_BIN") or env.get("CODEX_PATH") or None,
+        codex_bin=codex_bin(env),
         sandbox_mode=_sandbox_mode(env.get("CODEX_SANDBOX_MODE")),
         key_file=key_file,
     )
+
+
+def codex_bin(env: Mapping[str, str] = os.environ) -> str | None:
+    """Return the Codex binary that was asked for; None means the one that comes with us."""
+    return env.get("CODEX_BIN") or env.get("CODEX_PATH") or None
 
 
 def child_environment(env: Mapping[str, str] = os.environ, **changes: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ import argparse
 import os
 
 from codexmcp.home.binary import find_codex
+from codexmcp.settings import codex_bin
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -14,5 +15,5 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         CodexBinaryError: There is none.
     """
-    codex = find_codex(os.environ.get("CODEX_BIN") or os.environ.get("CODEX_PATH") or None)
+    codex = find_codex(codex_bin())
     os.execv(codex, [str(codex), *arguments.arguments])  # noqa: S606 - no shell is wanted
