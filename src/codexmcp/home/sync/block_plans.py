@@ -91,9 +91,13 @@ def plan_blocks(
         before = read_file(real)
         if block is None and record is not None:
             block = WantedBlock(file, record.name, _kind(record), "")
-            yield _plan(block, record, real, before, force=force, rebuild=True, remove=True)
+            yield _plan(
+                block, record, real, before, _Manner(force=force, rebuild=True, remove=True)
+            )
         elif block is not None:
-            yield _plan(block, record, real, before, force=force, rebuild=rebuild, remove=False)
+            yield _plan(
+                block, record, real, before, _Manner(force=force, rebuild=rebuild, remove=False)
+            )
 
 
 def without_block(data: bytes, name: str, kind: Kind) -> bytes:
@@ -108,29 +112,26 @@ def without_block(data: bytes, name: str, kind: Kind) -> bytes:
         return data
 
 
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a block is planned: see `plan_blocks`; `remove` takes it out."""
+
+    force: bool
+    rebuild: bool
+    remove: bool
+
+
 def _plan(
     block: WantedBlock,
     record: BlockRecord | None,
     real: Path,
     before: bytes | None,
-    *,
-    force: bool,
-    rebuild: bool,
-    remove: bool,
+    manner: _Manner,
 ) -> BlockPlan:
     made_file = record.made_file if record else before is None
     try:
         found = _text(real, block.kind, before)
-        text = mended(found) if block.kind is Kind.TOML else found
-        anew = _anew(text, block, record, is_rewritten=text != found)
-        state = _state(text, block, record, remove=remove) if anew is None else State.REWRITTEN
-        if state is State.EDITED and not force:
-            raise EditedBlockError(
-                _line(text, block),
-                f"block {block.name!r} was edited; move your words out of its markers (or into the "
-                "repository), or say --force, which keeps a copy of the file",
-            )
-        after = _changed(text if anew is None else anew, block, rebuild=rebuild, remove=remove)
+        state, after = _outcome(found, block, record, manner)
     except (BlockError, ConfigurationError) as error:
         where = f"{real}, {error}" if isinstance(error, BlockError) else str(error)
         is_edited = isinstance(error, EditedBlockError)
@@ -138,19 +139,35 @@ def _plan(
         return BlockPlan(
             block.file, real, state, where, before, before, record, block.name, block.kind
         )
-    if state is State.CURRENT and not rebuild:
-        # What Codex has added between the markers is moved out when there is more to write.
-        after = found
     data = after.encode(errors="surrogateescape")
-    kept = None if made_file and not data else data
-    if before is None and not data:
-        kept = None
+    is_gone = not data and (made_file or before is None)
+    kept = None if is_gone else data
+    new = None if manner.remove else _record(block, made_file=made_file)
+    return BlockPlan(block.file, real, state, "", before, kept, new, block.name, block.kind)
+
+
+def _outcome(
+    found: str, block: WantedBlock, record: BlockRecord | None, manner: _Manner
+) -> tuple[State, str]:
+    """Return the state of a block, and what its file shall hold."""
+    text = mended(found) if block.kind is Kind.TOML else found
+    anew = _anew(text, block, record, is_rewritten=text != found)
+    state = _state(text, block, record, remove=manner.remove) if anew is None else State.REWRITTEN
+    if state is State.EDITED and not manner.force:
+        raise EditedBlockError(
+            _line(text, block),
+            f"block {block.name!r} was edited; move your words out of its markers (or into the "
+            "repository), or say --force, which keeps a copy of the file",
+        )
+    after = _changed(text if anew is None else anew, block, manner)
+    # What Codex has added between the markers is moved out when there is more to write.
+    return state, found if state is State.CURRENT and not manner.rebuild else after
+
+
+def _record(block: WantedBlock, *, made_file: bool) -> BlockRecord:
     digest = digest_of(_plain(block.body).encode())
     body = block.body if block.kind is Kind.TOML else ""
-    new = BlockRecord(block.name, block.kind.value, (digest,), made_file, body)
-    return BlockPlan(
-        block.file, real, state, "", before, kept, None if remove else new, block.name, block.kind
-    )
+    return BlockRecord(block.name, block.kind.value, (digest,), made_file, body)
 
 
 def _kind(record: BlockRecord) -> Kind:
@@ -208,15 +225,15 @@ def _is_current(text: str, block: WantedBlock, there: str) -> bool:
     return there == _plain(block.body)
 
 
-def _changed(text: str, block: WantedBlock, *, rebuild: bool, remove: bool) -> str:
+def _changed(text: str, block: WantedBlock, manner: _Manner) -> str:
     # Whether edits may be lost was decided before.
     if block.kind is Kind.TOML:
-        if rebuild:
+        if manner.rebuild:
             text = plan_removal(text, block.name, overwrite=True)
-        return text if remove else plan_block(text, block.name, block.body, overwrite=True)
-    if rebuild:
+        return text if manner.remove else plan_block(text, block.name, block.body, overwrite=True)
+    if manner.rebuild:
         text = blocks.remove(text, block.name, blocks.Style.MARKDOWN)
-    if remove:
+    if manner.remove:
         return text
     return blocks.apply(text, block.name, block.body, blocks.Style.MARKDOWN)
 
