@@ -121,6 +121,21 @@ def _parser(
     parser.add_argument(
         "words", nargs="*", metavar="PROMPT", help=f"the task, or - for stdin{optional}"
     )
+    _add_work(parser)
+    _add_bounds(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON event a line on stdout")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks and logs")
+    if server_command:
+        parser.add_argument(
+            "--server-command",
+            metavar="COMMAND",
+            help="another stdio MCP server with the tools codex and codex-reply; policy flags are "
+            "not passed to it",
+        )
+    return parser
+
+
+def _add_work(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rehearse", action="store_true", help="use the built-in scripted model; needs no key"
     )
@@ -133,6 +148,9 @@ def _parser(
         "--cwd", type=Path, metavar="DIR", help="where Codex works; default: output/"
     )
     parser.add_argument("--resume", metavar="THREAD", help="continue a thread")
+
+
+def _add_bounds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         dest="timeout_s",
@@ -148,16 +166,6 @@ def _parser(
         metavar="N",
         help="bound on the agent's turns; default: %(default)s",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON event a line on stdout")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks and logs")
-    if server_command:
-        parser.add_argument(
-            "--server-command",
-            metavar="COMMAND",
-            help="another stdio MCP server with the tools codex and codex-reply; policy flags are "
-            "not passed to it",
-        )
-    return parser
 
 
 def _epilog(program: str) -> str:
