@@ -7,26 +7,29 @@ from collections.abc import Iterable
 from codexmcp.testing import FunctionCall, Reply, ShellCall, Text
 from tests.conformance.scenario import ANSWERS, BOXED, FREE, Scenario, one_call, shell
 
+COMMANDS = {
+    "exits 0": "echo hello",
+    "exits 3": "echo hello; exit 3",
+    "writes to stderr": "echo oops >&2",
+    "writes nothing": "true",
+    "writes much": "seq 1 20000",
+    "writes bytes": r"printf '\377\376a'",
+    "is missing": "no-such-command-at-all",
+    "reads a file": "cat a.txt",
+    "searches": "grep -n hello a.txt",
+    "lists": "ls",
+    "is a pipe": "cat a.txt | head -n 1",
+    "has quotes": """echo "it's" 'a "b"' $HOME/x | cat""",
+    "has lines": "echo a\necho b",
+    "kills itself": "kill -9 $$",
+}
+"""Shell commands, by what they do."""
+
 
 def commands() -> Iterable[Scenario]:
     """Yield the scenarios."""
     done = Text("Done.")
-    for name, command in {
-        "exits 0": "echo hello",
-        "exits 3": "echo hello; exit 3",
-        "writes to stderr": "echo oops >&2",
-        "writes nothing": "true",
-        "writes much": "seq 1 20000",
-        "writes bytes": r"printf '\377\376a'",
-        "is missing": "no-such-command-at-all",
-        "reads a file": "cat a.txt",
-        "searches": "grep -n hello a.txt",
-        "lists": "ls",
-        "is a pipe": "cat a.txt | head -n 1",
-        "has quotes": """echo "it's" 'a "b"' $HOME/x | cat""",
-        "has lines": "echo a\necho b",
-        "kills itself": "kill -9 $$",
-    }.items():
+    for name, command in COMMANDS.items():
         yield one_call(f"command {name}", shell(command), done, files={"a.txt": "hello\n"}, **FREE)
     yield one_call("command in the sandbox", shell("echo hello"), done, **BOXED)
     yield one_call(

@@ -45,8 +45,10 @@ LONG = "echo $$ > pid; exec sleep 30"
 def endings() -> Iterable[Scenario]:
     """Yield the scenarios."""
     yield from _cancellations()
+    yield from _cancelled_commands()
     yield from _side_by_side()
-    yield from _ends()
+    yield from _ends_of_stdin()
+    yield from _signals()
     yield from _restarts()
 
 
@@ -58,6 +60,27 @@ def _cancellations() -> Iterable[Scenario]:
         (*HELLO, codex(1), Requests(1), cancel(1), silence),
         EVENTS,
     )
+    yield Scenario(
+        "cancelled and asked under the same id",
+        lambda gate: (held(gate, Text("Late.")), Text("Hello.")),
+        (*HELLO, codex(1), Requests(1), cancel(1), Event("turn_aborted"), codex(1), Response(1)),
+        ANSWERS,
+    )
+    yield Scenario(
+        "cancelled after its end",
+        says(Text("Hello."), Text("Again.")),
+        (*HELLO, codex(1), Response(1), cancel(1), reply(2, 1), Response(2)),
+        EVENTS,
+    )
+    yield Scenario(
+        "one of two cancelled",
+        lambda gate: (held(gate, Text("Same.")), held(gate, Text("Same."))),
+        (*HELLO, codex(1), codex(2), Requests(2), cancel(1), silence, Release(), Response(2)),
+        ANSWERS,
+    )
+
+
+def _cancelled_commands() -> Iterable[Scenario]:
     # A reply after a cancellation is not compared: whether the removed server answers it is chance,
     # because the cancelled call still takes the thread's events away from later ones.
     yield Scenario(
@@ -85,24 +108,6 @@ def _cancellations() -> Iterable[Scenario]:
             Gone("pid", optional_s=1.0),
         ),
         ANSWERS | GONE,
-    )
-    yield Scenario(
-        "cancelled and asked under the same id",
-        lambda gate: (held(gate, Text("Late.")), Text("Hello.")),
-        (*HELLO, codex(1), Requests(1), cancel(1), Event("turn_aborted"), codex(1), Response(1)),
-        ANSWERS,
-    )
-    yield Scenario(
-        "cancelled after its end",
-        says(Text("Hello."), Text("Again.")),
-        (*HELLO, codex(1), Response(1), cancel(1), reply(2, 1), Response(2)),
-        EVENTS,
-    )
-    yield Scenario(
-        "one of two cancelled",
-        lambda gate: (held(gate, Text("Same.")), held(gate, Text("Same."))),
-        (*HELLO, codex(1), codex(2), Requests(2), cancel(1), silence, Release(), Response(2)),
-        ANSWERS,
     )
 
 
@@ -142,7 +147,7 @@ def _side_by_side() -> Iterable[Scenario]:
     )
 
 
-def _ends() -> Iterable[Scenario]:
+def _ends_of_stdin() -> Iterable[Scenario]:
     yield asking("stdin ends without a call", *HELLO, CloseStdin(), Exit(), compare=EXIT)
     yield asking("stdin ends at once", CloseStdin(), Exit(), compare=EXIT)
     yield Scenario(
@@ -177,6 +182,15 @@ def _ends() -> Iterable[Scenario]:
         ),
         EXIT,
     )
+    yield Scenario(
+        "stdin ends amid many deltas",
+        says(Deltas("ab ", 500)),
+        (*HELLO, codex(1), Event("agent_message_content_delta"), CloseStdin(), Response(1), Exit()),
+        ANSWERS | EXIT,
+    )
+
+
+def _signals() -> Iterable[Scenario]:
     for number in (signal.SIGTERM, signal.SIGINT):
         yield asking(f"{number.name} at rest", *HELLO, Signal(number), Exit(), compare=EXIT)
     yield Scenario(
@@ -190,12 +204,6 @@ def _ends() -> Iterable[Scenario]:
         says(shell(LONG)),
         (*HELLO, codex(1, **FREE), File("pid"), Signal(signal.SIGKILL), Exit(), Gone("pid")),
         ANSWERS | EXIT | GONE,
-    )
-    yield Scenario(
-        "stdin ends amid many deltas",
-        says(Deltas("ab ", 500)),
-        (*HELLO, codex(1), Event("agent_message_content_delta"), CloseStdin(), Response(1), Exit()),
-        ANSWERS | EXIT,
     )
 
 
