@@ -11,6 +11,7 @@ import resource
 import signal
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -75,59 +76,65 @@ async def counting_model() -> AsyncIterator[tuple[ScriptedModel, list[tuple[str,
 async def test_all_that_a_real_build_spent_is_counted_once(
     codex_home: Path, tmp_path: Path, build: str
 ) -> None:
-    codex = BUILDS[build]()
-    project = tmp_path / "project"
-    inner = project / "inner"
-    inner.mkdir(parents=True)
-    (project / ".git").mkdir()
-    (project / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    codex, project = BUILDS[build](), tmp_path / "project"
     (codex_home / "cheap.config.toml").write_text('model = "gpt-6-luna"\n')
     async with counting_model() as (model, answered):
         launch = launch_options(codex_home, model.base_url, codex=codex)
         async with AppServer.launch(launch) as server:
-            first = (await server.start_thread(options("gpt-5.5", inner))).id
-            await say(server, first)
-            await say(server, first)
-            fork = (await server.fork_thread(first, options("gpt-5.5", project))).id
-            await say(server, fork)
-            second = (await server.fork_thread(fork, options("gpt-6-sol", project))).id
-            await say(server, second)
-            heard = Listener()
-            with server.listen(first, heard):
-                await server.call("thread/compact/start", {"threadId": first})
-                await heard.wait_for("turn/completed")
+            first, fork = await spend(server, project)
         between = await codexmcp(codex_home, "usage", "--json")
         assert between.json["total"]["requests"] == len(answered)
         async with AppServer.launch(launch) as server:
-            await server.resume_thread(first, options("gpt-6-sol", inner))
+            await server.resume_thread(first, options("gpt-6-sol", project / "inner"))
             await say(server, first)
             await server.call("thread/archive", {"threadId": fork})
         await run_exec(codex, codex_home, tmp_path, model.base_url)
     total = Tokens()
     for _, tokens in answered:
         total = total.plus(tokens)
-    models = [name for name, _ in answered]
 
     ran = await codexmcp(codex_home, "usage", "--json")
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.json["problems"] == []
+    assert (ran.code, ran.err, ran.json["problems"]) == (0, "", [])
     # Only what was added since is read.
     assert 0 < ran.json["rollouts"]["readBytes"] < between.json["rollouts"]["readBytes"]
     found = ran.json["total"]
     assert found["requests"] == len(answered)
     names = ("inputTokens", "cachedInputTokens", "cacheWriteTokens", "outputTokens")
     assert (*(found[name] for name in names), found["reasoningTokens"]) == total
-    by_model = {row["model"]: row["requests"] for row in ran.json["rows"]}
-    assert by_model == {name: models.count(name) for name in set(models)}
     anew = await codexmcp(codex_home, "usage", "--json", "--no-cache")
     assert (anew.json["rows"], anew.json["total"]) == (ran.json["rows"], found)
 
-    projects = await codexmcp(codex_home, "usage", "--json", "--by", "project")
-    rows = {row["project"]: row["requests"] for row in projects.json["rows"]}
-    assert rows == {str(project): len(answered) - 1, str(tmp_path): 1}
-    profiles = await codexmcp(codex_home, "usage", "--json", "--by", "profile")
-    rows = {row["profile"]: row["requests"] for row in profiles.json["rows"]}
-    assert rows == {"(none)": len(answered) - 1, "cheap": 1}
+    others = len(answered) - 1
+    assert await requests_by(codex_home, "model") == Counter(name for name, _ in answered)
+    projects = {str(project): others, str(tmp_path): 1}
+    assert await requests_by(codex_home, "project") == projects
+    assert await requests_by(codex_home, "profile") == {"(none)": others, "cheap": 1}
+
+
+async def spend(server: AppServer, project: Path) -> tuple[str, str]:
+    """Spend by turns, forks of forks and a compaction; return a thread and a fork of it."""
+    inner = project / "inner"
+    inner.mkdir(parents=True)
+    (project / ".git").mkdir()
+    (project / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    first = (await server.start_thread(options("gpt-5.5", inner))).id
+    await say(server, first)
+    await say(server, first)
+    fork = (await server.fork_thread(first, options("gpt-5.5", project))).id
+    await say(server, fork)
+    second = (await server.fork_thread(fork, options("gpt-6-sol", project))).id
+    await say(server, second)
+    heard = Listener()
+    with server.listen(first, heard):
+        await server.call("thread/compact/start", {"threadId": first})
+        await heard.wait_for("turn/completed")
+    return first, fork
+
+
+async def requests_by(home: Path, what: str) -> dict[str, int]:
+    """Return how many requests `usage` tells for each model, project or profile."""
+    ran = await codexmcp(home, "usage", "--json", "--by", what)
+    return {row[what]: row["requests"] for row in ran.json["rows"]}
 
 
 async def run_exec(codex: Path, home: Path, cwd: Path, base_url: str) -> None:
