@@ -10,7 +10,7 @@ from pathlib import Path
 
 from codexmcp.cli.runs.output import Output
 from codexmcp.cli.sync_arguments import TARGETS as NAMES
-from codexmcp.cli.sync_text import diff_of, done_as_json, tell_done, tell_drift
+from codexmcp.cli.sync_text import done_as_json, tell_done, tell_drift
 from codexmcp.errors import ExitCode, UsageError
 from codexmcp.home.binary import find_codex
 from codexmcp.home.sync import use_cases
@@ -91,13 +91,9 @@ def _write(
     told: list[dict[str, object]] = []
     for place in places:
         done = _carry_out(repository, place, manner)
-        warnings = use_cases.warnings(repository, place) if repository else ()
-        first = () if done.was_deployed or repository is None else _first(repository, place)
-        notes = (*known, *done.notes, *warnings, *first)
+        notes = (*known, *_notes_of(done, repository))
         told.append(done_as_json(done, notes, dry_run=arguments.dry_run))
         if not output.is_json:
-            if arguments.dry_run:
-                output.say(diff_of(done) or f"{place.target.name}: nothing would change")
             tell_done(output, done, notes, dry_run=arguments.dry_run)
     if output.is_json:
         output.say_json({"targets": told})
@@ -122,6 +118,14 @@ def _notes(repository: Repository, settings: Settings) -> tuple[str, ...]:
         if line is not None
     ]
     return (*repository.notes, *found)
+
+
+def _notes_of(done: Done, repository: Repository | None) -> tuple[str, ...]:
+    """Return what people should know of what was done for one client."""
+    if repository is None:
+        return done.notes
+    first = () if done.was_deployed else _first(repository, done.place)
+    return (*done.notes, *use_cases.warnings(repository, done.place), *first)
 
 
 def _first(repository: Repository, place: Place) -> tuple[str, ...]:

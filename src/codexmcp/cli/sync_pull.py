@@ -36,20 +36,16 @@ def pull_runtime(
         for place in places
     ]
     new = [found for _, each in pulled for found in each.found if found.is_new]
-    kept = [each for each in new if arguments.keep_flagged or each.secret_line is None]
+    wanted = [each for each in new if arguments.keep_flagged or each.secret_line is None]
     if not output.is_json:
         for place, each in pulled:
             _tell(output, place, each, keep_flagged=arguments.keep_flagged)
-    if arguments.dry_run:
-        if not output.is_json:
-            output.say(unified_diff(each.change for each in kept))
-    elif kept and _may_keep(arguments, len(kept), output):
-        keep(kept)
-    else:
-        kept = []
+    kept = wanted if arguments.dry_run else _kept(arguments, wanted, output)
     if output.is_json:
         output.say_json({"targets": [_as_json(place, each, kept) for place, each in pulled]})
-    elif not arguments.dry_run:
+    elif arguments.dry_run:
+        output.say(unified_diff(each.change for each in kept))
+    else:
         output.note(f"{len(kept)} files kept in {repository}; read them before you commit them")
     return ExitCode.DONE
 
@@ -72,6 +68,16 @@ def _tell(output: Output, place: Place, pulled: Pulled, *, keep_flagged: bool) -
         output.say(f"{place.target.name}: {one_line(found.source)}{flag}")
     for skipped in pulled.skipped:
         output.note(f"codexmcp: {place.home / skipped.path} is left out: {skipped.reason}")
+
+
+def _kept(
+    arguments: argparse.Namespace, wanted: Sequence[Found], output: Output
+) -> Sequence[Found]:
+    """Keep files if that is wanted, and return those that were kept."""
+    if not wanted or not _may_keep(arguments, len(wanted), output):
+        return ()
+    keep(wanted)
+    return wanted
 
 
 def _may_keep(arguments: argparse.Namespace, count: int, output: Output) -> bool:

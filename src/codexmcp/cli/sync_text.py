@@ -52,7 +52,9 @@ def done_as_json(done: Done, notes: Sequence[str], *, dry_run: bool) -> dict[str
 def tell_done(output: Output, done: Done, notes: Sequence[str], *, dry_run: bool) -> None:
     """Print what was done, or would be."""
     changes = done.plan.changes
-    if not dry_run:
+    if dry_run:
+        output.say(diff_of(done) or f"{done.place.target.name}: nothing would change")
+    else:
         for change in changes[:_MOST_TOLD]:
             output.say(f"{_verb(change)} {one_line(change.real)}")
         if len(changes) > _MOST_TOLD:
