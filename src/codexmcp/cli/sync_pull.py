@@ -85,8 +85,8 @@ def _may_keep(arguments: argparse.Namespace, count: int, output: Output) -> bool
         return True
     if output.is_json or not sys.stdin.isatty():
         raise UsageError("nothing was kept; look at the list, and say --yes to keep the files")
-    output.note(f"keep these {count} files in {arguments.repo}? [y/N]")
     try:
+        output.note(f"keep these {count} files in {arguments.repo}? [y/N]")
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
     except KeyboardInterrupt:
         raise InterruptedByUserError("interrupted at the question; nothing was kept") from None
