@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -264,14 +263,6 @@ async def test_a_command_output_beyond_one_mebibyte_arrives_in_one_item(
     ]
     assert command.exit_code == 0
     assert len(command.output) >= 1024 * 1024
-
-
-async def test_a_login_is_stored_in_the_home_for_its_owner_only(codex_home: Path) -> None:
-    async with AppServer.launch(launch_options(codex_home)) as server:
-        await server.login_with_api_key("sk-canary-login")
-    auth = codex_home / "auth.json"
-    assert json.loads(auth.read_text())["OPENAI_API_KEY"] == "sk-canary-login"
-    assert stat.S_IMODE(auth.stat().st_mode) == 0o600
 
 
 async def test_nothing_is_left_when_the_block_ends(codex_home: Path, model: ScriptedModel) -> None:

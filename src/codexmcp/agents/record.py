@@ -18,7 +18,6 @@ class Record:
 
     Attributes:
         thread_id: The Codex thread of the last call; None before one started.
-        calls: How many calls of Codex were made.
         commands: How many commands the last call ran to their end.
         failed_commands: How many of those failed.
         tokens: The last token counts that Codex gave.
@@ -26,7 +25,6 @@ class Record:
     """
 
     thread_id: str | None = None
-    calls: int = 0
     commands: int = 0
     failed_commands: int = 0
     tokens: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -34,7 +32,6 @@ class Record:
 
     def begin_call(self) -> None:
         """Note that Codex is called."""
-        self.calls += 1
         self.commands = self.failed_commands = 0
         self.call_error = None
 

@@ -274,10 +274,6 @@ class AppServer:
                 timeout_s=INTERRUPT_TIMEOUT_S,
             )
 
-    async def login_with_api_key(self, key: str) -> None:
-        """Store an API key in the Codex home, as `codex login --with-api-key` does."""
-        await self.call("account/login/start", {"type": "apiKey", "apiKey": key})
-
     async def call(
         self, method: str, params: Mapping[str, Any], *, timeout_s: float | None = CALL_TIMEOUT_S
     ) -> dict[str, Any]:

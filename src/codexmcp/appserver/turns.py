@@ -35,7 +35,7 @@ from codexmcp.appserver.events import (
     parse_turn_status,
 )
 from codexmcp.appserver.requests import TurnOptions
-from codexmcp.errors import AppServerError, DeadlineError, RequestError, WorkError
+from codexmcp.errors import AppServerError, DeadlineError, RequestError
 from codexmcp.jsonvalues import list_of, object_of
 
 EventCallback = Callable[[Event], None]
@@ -295,15 +295,6 @@ def _result_of(thread_id: str, progress: _Progress, end: TurnCompleted) -> TurnR
     return TurnResult(
         thread_id, progress.turn_id, end.status, progress.message, error, progress.usage
     )
-
-
-def raise_unless_completed(result: TurnResult) -> None:
-    """Raise `WorkError` with Codex's own words when a turn did not complete."""
-    if result.status is TurnStatus.COMPLETED:
-        return
-    if result.status is TurnStatus.INTERRUPTED:
-        raise WorkError(f"the turn was interrupted; its thread {result.thread_id} can be continued")
-    raise WorkError(result.error.message if result.error else "the turn failed without a reason")
 
 
 def _is_retry(event: Event) -> bool:

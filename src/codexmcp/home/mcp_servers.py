@@ -21,7 +21,6 @@ from codexmcp.home.urls import check_url
 from codexmcp.jsonvalues import list_of, object_of, text_of
 from codexmcp.secret_like import Shape, holds_secret, names_secret
 
-APPROVAL_MODES = ("auto", "prompt", "writes", "approve")
 DEFAULT_STARTUP_TIMEOUT_S = 30.0
 """Source: a server that never answers is given up after 30 s (all three builds)."""
 
