@@ -45,6 +45,24 @@ def said_by(*arguments: object) -> list[str]:
     return out.splitlines()
 
 
+def worked_at_once(path: Path, *, count: int) -> list[str]:
+    """Have processes open a store and claim what they get, and return the runs that they took."""
+    with contextlib.ExitStack() as stack:
+        workers = [stack.enter_context(worker("work", path, f"o{n}")) for n in range(count)]
+        for each in workers:
+            assert each.stdout is not None
+            assert each.stdout.readline() == "ready\n"
+        for each in workers:
+            assert each.stdin is not None
+            each.stdin.write("go\n")
+            each.stdin.flush()
+        taken: list[str] = []
+        for each in workers:
+            taken += each.communicate(timeout=BOUND_S)[0].split("\n")[:-1]
+            assert each.returncode == 0
+        return taken
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "runs.sqlite"
@@ -58,37 +76,14 @@ def test_processes_that_claim_at_once_never_take_a_run_twice_nor_exceed_the_limi
     for number, run_id in enumerate(expected):
         thread = f"t{number % 7}" if number % 2 else None
         store.add(submission(run_id, key=f"k{number % 3}", thread_id=thread))
-    taken: list[str] = []
-    with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(worker("work", path, f"o{n}")) for n in range(4)]
-        for each in workers:
-            assert each.stdout is not None
-            assert each.stdout.readline() == "ready\n"
-        for each in workers:
-            assert each.stdin is not None
-            each.stdin.write("go\n")
-            each.stdin.flush()
-        for each in workers:
-            taken += each.communicate(timeout=BOUND_S)[0].split("\n")[:-1]
-            assert each.returncode == 0
+    taken = worked_at_once(path, count=4)
     assert sorted(taken) == sorted(expected)
     assert store.counts("g") == {RunState.COMPLETED: len(expected)}
     store.close()
 
 
 def test_processes_may_open_a_store_that_is_not_there_yet_at_once(path: Path) -> None:
-    with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(worker("work", path, f"o{n}")) for n in range(6)]
-        for each in workers:
-            assert each.stdout is not None
-            assert each.stdout.readline() == "ready\n"
-        for each in workers:
-            assert each.stdin is not None
-            each.stdin.write("go\n")
-            each.stdin.flush()
-        for each in workers:
-            each.communicate(timeout=BOUND_S)
-            assert each.returncode == 0
+    assert worked_at_once(path, count=6) == []
 
 
 @pytest.mark.parametrize("seed", range(8))
