@@ -42,12 +42,6 @@ SLEEP = ShellCall("exec sleep 54321")
 
 
 @pytest.fixture
-async def model() -> AsyncIterator[ScriptedModel]:
-    async with ScriptedModel() as started:
-        yield started
-
-
-@pytest.fixture
 async def talk(codex_home: Path, model: ScriptedModel) -> AsyncIterator[Conversation]:
     async with conversation(codex_home, model) as started:
         yield started

@@ -31,12 +31,6 @@ ESCALATED = FunctionCall(
 
 
 @pytest.fixture
-async def model() -> AsyncIterator[ScriptedModel]:
-    async with ScriptedModel() as started:
-        yield started
-
-
-@pytest.fixture
 async def shared(codex_home: Path, model: ScriptedModel) -> AsyncIterator[SharedAppServer]:
     (codex_home / "config.toml").write_text(USERS_CONFIG)
     options = launch_options(codex_home, model.base_url)

@@ -51,12 +51,6 @@ ESCALATED = FunctionCall(
 
 
 @pytest.fixture
-async def model() -> AsyncIterator[ScriptedModel]:
-    async with ScriptedModel() as started:
-        yield started
-
-
-@pytest.fixture
 def path(codex_home: Path) -> Path:
     return codex_home / "run" / "s"
 

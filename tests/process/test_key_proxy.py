@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2 as httpx
@@ -25,12 +24,6 @@ from tests.support.real_app_server import UNCONFINED, Conversation, environment,
 
 KEY = "sk-canary-0123456789abcdef"
 BOUND_S = 20.0
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[ScriptedModel]:
-    async with ScriptedModel() as started:
-        yield started
 
 
 def proxy_for(home: Path, base_url: str, *, codex: Path | None = None) -> KeyProxy:

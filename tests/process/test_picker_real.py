@@ -8,13 +8,12 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from codexmcp.testing import FunctionCall, Reply, Text
 from tests.support.screen import Screen
-from tests.support.supervision import Station, kill, station
+from tests.support.supervision import Station, kill
 
 PICKER = [
     sys.executable,
@@ -30,12 +29,6 @@ ESCALATED = FunctionCall(
 )
 ENTER, LEFT, RIGHT, DOWN = "\r", "\x1b[D", "\x1b[C", "\x1b[B"
 CTRL_C, CTRL_D = "\x03", "\x04"
-
-
-@pytest.fixture
-async def here(codex_home: Path) -> AsyncIterator[Station]:
-    async with station(codex_home) as made:
-        yield made
 
 
 @contextlib.asynccontextmanager

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from codexmcp.testing import ShellCall, Text
-from tests.support.supervision import RefusedError, Station, station
+from tests.support.supervision import RefusedError, Station
 
 READ_ONLY = ("--sandbox", "read-only", "--approval-policy", "never", "--cwd", ".")
 BOTH = ("--tools", "codex,runs")
-
-
-@pytest.fixture
-async def here(codex_home: Path) -> AsyncIterator[Station]:
-    async with station(codex_home) as made:
-        yield made
 
 
 async def test_a_wider_run_is_reached_by_no_key_no_resume_and_no_method(here: Station) -> None:

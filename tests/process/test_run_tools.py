@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -14,18 +12,12 @@ from codexmcp.runs.audit.reading import read_records
 from codexmcp.testing import FunctionCall, Reply, ShellCall, Text
 from tests.support.processes import until
 from tests.support.real_app_server import launch_options
-from tests.support.supervision import RefusedError, RunClient, Station, station
+from tests.support.supervision import RefusedError, RunClient, Station
 
 ESCALATION = FunctionCall(
     "exec_command",
     {"cmd": "touch asked", "sandbox_permissions": "require_escalated", "justification": "why not"},
 )
-
-
-@pytest.fixture
-async def here(codex_home: Path) -> AsyncIterator[Station]:
-    async with station(codex_home) as made:
-        yield made
 
 
 async def approval_of(client: RunClient, run_id: str) -> str:

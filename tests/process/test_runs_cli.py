@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from codexmcp.testing import FunctionCall, Reply, ShellCall, Text
 from tests.support.ended import Ended
 from tests.support.processes import until
 from tests.support.screen import Screen
-from tests.support.supervision import BOUND_S, PYTHON, Station, kill, station
+from tests.support.supervision import BOUND_S, PYTHON, Station, kill
 
 RUNS = [*PYTHON, "codexmcp", "runs"]
 ESCALATION = Reply(
@@ -29,12 +28,6 @@ ESCALATION = Reply(
         ),
     )
 )
-
-
-@pytest_asyncio.fixture
-async def here(codex_home: Path) -> AsyncIterator[Station]:
-    async with station(codex_home) as here:
-        yield here
 
 
 @contextlib.asynccontextmanager

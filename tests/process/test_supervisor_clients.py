@@ -16,17 +16,11 @@ import pytest
 import codexmcp
 from codexmcp.supervisor.hello import Hello
 from tests.support.processes import until
-from tests.support.supervision import RunClient, Station, kill, station
+from tests.support.supervision import RunClient, Station, kill
 
 Pipe = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 PROMPTS = [f"task {number}" for number in range(10)]
-
-
-@pytest.fixture
-async def here(codex_home: Path) -> AsyncIterator[Station]:
-    async with station(codex_home) as made:
-        yield made
 
 
 async def start_all(client: RunClient, prompts: list[str]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,11 @@ from codexmcp.runs.preparation import CONTINUE_PROMPT
 from codexmcp.testing import FunctionCall, Reply, ShellCall
 from tests.support.builds import pinned_codex
 from tests.support.processes import is_alive, until
-from tests.support.supervision import RefusedError, Station, kill, station
+from tests.support.supervision import RefusedError, Station, kill
 
 KEY = "sk-test-of-the-faults-1234567890"
 HUNG_S = 60.0
 """Bound on finding out that Codex hangs, which takes 15 s by itself."""
-
-
-@pytest.fixture
-async def here(codex_home: Path) -> AsyncIterator[Station]:
-    async with station(codex_home) as made:
-        yield made
 
 
 async def test_a_killed_app_server_ends_its_run_at_once_with_the_cause(here: Station) -> None:

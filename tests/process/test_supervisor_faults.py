@@ -7,22 +7,15 @@ import os
 import resource
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.faulty_supervisor import CLOCK, FULL, PROGRAM
 from tests.support.processes import until
-from tests.support.supervision import RefusedError, Station, kill, station
+from tests.support.supervision import RefusedError, Station, kill
 
 DAY_S = 86_400.0
-
-
-@pytest.fixture
-async def here(codex_home: Path) -> AsyncIterator[Station]:
-    async with station(codex_home) as made:
-        yield made
 
 
 async def test_a_full_disk_refuses_a_start_and_leaves_no_run_without_record(

@@ -6,26 +6,16 @@ import asyncio
 import fcntl
 import json
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from codexmcp.home.writer import writer_lock
 from codexmcp.runs.preparation import CONTINUE_PROMPT
 from codexmcp.testing import FunctionCall, Reply, ShellCall
 from tests.support.index_claim import FILE, claim
 from tests.support.processes import is_alive, until
-from tests.support.supervision import FOUND_S, Station, kill, station
+from tests.support.supervision import FOUND_S, Station, kill
 
 FULL_ACCESS = {"permissions": "yolo"}
 ESCALATED = {"cmd": "true", "sandbox_permissions": "require_escalated", "justification": "why not"}
-
-
-@pytest.fixture
-async def here(codex_home: Path) -> AsyncIterator[Station]:
-    async with station(codex_home) as made:
-        yield made
 
 
 async def kill_during(here: Station, prompt: str, **arguments: object) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +13,7 @@ from codexmcp.testing import FunctionCall, Reply, Text
 from tests.conformance.client import NoAnswerError
 from tests.support.faulty_supervisor import PROGRAM, dying
 from tests.support.processes import until
-from tests.support.supervision import RunClient, Station, kill, station
+from tests.support.supervision import RunClient, Station, kill
 
 WRITES = {1: "submitted", 2: "claimed", 3: "thread known", 4: "turn known", 5: "ended"}
 RECOVERY = {
@@ -29,12 +27,6 @@ RECOVERY = {
     8: "ended",
 }
 ASKING = {5: "waits for an answer", 6: "answered", 7: "ended"}
-
-
-@pytest.fixture
-async def here(codex_home: Path) -> AsyncIterator[Station]:
-    async with station(codex_home) as made:
-        yield made
 
 
 async def check_the_only_run(here: Station, client: RunClient, prompt: str) -> dict[str, object]:

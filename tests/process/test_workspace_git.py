@@ -17,11 +17,6 @@ from tests.support.git_ground import GitGround
 from tests.support.processes import processes_of, until
 
 
-@pytest.fixture
-def ground(tmp_path: Path) -> GitGround:
-    return GitGround(tmp_path)
-
-
 async def test_all_changes_are_committed_and_told(ground: GitGround) -> None:
     (ground.repo / "first.txt").write_text("changed\n")
     (ground.repo / "sub").mkdir()

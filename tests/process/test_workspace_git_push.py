@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from codexmcp.errors import WorkspaceError
-from tests.support.git_ground import GitGround, locked_server
-
-
-@pytest.fixture
-def ground(tmp_path: Path) -> GitGround:
-    return GitGround(tmp_path)
-
-
-@pytest.fixture
-def locked_host() -> Iterator[str]:
-    with locked_server() as url:
-        yield url
+from tests.support.git_ground import GitGround
 
 
 def _remote_by_ssh(ground: GitGround) -> Path:

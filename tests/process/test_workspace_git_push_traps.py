@@ -5,27 +5,15 @@ Each trap is set off once with everything allowed: so a test that finds no mark 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from codexmcp.errors import WorkspaceError
-from tests.support.git_ground import GitGround, locked_server
+from tests.support.git_ground import GitGround
 
 Trap = Callable[[GitGround], str | None]
 """Sets itself up in a repository; returns what the refusal says, None when there is none."""
-
-
-@pytest.fixture
-def ground(tmp_path: Path) -> GitGround:
-    return GitGround(tmp_path)
-
-
-@pytest.fixture
-def locked_host() -> Iterator[str]:
-    with locked_server() as url:
-        yield url
 
 
 def _remote(ground: GitGround, url: str) -> None:

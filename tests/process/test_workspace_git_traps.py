@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,6 @@ from tests.support.git_ground import GitGround
 
 Trap = Callable[[GitGround], str | None]
 """Sets itself up in a repository; returns what the refusal says, None when there is none."""
-
-
-@pytest.fixture
-def ground(tmp_path: Path) -> GitGround:
-    return GitGround(tmp_path)
 
 
 def _hook(name: str) -> Trap:
