@@ -1,7 +1,7 @@
 """A child process that cannot outlive its owner.
 
-The only file that starts and stops child processes. A child leads a process group of its own, its
-stderr is always drained, every wait of `stop` is bounded, and the whole group is killed at the end.
+Promises: it leads a process group of its own, its stderr is always drained, every wait of `stop` is
+bounded, and the whole group is killed at the end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How git is run on a repository: what it sees, what it must not do, and one at a time.
 
 Unless the server's owner trusts the roots, git works with a stand-in for the repository's own
-configuration (`git_shadow`), without its hooks. The owner's own configuration holds in any case.
+configuration (`shadow`), without its hooks. The owner's own configuration holds in any case.
 """
 
 from __future__ import annotations
