@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+
+from codexmcp.cli.verbs import Commands, add_telling
 
 _EPILOG = """\
 It starts Codex and runs a command in its sandbox, but asks no model and spends nothing.
@@ -13,7 +14,7 @@ Exit codes: 0 nothing is broken, 78 something is, 2 usage. Notes do not count.
 """
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse hides the type
+def add_parser(commands: Commands) -> argparse.ArgumentParser:
     """Add the command to the parser and return its own."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "doctor",
@@ -29,6 +30,5 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argp
         metavar="DIR",
         help="where Codex is to work; default: output/ if it is there, else this folder",
     )
-    parser.add_argument("--json", action="store_true", help="say it as JSON")
-    parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
+    add_telling(parser)
     return parser

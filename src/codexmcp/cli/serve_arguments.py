@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from typing import Any
 
 from codexmcp.cli.mcp_server_arguments import add_codex_options, count, seconds
 from codexmcp.cli.serve_http_arguments import add_actions, add_http, without_effect
+from codexmcp.cli.verbs import Commands
 
 _EPILOG = """\
 examples:
@@ -30,7 +30,7 @@ Clients need not have it started: `codexmcp mcp-server --shared` starts it when 
 """
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse hides the type
+def add_parser(commands: Commands) -> argparse.ArgumentParser:
     """Add the command to the parser and return its own."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "serve",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+
+from codexmcp.cli.verbs import Commands, add_telling
 
 _EPILOG = """\
 examples:
@@ -25,7 +26,7 @@ _CHECK = (
 )
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse hides the type
+def add_parser(commands: Commands) -> argparse.ArgumentParser:
     """Add the command to the parser and return its own."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "skills",
@@ -44,7 +45,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argp
     return parser
 
 
-def _add_verb(verbs: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse hides the type
+def _add_verb(
+    verbs: Commands, name: str, summary: str, description: str
+) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=summary, description=description, allow_abbrev=False
     )
@@ -55,7 +58,6 @@ def _add_verb(verbs: Any, name: str, summary: str, description: str) -> argparse
         metavar="DIR",
         help="skills folders, or folders of one skill each; default: the Codex home's skills",
     )
-    parser.add_argument("--json", action="store_true", help="say it as JSON")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    add_telling(parser)
     parser.set_defaults(verb=name)
     return parser

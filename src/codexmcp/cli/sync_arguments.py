@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-Commands = Any
-"""What argparse makes parsers of commands with; its type is hidden."""
+from codexmcp.cli.verbs import Commands, add_dry_run, add_telling, add_verb
 
 TARGETS = ("codex", "claude", "cursor")
 
@@ -40,7 +38,7 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     push = _verb(verbs, "push-runtime", "deploy the repository")
     _add_writing(push)
     pull = _verb(verbs, "pull-runtime", "copy what a client holds to clients/CLIENT/ for a look")
-    _add_dry_run(pull)
+    add_dry_run(pull)
     pull.add_argument("--yes", action="store_true", help="keep the files without asking")
     pull.add_argument(
         "--keep-flagged",
@@ -65,16 +63,12 @@ def add_init_parser(commands: Commands) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("folder", type=Path, metavar="DIR")
-    parser.add_argument("--json", action="store_true", help="say what was written as JSON")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    add_telling(parser)
     return parser
 
 
 def _verb(verbs: Commands, name: str, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(
-        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
-    )
-    parser.set_defaults(verb=name)
+    parser = add_verb(verbs, name, summary)
     parser.add_argument(
         "--repo",
         type=Path,
@@ -91,13 +85,11 @@ def _verb(verbs: Commands, name: str, summary: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--home", type=Path, metavar="DIR", help="the client's folder, for one target"
     )
-    parser.add_argument("--json", action="store_true", help="say it as JSON")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 
 
 def _add_writing(parser: argparse.ArgumentParser) -> None:
-    _add_dry_run(parser)
+    add_dry_run(parser)
     parser.add_argument(
         "--force",
         action="store_true",
@@ -110,12 +102,6 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
         help="do not ask the real Codex whether it takes the configuration",
     )
     _add_choices(parser)
-
-
-def _add_dry_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dry-run", action="store_true", help="show what would change, and write nothing"
-    )
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:

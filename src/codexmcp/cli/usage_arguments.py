@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 from datetime import date, timedelta
-from typing import Any
 
-Commands = Any
-"""What argparse makes parsers of commands with; its type is hidden."""
+from codexmcp.cli.verbs import Commands
 
 BY = ("model", "day", "project", "profile")
 

@@ -1,4 +1,4 @@
-"""What the arguments of the commands that change a Codex home have in common.
+"""What the arguments of several commands have in common.
 
 Imports nothing but argparse.
 """
@@ -17,10 +17,15 @@ def add_verb(verbs: Commands, name: str, summary: str) -> argparse.ArgumentParse
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
     )
-    parser.add_argument("--json", action="store_true", help="print JSON for a program")
-    parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
+    add_telling(parser)
     parser.set_defaults(verb=name)
     return parser
+
+
+def add_telling(parser: argparse.ArgumentParser) -> None:
+    """Let the command tell what it does to a program, or to whoever looks for a fault."""
+    parser.add_argument("--json", action="store_true", help="print JSON for a program")
+    parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from codexmcp.cli.mcp_server_arguments import add_codex_options
 from codexmcp.cli.runs import units
+from codexmcp.cli.verbs import Commands, add_telling
 
 STATES = (
     "queued",
@@ -20,9 +20,6 @@ STATES = (
     "timed_out",
     "lost",
 )
-
-Commands = Any
-"""What argparse makes parsers of commands with; its type is hidden."""
 
 _RUN = "the id of a run, or the beginning of one"
 
@@ -90,8 +87,7 @@ def _command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--json", action="store_true", help="print JSON for a program")
-    parser.add_argument("--debug", action="store_true", help="log in detail, show tracebacks")
+    add_telling(parser)
     parser.set_defaults(use_case=use_case)
     return parser
 
