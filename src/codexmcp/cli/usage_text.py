@@ -115,12 +115,24 @@ def plot_lines(report: Report, width: int, home: Path, *, is_whole: bool) -> Ite
     shown = [told_cost(row.cost) if by_cost else figures.count(row.tokens.total) for row in rows]
     yield f"{'cost' if by_cost else 'tokens'} per {kind}"
     names = [_name(row, report, home) if is_whole else row.name for row in rows]
+    yield from _bars(names, values, shown, width, keep_end=kind is By.PROJECT)
+
+
+def _bars(
+    names: Sequence[str],
+    values: Sequence[float],
+    shown: Sequence[str],
+    width: int,
+    *,
+    keep_end: bool,
+) -> Iterator[str]:
+    """Yield a line for each value, as long as it is large, between its name and how it is shown."""
     widest = max(map(len, shown), default=0)
     size = min(max(map(columns, names), default=0), width // 2)
     room = max(1, width - size - widest - 4)
     most = max(values, default=0.0) or 1.0
     for name, value, told in zip(names, values, shown, strict=True):
-        fitted = _fitted(name, size, keep_end=kind is By.PROJECT)
+        fitted = _fitted(name, size, keep_end=keep_end)
         # Whatever was spent is to be seen.
         bar = "#" * max(int(value > 0), round(value / most * room))
         line = f"{fitted}{' ' * (size - columns(fitted))}  {bar:<{room}}  {told:>{widest}}"
