@@ -17,6 +17,7 @@ from pathlib import Path
 
 from codexmcp.testing import ScriptedModel
 from tests.support.builds import pinned_codex
+from tests.support.ended import Ended
 from tests.support.mcp_server import configure
 from tests.support.processes import command_line
 
@@ -24,19 +25,9 @@ BOUND_S = 40.0
 """Bound on every program of a user; they take about 2 s."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A program that has ended.
-
-    Attributes:
-        code: Its exit code.
-        out: What it wrote to stdout.
-        err: What it wrote to stderr.
-    """
-
-    code: int
-    out: str
-    err: str
+@dataclass(frozen=True)
+class Ran(Ended):
+    """A program that has ended."""
 
     def worked(self) -> Ran:
         """Return it, if it has succeeded."""

@@ -14,7 +14,8 @@ import yaml
 
 from codexmcp.testing import ScriptedModel, ShellCall, Text
 from tests.support.builds import CHECKOUT
-from tests.support.containers import IMAGE, KEY, Engine, Ran
+from tests.support.containers import IMAGE, KEY, Engine
+from tests.support.ended import Ended
 
 FILE = CHECKOUT / "compose.yaml"
 KEY_FILE = "/run/secrets/openai_api_key"
@@ -37,7 +38,7 @@ class Project:
     key_file: Path
     changes: Path
 
-    async def call(self, *args: str, stdin: bytes = b"", **env: str) -> Ran:
+    async def call(self, *args: str, stdin: bytes = b"", **env: str) -> Ended:
         """Run a command of compose to its end."""
         files = [f"--file={file}" for file in (FILE, self.changes)]
         given = {"CODEXMCP_IMAGE": IMAGE, "CODEXMCP_KEY_FILE": str(self.key_file), **env}
@@ -101,7 +102,7 @@ def asked(*requests: tuple[str, dict[str, Any]]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def answered(ran: Ran, number: int) -> dict[str, Any]:
+def answered(ran: Ended, number: int) -> dict[str, Any]:
     """Return the result that a client got."""
     for message in map(json.loads, ran.out.splitlines()):
         if message.get("id") == number and "method" not in message:

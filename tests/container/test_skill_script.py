@@ -16,7 +16,8 @@ import pytest
 
 from codexmcp.testing import HTTPError, ScriptedModel, Stall
 from tests.support.builds import CHECKOUT
-from tests.support.containers import BOUND_S, IMAGE, KEY, Engine, Ran
+from tests.support.containers import BOUND_S, IMAGE, KEY, Engine
+from tests.support.ended import Ended
 from tests.support.skill_cases import DESCRIPTION, skill_text
 
 SCRIPT = CHECKOUT / "scripts" / "test-skill-in-docker.sh"
@@ -34,7 +35,7 @@ class ScriptRun:
         self.script = SCRIPT
         self.before: tuple[str, ...] = ()
 
-    async def __call__(self, *args: str, **env: str) -> Ran:
+    async def __call__(self, *args: str, **env: str) -> Ended:
         """Run it to its end.
 
         Args:
@@ -63,7 +64,7 @@ class ScriptRun:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
         assert process.returncode is not None
-        return Ran(process.returncode, out.decode(), err.decode())
+        return Ended(process.returncode, out.decode(), err.decode())
 
     def kept(self) -> list[str]:
         """Return the names of the folders that it left."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.builds import CHECKOUT
+from tests.support.ended import Ended
 
 IMAGE = os.environ.get("CODEXMCP_TEST_IMAGE", "codexmcp:latest")
 BOUND_S = 100.0
@@ -68,21 +69,6 @@ def build_image(engine: str) -> None:
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A container, or a command of the engine, that has ended.
-
-    Attributes:
-        code: The exit code.
-        out: What came on stdout.
-        err: What came on stderr.
-    """
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
 class Engine:
     """A container engine.
 
@@ -97,7 +83,7 @@ class Engine:
         """Whether it is podman, perhaps under the name of docker."""
         return _is_podman(self.program)
 
-    async def call(self, *args: str, stdin: bytes = b"") -> Ran:
+    async def call(self, *args: str, stdin: bytes = b"") -> Ended:
         """Run a command of the engine to its end."""
         process = await asyncio.create_subprocess_exec(
             self.program,
@@ -113,7 +99,7 @@ class Engine:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         assert process.returncode is not None
-        return Ran(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+        return Ended(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
     async def run(
         self,
@@ -121,7 +107,7 @@ class Engine:
         flags: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         stdin: bytes = b"",
-    ) -> Ran:
+    ) -> Ended:
         """Run the image to its end.
 
         Args:
@@ -162,7 +148,7 @@ class RunningContainer:
     engine: Engine
     name: str
 
-    async def execute(self, *command: str) -> Ran:
+    async def execute(self, *command: str) -> Ended:
         """Run a command in the container."""
         return await self.engine.call("exec", self.name, *command)
 
