@@ -110,6 +110,7 @@ def test_a_claim_that_was_given_up_has_expired_and_keeps_its_place(tmp_path: Pat
     assert give_up(found)
     now = standing_claim(tmp_path)
     assert now == Backfill(found.file, "sessions/one.jsonl", 0)
+    assert now is not None
     assert now.has_expired
 
 
