@@ -92,10 +92,11 @@ async def test_a_resumed_run_has_the_history_and_a_fork_leaves_the_original_alon
     async with here.client() as client:
         first = await client.run("remember the word blue")
         assert (await client.wait(first))["status"] == "completed"
-        second = await client.tool(
-            "codex_resume", run_id=first, prompt="which word", wait_ms=20_000
-        )
-        forked = await client.tool("codex_fork", run_id=first, prompt="another way", wait_ms=20_000)
+        again = await client.tool("codex_resume", run_id=first, prompt="which word")
+        second = await client.wait(again["runId"])
+        fork = await client.tool("codex_fork", run_id=first, prompt="another way")
+        forked = await client.wait(fork["runId"])
+    assert second["status"] == forked["status"] == "completed"
     assert second["threadId"] != forked["threadId"]
     bodies = [json.dumps(request.body) for request in here.model.requests]
     assert "remember the word blue" in bodies[1]
