@@ -28,7 +28,9 @@ from codexmcp.workspace.search.command import (
     find_ripgrep,
 )
 from codexmcp.workspace.search.hits import Hit, Hits
+from codexmcp.workspace.search.obstacles import find_obstacle
 from codexmcp.workspace.search.output import gathered
+from codexmcp.workspace.search.watch import FindObstacle, Watch
 
 TIMEOUT_S = 30.0
 """How long a search may take, and how long it waits for others to end."""
@@ -101,12 +103,18 @@ class Searcher:
         with contextlib.ExitStack() as opened:
             target = _open_target(self._roots, place, opened)
             arguments = arguments_of(query, target.argument, limit + 1, withheld)
+            has_rules = target.folder is not None and not query.with_ignored
+            watch = Watch(self._finder(place, query) if has_rules else None)
             async with self._slot(), _running(program, arguments, target) as (child, output):
-                hits, incomplete = await self._collect(child, output, limit)
+                hits, incomplete = await self._collect(child, output, limit, watch)
             matches = await asyncio.to_thread(checked, self._roots, place, hits)
         if len(matches) < len(hits):
             incomplete = incomplete or "some files changed while they were searched"
         return Found(matches, incomplete)
+
+    def _finder(self, place: Location, query: Query) -> FindObstacle:
+        with_hidden = query.with_hidden
+        return lambda stop: find_obstacle(self._roots, place, stop, with_hidden=with_hidden)
 
     @contextlib.asynccontextmanager
     async def _slot(self) -> AsyncGenerator[None]:
@@ -122,12 +130,12 @@ class Searcher:
             self._slots.release()
 
     async def _collect(
-        self, child: subprocess.Process, output: int, limit: int
+        self, child: subprocess.Process, output: int, limit: int, watch: Watch
     ) -> tuple[list[Hit], str | None]:
         reader = Hits()
         hits: list[Hit] = []
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s) as bound, watch.over(bound):
                 async for data in gathered(output):
                     hits += reader.feed(data)
                     if len(hits) > limit:
@@ -135,6 +143,8 @@ class Searcher:
                 told = await _first(child.stderr)
                 code = await child.wait()
         except TimeoutError:
+            if watch.obstacle is not None:
+                return hits, _waiting_for(watch.obstacle)
             return hits, f"the search took longer than {self._timeout_s:g} s; narrow it"
         if code == _FAILED and told:
             raise WorkspaceError(f"this cannot be searched for: {told}")
@@ -143,6 +153,13 @@ class Searcher:
         if reader.left_out:
             return hits, f"{reader.left_out} lines of enormous length were left out"
         return hits, "some files could not be read" if code == _FAILED else None
+
+
+def _waiting_for(obstacle: str) -> str:
+    return (
+        f"{obstacle}, and the search waited there for rules of what to leave out; delete it, or "
+        "search with include_ignored"
+    )
 
 
 def _open_target(roots: Roots, place: Location, opened: contextlib.ExitStack) -> _Target:
