@@ -18,7 +18,7 @@ from codexmcp.appserver.answers import Answer
 from codexmcp.appserver.requests import text_input
 from codexmcp.errors import RunNotFoundError, StateError
 from codexmcp.runs.approvals import Approval, Approvals
-from codexmcp.runs.audit.finding import find_run
+from codexmcp.runs.audit.finding import find_run, group_of
 from codexmcp.runs.audit.names import default_audit_dir
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.audit.trail import AuditTrail
@@ -182,13 +182,20 @@ class RunService:
                 )
             if found.thread_id is None:
                 raise _without_thread(run_id, "its record names none")
-            return Origin(run_id, found.thread_id, found.cwd or cwd or "/", None)
-        if conversations_of(run.group) != conversations_of(self._keeping.group):
-            raise _elsewhere(run)
+            origin = Origin(run_id, found.thread_id, found.cwd or cwd or "/", None)
+            group = group_of(found.audit_dir, run_id)
+            if group is not None:
+                self._check_reach(run_id, group, origin.cwd)
+            return origin
+        self._check_reach(run_id, run.group, run.request.cwd)
         if run.thread_id is None:
             raise _without_thread(run_id, run.state)
         turn_id = run.turn_id if run.state.is_over else None
         return Origin(run.id, run.thread_id, run.request.cwd, run.request, turn_id)
+
+    def _check_reach(self, run_id: str, group: str, cwd: str) -> None:
+        if conversations_of(group) != conversations_of(self._keeping.group):
+            raise _elsewhere(run_id, group, cwd)
 
     async def wait(
         self, run_ids: Sequence[str], *, for_all: bool, timeout_s: float | None
@@ -319,15 +326,15 @@ def _without_thread(run_id: str, why: str) -> StateError:
     )
 
 
-def _elsewhere(run: Run) -> StateError:
-    if conversations_of(run.group):
+def _elsewhere(run_id: str, group: str, cwd: str) -> StateError:
+    if conversations_of(group):
         return StateError(
-            f"the conversation of run {run.id} is kept for a container, which this server does not "
+            f"the conversation of run {run_id} is kept for a container, which this server does not "
             "use: go on with it through one that was started with --in-container and the "
-            f"--workspace of then, {run.request.cwd} or a folder above it"
+            f"--workspace of then, {cwd} or a folder above it"
         )
     return StateError(
-        f"the conversation of run {run.id} is not in the container of this server: go on with it "
+        f"the conversation of run {run_id} is not in the container of this server: go on with it "
         "through one that was started without --in-container"
     )
 

@@ -26,7 +26,7 @@ from codexmcp.runs.audit.names import (
     check_run_id,
     events_file,
 )
-from codexmcp.runs.audit.reading import read_records
+from codexmcp.runs.audit.reading import is_header, read_records
 
 _MAX_RECORDS = 2000
 _MAX_ACTIVE_BYTES = 64 * 1024
@@ -67,6 +67,20 @@ def find_run(run_id: str, *, pointer_dir: Path, audit_dirs: Iterable[Path] = ())
         if found.thread_id and found.cwd:
             return found
     return found
+
+
+def group_of(folder: Path, run_id: str) -> str | None:
+    """Return the group that a run's file names; None when it names none or cannot be read.
+
+    Args:
+        folder: The folder of its audit files.
+        run_id: The run.
+    """
+    try:
+        header = next(read_records(folder, run_id), None)
+    except OSError:
+        return None
+    return text_of(header.get("group")) if header is not None and is_header(header) else None
 
 
 def thread_of(record: Record) -> tuple[str | None, str | None]:
