@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.runs.audit import files
-from codexmcp.runs.audit.folders import opened
-from codexmcp.runs.audit.names import SUFFIXES, events_file
+from codexmcp.runs.audit.folders import opened, opened_inner
+from codexmcp.runs.audit.names import ACTIVE, SUFFIXES, active_file, events_file
 from codexmcp.runs.audit.reindex import scan
 from codexmcp.runs.audit.restoring import CUT_SHORT
 
@@ -114,6 +114,8 @@ def _delete(run: StoredRun) -> bool:
             descriptor = files.open_for_reading(folder, name)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with contextlib.suppress(OSError), opened_inner(folder, ACTIVE) as active:
+                    files.remove(active, active_file(run.run_id))
                 # The events go last: as long as they are there, the rest can be found.
                 for suffix in reversed(SUFFIXES):
                     with contextlib.suppress(FileNotFoundError):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from codexmcp.appserver.events import parse_event
 from codexmcp.errors import AuditError
 from codexmcp.runs.audit.names import POINTER_INDEX, PROJECT_INDEX, default_audit_dir
-from codexmcp.runs.audit.prune import Keep, choose, delete, ended_runs
+from codexmcp.runs.audit.prune import ABANDONED_S, Keep, choose, delete, ended_runs
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.audit.reindex import audit_folders, scan
 from codexmcp.runs.audit.rewriting import rebuild_summary
@@ -274,6 +275,17 @@ def test_pruning_deletes_whole_runs_and_tells_their_size(project: Path, pointers
     assert all(run.size_bytes > 100 for run in gone)
     left = sorted(path.name for path in folder.iterdir() if path.is_file())
     assert left == [PROJECT_INDEX, "r2.jsonl", "r2.md", "r2.stderr.log", "waiting.jsonl"]
+
+
+def test_pruning_leaves_no_word_that_an_abandoned_run_is_active(
+    project: Path, pointers: Path
+) -> None:
+    folder = default_audit_dir(project)
+    open_trail(a_run(project), pointers).close()
+    assert ended_runs(folder, now=time.time()) == []
+    abandoned = ended_runs(folder, now=time.time() + ABANDONED_S + 1.0)
+    assert delete(abandoned) == abandoned
+    assert sorted(path.name for path in folder.rglob("*")) == ["active", PROJECT_INDEX]
 
 
 def test_a_summary_is_made_anew_from_the_file(project: Path, pointers: Path) -> None:
