@@ -5,23 +5,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.shared import address_for
 from codexmcp.errors import ExitCode, StateError, StoreCorruptError
 from codexmcp.runs.audit.names import default_audit_dir
-from codexmcp.runs.audit.reindex import audit_folders, runs_in, scan
+from codexmcp.runs.audit.reindex import audit_folders, runs_in
 from codexmcp.runs.ownership import is_dead
+from codexmcp.runs.restoration import restore
 from codexmcp.runs.sqlite_file import set_aside
 from codexmcp.runs.sqlite_store import SqliteStore
 from codexmcp.supervisor.directory import LOCKS_NAME
 
-_BATCH = 200
 _LOCK_SUFFIX = ".lock"
 
 
@@ -38,7 +35,9 @@ def reindex_runs(arguments: argparse.Namespace, output: Output) -> int:
         folders = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
         group = address_for(_without_options(), place.settings, place.env).id
         aside = _corrupt_set_aside(place)
-        found, restored = _restored(place.directory.store_path, folders, group)
+        with contextlib.closing(SqliteStore(place.directory.store_path)) as store:
+            pointer_dir = place.directory.folder
+            found, restored = restore(store, folders, pointer_dir=pointer_dir, group=group)
     looked_into = [folder for folder in folders if folder.is_dir()]
     if output.is_json:
         output.say_json(
@@ -57,21 +56,6 @@ def reindex_runs(arguments: argparse.Namespace, output: Output) -> int:
         f"from {len(looked_into)} folder(s) of audit files"
     )
     return ExitCode.DONE
-
-
-def _restored(path: Path, folders: Sequence[Path], group: str) -> tuple[int, int]:
-    """Return how many runs the audit files know, and how many of them were restored."""
-    found = restored = 0
-    with contextlib.closing(SqliteStore(path)) as store:
-        for batch in _batches(scan(folders, group=group)):
-            found += len(batch)
-            restored += store.restore(batch)
-    return found, restored
-
-
-def _batches(runs: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    while batch := list(islice(runs, _BATCH)):
-        yield batch
 
 
 def _audit_folder(place: Place, given: Path) -> Path:

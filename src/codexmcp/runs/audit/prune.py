@@ -17,7 +17,7 @@ from codexmcp.runs.audit import files
 from codexmcp.runs.audit.folders import opened, opened_inner
 from codexmcp.runs.audit.names import ACTIVE, SUFFIXES, active_file, events_file
 from codexmcp.runs.audit.reindex import scan
-from codexmcp.runs.audit.restoring import CUT_SHORT
+from codexmcp.runs.audit.restoring import CUT_SHORT, UNBEGUN
 
 ABANDONED_S = 30 * 24 * 3600.0
 """After this time nobody goes on with a run any more."""
@@ -90,7 +90,7 @@ def ended_runs(folder: Path, now: float, spared: Collection[str] = ()) -> list[S
     runs: list[StoredRun] = []
     for fields in scan([folder]):
         run_id = str(fields["id"])
-        is_cut_short = fields["reason"] == CUT_SHORT
+        is_cut_short = fields["reason"] in {CUT_SHORT, UNBEGUN}
         is_waiting = is_cut_short and now - fields["ended_at"] < ABANDONED_S
         if run_id not in spared and not is_waiting:
             size = sum(_size(folder / f"{run_id}{suffix}") for suffix in SUFFIXES)

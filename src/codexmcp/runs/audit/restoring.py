@@ -16,6 +16,7 @@ from codexmcp.runs.audit.reading import is_header, last_records, read_records
 from codexmcp.runs.states import RunState
 
 CUT_SHORT = "the records of this run end before the run did"
+UNBEGUN = "the records of this run end before it began"
 
 
 def read_fields(folder: Path, run_id: str) -> dict[str, Any] | None:
@@ -87,4 +88,6 @@ def _ending(last: Record) -> tuple[RunState, str]:
     reason = text_of(last.get("reason")) or ""
     if state.is_over:
         return state, reason
-    return (RunState.INTERRUPTED if state is RunState.QUEUED else RunState.LOST), CUT_SHORT
+    if state is not RunState.QUEUED:
+        return RunState.LOST, CUT_SHORT
+    return RunState.INTERRUPTED, CUT_SHORT if integer_of(last.get("attempt")) else UNBEGUN

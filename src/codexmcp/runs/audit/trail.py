@@ -164,9 +164,9 @@ class AuditTrail:
 
     def discard(self) -> None:
         """Remove the files of a run that was not accepted after all."""
-        self.close()
         with self._tolerated(), opened(self._folder) as folder:
             self._remove(folder)
+        self.close()
 
     def _start(self, folder: int, making: int) -> None:
         descriptor = files.open_for_appending(folder, events_file(self._run.id), making)
@@ -183,13 +183,14 @@ class AuditTrail:
         self._mark_active(folder)
 
     def _remove(self, folder: int) -> None:
-        self.close()
         for suffix in SUFFIXES:
             files.remove(folder, f"{self._run.id}{suffix}")
         with contextlib.suppress(OSError), opened_inner(folder, ACTIVE) as active:
             files.remove(active, active_file(self._run.id))
         with contextlib.suppress(OSError):
             os.rmdir(ACTIVE, dir_fd=folder)
+        # Last: whoever finds them unlocked takes them for those of a run that was cut short.
+        self.close()
 
     def _begin_anew(self) -> None:
         """Make the files again that somebody deleted, unless the whole project is gone."""
