@@ -1,4 +1,4 @@
-"""What breaks around runs: the disk, the clock, the project, the store and the audit files."""
+"""What breaks around runs: the disk, the clock, the network, the project, the store, its files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import resource
 import shutil
 import signal
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
+from codexmcp.testing import ScriptedModel, Text, unreachable_base_url
 from tests.support.faulty_supervisor import CLOCK, FULL, PROGRAM
 from tests.support.processes import until
-from tests.support.supervision import RefusedError, Station, kill
+from tests.support.supervision import RefusedError, Station, kill, write_config
 
 DAY_S = 86_400.0
 
@@ -120,6 +122,21 @@ async def test_a_jump_of_the_clock_fires_no_timeout_and_stops_no_run(
 
     assert told["status"] == "completed"
     assert after["message"] == "done: second"
+
+
+async def test_a_run_outlasts_an_outage_of_the_network_and_says_what_it_waits_for(
+    here: Station,
+) -> None:
+    # Codex waits without end as long as nobody sets `features.unbounded_connection_retries` to
+    # false: with that its five tries are used up after 26 s (0.153.4, 0.163.0 and 0.169.0).
+    away = unreachable_base_url()
+    write_config(here.home, away)
+    async with here.client() as client:
+        run_id = await client.run("patient")
+        await client.until_step(run_id, "Reconnecting... waiting for network")
+        async with ScriptedModel([Text("back again")], port=urlsplit(away).port or 0):
+            done = await client.wait(run_id)
+    assert (done["status"], done["message"]) == ("completed", "back again")
 
 
 async def test_a_run_survives_the_deletion_of_its_project(here: Station) -> None:
