@@ -1,7 +1,7 @@
 """MCP over HTTP: the SDK's stateless server before our tools and resources.
 
 A request that asks for progress is answered by a stream of events, any other by one JSON object,
-which costs a third less. Must not decide who may: the gate has, and hands on the scopes.
+which costs less than half. Must not decide who may: the gate has, and hands on the scopes.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from mcp.types import (
 
 from codexmcp.errors import CodexMCPError, WorkspaceError
 from codexmcp.http.exchange import KEY, Exchange
+from codexmcp.http.kernel import Kernel
 from codexmcp.http.tokens import ALL_SCOPES
 from codexmcp.http.toolbox import Toolbox, failure
 from codexmcp.workspace.tool import Scope
@@ -100,6 +101,7 @@ class McpApp:
             )
             for is_json in (True, False)
         )
+        self._kernel = Kernel(server, self._json.handle_request)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
@@ -122,8 +124,7 @@ class McpApp:
 
     def answering(self, body: bytes) -> ASGIApp:
         """Return what answers a request, by its body."""
-        manager = self._events if _PROGRESS in body else self._json
-        return manager.handle_request
+        return self._events.handle_request if _PROGRESS in body else self._kernel.answering(body)
 
     def _server(self, version: str) -> Server[Any]:
         # Never cached: the portfolio's files change behind our back.
