@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from codexmcp.server.argument_check import ArgumentCheck
 from codexmcp.server.arguments import ArgumentsError
@@ -47,3 +48,80 @@ def test_what_is_null_counts_as_left_out() -> None:
 def test_what_does_not_fit_is_refused(arguments: object) -> None:
     with pytest.raises(ArgumentsError, match=r"^tool: "):
         CHECK.checked(arguments)
+
+
+_TEXT = {"type": "string", "description": "A text.", "default": ""}
+_SAID = st.sampled_from(
+    [
+        {"type": "string", "minLength": 2},
+        {"type": "string", "enum": ["a"]},
+        {"type": ["string", "null"]},
+        {"type": "integer"},
+        {"const": "a"},
+        {},
+        True,
+        False,
+    ]
+)
+_SCHEMAS = st.fixed_dictionaries(
+    {
+        "type": st.just("object"),
+        "properties": st.dictionaries(st.sampled_from("abc"), st.just(_TEXT) | _SAID),
+    },
+    optional={
+        "required": st.lists(st.sampled_from("abcd"), unique=True),
+        "additionalProperties": st.booleans(),
+        "description": st.just("Arguments."),
+    },
+)
+_MORE = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.just("array"),
+        "minProperties": st.integers(0, 2),
+        "patternProperties": st.just({"a": {"maxLength": 0}}),
+    },
+)
+_TEXTS = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["", "a", "aa"]))
+_VALUES = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["a", 1, True, [], {}]))
+
+
+@settings(max_examples=300)
+@given(_SCHEMAS | st.builds(dict[str, Any].__or__, _SCHEMAS, _MORE), _TEXTS | _VALUES)
+def test_arguments_fit_if_and_only_if_the_schema_says_so(
+    schema: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    assert _fits(schema, arguments) == Draft202012Validator(schema).is_valid(arguments)
+
+
+@pytest.mark.parametrize(
+    ("schema", "arguments"),
+    [
+        ({"type": "object", "properties": {"a": _TEXT}, "required": ["a"]}, {}),
+        ({"type": "object", "properties": {"a": {**_TEXT, "minLength": 1}}}, {"a": ""}),
+        ({"type": "object", "properties": {"a": _TEXT}, "minProperties": 1}, {}),
+        ({"type": "object", "properties": {}, "additionalProperties": False}, {"a": ""}),
+        ({"type": "object", "properties": {"a": _TEXT}}, {"a": 1}),
+        ({"type": "array", "properties": {"a": _TEXT}}, {"a": ""}),
+    ],
+    ids=[
+        "one is missing",
+        "one is too short",
+        "there are too few",
+        "one too many",
+        "no text",
+        "no object",
+    ],
+)
+def test_what_is_nearly_a_free_text_is_refused(
+    schema: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    assert not _fits(schema, arguments)
+
+
+def _fits(schema: dict[str, Any], arguments: dict[str, Any]) -> bool:
+    try:
+        ArgumentCheck("tool", schema).checked(arguments)
+    except ArgumentsError:
+        return False
+    return True
