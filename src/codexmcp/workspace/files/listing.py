@@ -6,7 +6,6 @@ meanwhile shifts nothing.
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import os
 import stat
@@ -103,9 +102,12 @@ def _page(
 
 def _known(folder: int, names: list[str]) -> Iterator[tuple[str, os.stat_result]]:
     for name in names:
-        # It may be gone by now.
-        with contextlib.suppress(FileNotFoundError):
-            yield name, os.stat(name, dir_fd=folder, follow_symlinks=False)
+        try:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            # It is gone by now.
+            continue
+        yield name, status
 
 
 def _entry(names: Names, status: os.stat_result) -> Entry:
