@@ -43,7 +43,9 @@ class Player:
                 await self.client.send_line(text)
             case steps.Send(message=message):
                 await self.client.send(self._filled(message))
-            case steps.Response() | steps.Event() | steps.Answer() | steps.Exit() | steps.Gone():
+            case steps.Answer():
+                await self._answer(step)
+            case steps.Response() | steps.Event() | steps.Exit() | steps.Gone():
                 await self._wait(step)
             case steps.Requests(count=count):
                 await self.model.wait_for_requests(count)
@@ -69,8 +71,6 @@ class Player:
                     await self._response(step, timeout_s)
                 case steps.Event():
                     await self._event(step, timeout_s)
-                case steps.Answer():
-                    await self._answer(step, timeout_s)
                 case steps.Exit():
                     self._played.exit_code = "still running"
                     self._played.exit_code = await self.client.wait_exit(timeout_s)
@@ -81,11 +81,8 @@ class Player:
                 raise
 
     async def _response(self, step: steps.Response, timeout_s: float) -> None:
-        def wanted(message: Message) -> bool:
-            same = message.get("id") == step.id and type(message["id"]) is type(step.id)
-            return same and "method" not in message
-
-        await self.client.wait_for(wanted, f"an answer to request {step.id!r}", timeout_s)
+        what = f"an answer to request {step.id!r}"
+        await self.client.wait_for(lambda each: _answers(each, step.id), what, timeout_s)
 
     async def _event(self, step: steps.Event, timeout_s: float) -> None:
         def wanted(message: Message) -> bool:
@@ -100,12 +97,17 @@ class Player:
         what = f"an event {step.type} of request {step.id!r}"
         await self.client.wait_for(wanted, what, timeout_s)
 
-    async def _answer(self, step: steps.Answer, timeout_s: float) -> None:
+    async def _answer(self, step: steps.Answer) -> None:
         def asked() -> list[Message]:
             return [m for m in self.client.received if "method" in m and "id" in m]
 
-        what = f"question {step.number}"
-        await self.client.wait_for(lambda _message: len(asked()) > step.number, what, timeout_s)
+        def wanted(message: Message) -> bool:
+            is_over = step.unless is not None and _answers(message, step.unless)
+            return is_over or len(asked()) > step.number
+
+        await self.client.wait_for(wanted, f"question {step.number}")
+        if len(asked()) <= step.number:
+            return
         question = asked()[step.number]
         await self.client.send({"jsonrpc": "2.0", "id": question["id"], **step.fields})
 
@@ -150,6 +152,12 @@ async def _until(holds: Callable[[], bool], timeout_s: float) -> bool:
             break
         await asyncio.sleep(_POLL_S)
     return holds()
+
+
+def _answers(message: Message, request_id: steps.RequestId) -> bool:
+    """Return whether a message is the answer to a request."""
+    same = message.get("id") == request_id and type(message["id"]) is type(request_id)
+    return same and "method" not in message
 
 
 def _lives(pid: int) -> bool:

@@ -13,6 +13,9 @@ from typing import Any, TypeAlias
 
 RequestId: TypeAlias = int | str
 
+MAYBE_S = 5.0
+"""How long to wait for what one of the servers never does, and the other may be slow to do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -75,12 +78,12 @@ class Answer:
     Attributes:
         fields: `{"result": …}` or `{"error": …}`.
         number: Counted from 0.
-        optional_s: How long to wait for a question that may never come; None means it must come.
+        unless: A request whose answer tells that no question comes; None means one must come.
     """
 
     fields: Mapping[str, Any]
     number: int = 0
-    optional_s: float | None = None
+    unless: RequestId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +137,19 @@ class Exit:
     optional_s: float | None = None
 
 
-Waiting: TypeAlias = Response | Event | Answer | Gone | Exit
+Waiting: TypeAlias = Response | Event | Gone | Exit
 Step: TypeAlias = (
-    Line | Send | Requests | Release | Restart | Pause | File | CloseStdin | Signal | Waiting
+    Line
+    | Send
+    | Requests
+    | Release
+    | Answer
+    | Restart
+    | Pause
+    | File
+    | CloseStdin
+    | Signal
+    | Waiting
 )
 
 

@@ -16,7 +16,15 @@ from tests.conformance.scenario import (
     says,
     shell,
 )
-from tests.conformance.steps import Answer, Response, codex, initialize, notify, reply
+from tests.conformance.steps import (
+    MAYBE_S,
+    Answer,
+    Response,
+    codex,
+    initialize,
+    notify,
+    reply,
+)
 
 ASKING = (
     initialize(capabilities={"elicitation": {}}),
@@ -62,14 +70,17 @@ def approvals() -> Iterable[Scenario]:
         for name, answer in ANSWERS.items():
             yield _question(f"{kind} question, {name}", asks, answer)
         for name, answer in ENDS.items():
-            yield _question(f"{kind} question, {name}", asks, answer, wait_s=1.0)
+            yield _question(f"{kind} question, {name}", asks, answer, wait_s=MAYBE_S)
         yield _question(
-            f"{kind} question, action cancel", asks, {"result": {"action": "cancel"}}, wait_s=1.0
+            f"{kind} question, action cancel",
+            asks,
+            {"result": {"action": "cancel"}},
+            wait_s=MAYBE_S,
         )
         yield Scenario(
             f"{kind} question, no answer",
             says(asks, DONE),
-            (*ASKING, codex(1, sandbox="read-only"), Response(1, optional_s=2.0)),
+            (*ASKING, codex(1, sandbox="read-only"), Response(1, optional_s=MAYBE_S)),
             ASKED,
             options=("--approval-timeout=0.5",),
         )
@@ -88,7 +99,7 @@ def _others() -> Iterable[Scenario]:
     yield Scenario(
         "question to a client that takes none",
         says(COMMAND, DONE),
-        (*HELLO, codex(1, sandbox="read-only"), Answer(approved, optional_s=1.0), Response(1)),
+        (*HELLO, codex(1, sandbox="read-only"), Answer(approved, unless=1), Response(1)),
         WHOLE,
         strict=True,
     )

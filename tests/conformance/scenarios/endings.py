@@ -20,6 +20,7 @@ from tests.conformance.scenario import (
     shell,
 )
 from tests.conformance.steps import (
+    MAYBE_S,
     CloseStdin,
     Event,
     Exit,
@@ -92,7 +93,7 @@ def _cancelled_commands() -> Iterable[Scenario]:
             File("pid"),
             cancel(1),
             Event("turn_aborted"),
-            Gone("pid", optional_s=2.0),
+            Gone("pid", optional_s=MAYBE_S),
         ),
         ANSWERS | GONE,
     )
@@ -105,7 +106,7 @@ def _cancelled_commands() -> Iterable[Scenario]:
             Requests(2),
             cancel(1),
             Event("turn_aborted"),
-            Gone("pid", optional_s=1.0),
+            Gone("pid", optional_s=MAYBE_S),
         ),
         ANSWERS | GONE,
     )
@@ -132,8 +133,8 @@ def _side_by_side() -> Iterable[Scenario]:
             Pause(0.3),
             Release(),
             # Which of the two the removed server answers is chance.
-            Response(2, optional_s=1.5),
-            Response(3, optional_s=1.5),
+            Response(2, optional_s=MAYBE_S),
+            Response(3, optional_s=MAYBE_S),
         ),
         ANSWERS,
     )
@@ -178,7 +179,7 @@ def _ends_of_stdin() -> Iterable[Scenario]:
             cancel(1),
             Event("turn_aborted"),
             CloseStdin(),
-            Exit(optional_s=1.5),
+            Exit(optional_s=MAYBE_S),
         ),
         EXIT,
     )

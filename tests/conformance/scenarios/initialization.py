@@ -8,7 +8,7 @@ from typing import Any
 
 from codexmcp.testing import Text
 from tests.conformance.scenario import EVENTS, HELLO, Scenario, asking, says
-from tests.conformance.steps import Response, codex, initialize, request
+from tests.conformance.steps import MAYBE_S, Response, codex, initialize, request
 
 _CLIENT = {"name": "probe", "version": "1"}
 _WHOLE: Mapping[str, Any] = {
@@ -54,9 +54,11 @@ def _beginnings() -> Iterable[Scenario]:
     for version in ("2024-11-05", "2025-03-26", "2025-11-25", "2026-07-28", "1999-01-01", "x", ""):
         yield asking(f"initialize {version!r}", initialize(1, version), Response(1))
     for name, params in {**_BROKEN, **_UNUSUAL}.items():
-        wait = Response(1, optional_s=1.0)
+        wait = Response(1, optional_s=MAYBE_S)
         yield asking(f"initialize {name}", request(1, "initialize", params), wait)
-    yield asking("initialize without params", request(1, "initialize"), Response(1, optional_s=1.0))
+    yield asking(
+        "initialize without params", request(1, "initialize"), Response(1, optional_s=MAYBE_S)
+    )
     yield asking("initialize twice", *HELLO, initialize(1), Response(1))
     yield asking(
         "initialize again after a broken one",
