@@ -94,6 +94,13 @@ async def test_a_claim_that_nobody_works_on_is_given_up_and_the_start_repeated(
     assert str(index) in caplog.text
 
 
+async def test_a_start_that_waits_for_nobody_knows_what_is_not_repeated(tmp_path: Path) -> None:
+    start = Start(tmp_path, gives_up_waiting)
+    with pytest.raises(AppServerClosedError, match="timed out"):
+        await see_through(start)
+    assert start.count == 1
+
+
 async def test_others_who_fill_the_index_are_waited_for(index: Path) -> None:
     claim(index)
     start = Start(index.parent, gives_up_waiting, comes_up)

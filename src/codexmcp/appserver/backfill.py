@@ -11,20 +11,28 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
+import re
+import threading
 import tomllib
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import quote
 
-if TYPE_CHECKING:
-    import sqlite3
+from codexmcp.appserver.launch import LaunchOptions
 
 _PATIENCE_S = 1.0
 _DMS_BYTE = 128
 _EXPIRED = 0
+_STEP = 10_000
+_MAX_STEPS = 100
+_NAME = re.compile(r"state_[0-9]{1,9}\.sqlite")
+_RUNNING = " FROM backfill_state WHERE status = 'running' LIMIT 1"
+
+# Closing a file drops the locks that this whole process has on it, also those of SQLite.
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,38 +55,53 @@ class Backfill:
         return self.renewed_at == _EXPIRED
 
 
-def state_folder(home: Path, named: str | None) -> Path:
-    """Return where Codex keeps its databases.
+def state_folder(options: LaunchOptions) -> Path | None:
+    """Return where Codex keeps its databases; None when nobody else ever has them.
+
+    Source: an override goes before the file and that before the variable; `~` is expanded in the
+    first two, and a relative variable counts from the working directory (0.163.0).
 
     Args:
-        home: The Codex home.
-        named: `CODEX_SQLITE_HOME` as Codex has it.
+        options: How it is started.
     """
-    # Source: the setting goes before the variable (0.163.0).
+    home = options.home
+    if home is None or options.prefix:
+        # A path in the settings would be one of the container.
+        return home
+    for override in reversed(options.overrides):
+        name, _, value = override.partition("=")
+        if name.strip() == "sqlite_home":
+            return _within(home, value.strip().strip("\"'"))
+    config = home / "config.toml"
     with contextlib.suppress(OSError, ValueError):
-        setting = tomllib.loads((home / "config.toml").read_text(encoding="utf-8"))
+        # Anything else, such as a pipe, could hold us up.
+        setting = tomllib.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
         if isinstance(configured := setting.get("sqlite_home"), str):
-            return home / configured
-    return home / (named or "")
+            return _within(home, configured)
+    named = options.env.get("CODEX_SQLITE_HOME")
+    return (options.cwd or Path.cwd()) / named if named else home
+
+
+def _within(home: Path, value: str) -> Path:
+    with contextlib.suppress(RuntimeError):
+        return home / Path(value).expanduser()
+    return home / value
 
 
 def standing_claim(folder: Path) -> Backfill | None:
     """Return the claim that stands; None when the index is filled, or nothing can be told.
 
     Args:
-        folder: Where Codex keeps its databases.
+        folder: Where Codex keeps its databases. One behind a link is passed over: whoever works in
+            a container could make a link in its home.
     """
-    import sqlite3  # noqa: PLC0415 - 3 ms, and most starts do not need it
-
-    # The number is that of the layout, which rises with the versions of Codex.
-    files = sorted(folder.glob("state_*.sqlite"), key=lambda file: (len(file.name), file.name))
-    with contextlib.suppress(sqlite3.Error, OSError, ValueError):
-        for file in files[-1:]:
-            with _opened(file) as connection:
-                row = connection.execute(
-                    "SELECT last_watermark, updated_at FROM backfill_state WHERE status = 'running'"
-                ).fetchone()
-                return None if row is None else Backfill(file, str(row[0] or ""), int(row[1]))
+    with _one_at_a_time:
+        # The number is that of the layout, which rises with the versions of Codex.
+        for file in sorted(_databases(folder), key=_layout, reverse=True):
+            row = _asked(file, "SELECT last_watermark, updated_at" + _RUNNING)
+            if row is not None and type(row[1]) is int:
+                done_to = row[0] if isinstance(row[0], str) else ""
+                return Backfill(file, done_to, row[1])
     return None
 
 
@@ -89,26 +112,24 @@ def is_abandoned(claim: Backfill) -> bool:
     lock on byte 128 of its `-shm` file. The kernel lets go of it with the process, also in a
     container.
     """
-    import sqlite3  # noqa: PLC0415 - 3 ms, and most starts do not need it
-
-    try:
-        with _opened(claim.file) as connection:
-            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-                return False
-        # We ourselves have it closed again: closing the file here drops what we hold on it.
-        fd = os.open(f"{claim.file}-shm", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        # The last one who closes the database deletes it.
+    with _one_at_a_time:
+        if _asked(claim.file, "PRAGMA journal_mode") != ("wal",):
+            return False
+        try:
+            flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            fd = os.open(f"{claim.file}-shm", flags)
+        except FileNotFoundError:
+            # The last one who closes the database deletes it.
+            return True
+        except OSError:
+            return False
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _DMS_BYTE)
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
         return True
-    except (sqlite3.Error, OSError):
-        return False
-    try:
-        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _DMS_BYTE)
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-    return True
 
 
 def give_up(claim: Backfill) -> bool:
@@ -119,24 +140,42 @@ def give_up(claim: Backfill) -> bool:
     Returns:
         Whether it was the claim that still stood.
     """
-    import sqlite3  # noqa: PLC0415 - 3 ms, and most starts do not need it
-
-    with contextlib.suppress(sqlite3.Error), _opened(claim.file) as connection:
-        done = connection.execute(
-            "UPDATE backfill_state SET updated_at = ? WHERE status = 'running' AND updated_at = ?",
-            (_EXPIRED, claim.renewed_at),
-        )
-        return done.rowcount == 1
-    return False
+    change = "UPDATE backfill_state SET updated_at = ? WHERE status = 'running' AND updated_at = ?"
+    with _one_at_a_time:
+        given = (_EXPIRED, claim.renewed_at)
+        return _asked(claim.file, f"{change} RETURNING updated_at", given) is not None
 
 
-@contextlib.contextmanager
-def _opened(file: Path) -> Generator[sqlite3.Connection]:
+def _databases(folder: Path) -> list[Path]:
+    with contextlib.suppress(OSError):
+        return [
+            Path(entry.path)
+            for entry in os.scandir(folder)
+            if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+        ]
+    return []
+
+
+def _layout(file: Path) -> int:
+    return int(file.stem.removeprefix("state_"))
+
+
+def _asked(file: Path, statement: str, given: tuple[int, ...] = ()) -> tuple[Any, ...] | None:
+    """Return the first row that a statement gives; None without one, or when it cannot be asked."""
     import sqlite3  # noqa: PLC0415 - 3 ms, and most starts do not need it
 
     # Never made here: Codex would take an empty file for its own.
     address = f"file:{quote(os.fspath(file))}?mode=rw"
-    with contextlib.closing(
-        sqlite3.connect(address, uri=True, timeout=_PATIENCE_S, isolation_level=None)
-    ) as connection:
-        yield connection
+    steps = itertools.count(1)
+    with (
+        contextlib.suppress(sqlite3.Error, OSError, ValueError, OverflowError),
+        contextlib.closing(
+            sqlite3.connect(address, uri=True, timeout=_PATIENCE_S, isolation_level=None)
+        ) as connection,
+    ):
+        # What lies there may be made to have us calculate for ever.
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.set_progress_handler(lambda: next(steps) > _MAX_STEPS, _STEP)
+        rows = connection.execute(statement, given).fetchall()
+        return None if not rows else tuple(rows[0])
+    return None

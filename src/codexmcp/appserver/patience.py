@@ -11,7 +11,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from codexmcp.appserver import backfill
@@ -32,6 +31,7 @@ TRIES = 4
 """How many starts are made for one; each but the last was held up by another process."""
 
 _TELL_S = 10.0
+_TOLD_CHARS = 120
 _HELD_UP = "state db backfill"
 
 _T = TypeVar("_T")
@@ -53,9 +53,7 @@ class Patience:
         self, options: LaunchOptions | None, on_stderr: Callable[[str], None] | None = None
     ) -> None:
         self._home = None if options is None else options.home
-        # Behind a prefix the environment is not Codex's own.
-        is_here = options is not None and not options.prefix
-        self._named = options.env.get("CODEX_SQLITE_HOME") if options and is_here else None
+        self._options = options
         self._on_stderr = on_stderr
         self._waits = False
         self._told = time.monotonic()
@@ -82,7 +80,8 @@ class Patience:
             except _HeldUpError:
                 await self._until_free()
             except AppServerClosedError:
-                if not self._waits:
+                # Where nothing can be told, it would only wait as long again.
+                if not self._waits or await self._claim() is None:
                     raise
                 await self._until_free()
         self._waits = False
@@ -112,7 +111,7 @@ class Patience:
                     looking.cancel()
                     await asyncio.wait({looking})
         except TimeoutError:
-            if looking is not None and not looking.cancelled() and looking.result():
+            if looking is not None and _tells(looking):
                 raise _HeldUpError from None
             raise
 
@@ -122,6 +121,8 @@ class Patience:
         while True:
             await asyncio.sleep(LOOK_S)
             claim = await self._claim()
+            if bound.expired():
+                return False
             if claim is not None and claim == seen and self._waits:
                 # Whether somebody works on it can be told only without our own one.
                 bound.reschedule(loop.time())
@@ -153,9 +154,9 @@ class Patience:
             await asyncio.sleep(LOOK_S)
 
     async def _claim(self) -> Backfill | None:
-        if self._home is None:
+        if self._options is None or self._home is None:
             return None
-        return await asyncio.to_thread(_read, self._home, self._named)
+        return await asyncio.to_thread(_read, self._options)
 
     def _tell(self, claim: Backfill) -> None:
         """Say from time to time why the start takes so long."""
@@ -164,7 +165,7 @@ class Patience:
             logger.warning(
                 "Codex indexes its past conversations before it starts, which it does once per "
                 "home; it has come to %s",
-                PurePosixPath(claim.done_to).parent if claim.done_to else "the first ones",
+                ascii(claim.done_to[-_TOLD_CHARS:]) if claim.done_to else "the first ones",
             )
 
     def _stuck(self, reason: str) -> AppServerClosedError:
@@ -174,5 +175,13 @@ class Patience:
         )
 
 
-def _read(home: Path, named: str | None) -> Backfill | None:
-    return backfill.standing_claim(backfill.state_folder(home, named))
+def _read(options: LaunchOptions) -> Backfill | None:
+    folder = backfill.state_folder(options)
+    return None if folder is None else backfill.standing_claim(folder)
+
+
+def _tells(looking: asyncio.Task[bool]) -> bool:
+    """Return whether a look that has ended tells that others hold the start up."""
+    if not looking.done() or looking.cancelled() or looking.exception():
+        return False
+    return looking.result()

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from codexmcp.appserver.backfill import (
     standing_claim,
     state_folder,
 )
+from codexmcp.appserver.launch import LaunchOptions
 from tests.support.index_claim import claim, held_open, make_index, state_of
 
 
@@ -40,10 +45,14 @@ def test_a_claim_tells_how_far_it_is(tmp_path: Path) -> None:
     assert found.file == tmp_path / "state_5.sqlite"
 
 
-def test_only_the_newest_layout_counts(tmp_path: Path) -> None:
-    claim(make_index(tmp_path, name="state_9.sqlite"))
-    make_index(tmp_path, name="state_10.sqlite")
-    assert standing_claim(tmp_path) is None
+def test_of_several_layouts_the_newest_with_a_claim_counts(tmp_path: Path) -> None:
+    # What a newer Codex has left there does not hide the one that is used.
+    make_index(tmp_path, name="state_11.sqlite")
+    for name in ("state_9.sqlite", "state_10.sqlite"):
+        claim(make_index(tmp_path, name=name))
+    found = standing_claim(tmp_path)
+    assert found is not None
+    assert found.file.name == "state_10.sqlite"
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all", b"SQLite format 3\0" + b"x" * 99])
@@ -55,23 +64,87 @@ def test_nothing_can_be_told_from_what_is_no_such_database(tmp_path: Path, conte
 
 
 @pytest.mark.parametrize(
-    ("config", "named", "folder"),
+    ("config", "override", "named", "folder"),
     [
-        ("", None, "home"),
-        ("", "/elsewhere", "/elsewhere"),
-        ('sqlite_home = "db"', "/elsewhere", "home/db"),
-        ('sqlite_home = "/db"', None, "/db"),
-        ("sqlite_home = 7", None, "home"),
-        ("sqlite_home = ", "/elsewhere", "/elsewhere"),
+        ("", None, None, "home"),
+        ("", None, "/elsewhere", "/elsewhere"),
+        ("", None, "relative", "cwd/relative"),
+        ('sqlite_home = "db"', None, "/elsewhere", "home/db"),
+        ('sqlite_home = "/db"', None, None, "/db"),
+        ('sqlite_home = "~/db"', None, None, "/user/db"),
+        ('sqlite_home = "/db"', 'sqlite_home="/mine"', "/elsewhere", "/mine"),
+        ("sqlite_home = 7", None, None, "home"),
+        ("sqlite_home = ", None, "/elsewhere", "/elsewhere"),
     ],
 )
 def test_the_databases_lie_where_codex_is_told_to_keep_them(
-    tmp_path: Path, config: str, named: str | None, folder: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    config: str,
+    override: str | None,
+    named: str | None,
+    folder: str,
 ) -> None:
+    monkeypatch.setenv("HOME", "/user")
     home = tmp_path / "home"
     home.mkdir()
     (home / "config.toml").write_text(config)
-    assert state_folder(home, named) == tmp_path / folder
+    env = {"CODEX_HOME": str(home)} | ({"CODEX_SQLITE_HOME": named} if named else {})
+    overrides = [override] if override else []
+    options = LaunchOptions(Path("/codex"), env, overrides=overrides, cwd=tmp_path / "cwd")
+    assert state_folder(options) == tmp_path / folder
+
+
+def test_a_container_keeps_its_databases_in_its_home_whatever_its_settings_say(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "config.toml").write_text('sqlite_home = "/db"')
+    options = LaunchOptions(Path("codex"), {"CODEX_HOME": "/h"}, prefix=["docker"])
+    assert state_folder(options) is None
+    assert state_folder(replace(options, prefixed_home=tmp_path)) == tmp_path
+
+
+def test_a_pipe_in_place_of_the_configuration_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.toml")
+    options = LaunchOptions(Path("/codex"), {"CODEX_HOME": str(tmp_path)})
+    assert state_folder(options) == tmp_path
+
+
+@pytest.mark.parametrize("name", ["state_backup.sqlite", "state_5.sqlite.old", "my_state_5.sqlite"])
+def test_a_copy_under_another_name_is_passed_over(tmp_path: Path, name: str) -> None:
+    claim(make_index(tmp_path, name=name))
+    assert standing_claim(tmp_path) is None
+    assert claimed(tmp_path).file == tmp_path / "state_5.sqlite"
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    home = tmp_path / "home"
+    home.mkdir()
+    file = make_index(elsewhere)
+    claim(file)
+    (home / file.name).symlink_to(file)
+    assert standing_claim(home) is None
+
+
+@pytest.mark.parametrize("value", [None, "x", 1.5, float("inf"), 1e300, b"bytes"])
+def test_a_claim_with_an_odd_time_is_none(tmp_path: Path, value: object) -> None:
+    file = tmp_path / "state_5.sqlite"
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE backfill_state (status, last_watermark, updated_at)")
+        connection.execute("INSERT INTO backfill_state VALUES ('running', NULL, ?)", (value,))
+    assert standing_claim(tmp_path) is None
+
+
+def test_a_database_that_never_comes_to_an_end_is_given_up(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "state_5.sqlite")) as connection, connection:
+        connection.execute(
+            "CREATE VIEW backfill_state AS"
+            " WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)"
+            " SELECT 'done' AS status, 0 AS last_watermark, x AS updated_at FROM n"
+        )
+    assert standing_claim(tmp_path) is None
 
 
 def test_a_claim_is_abandoned_when_no_process_has_the_database_open(tmp_path: Path) -> None:
