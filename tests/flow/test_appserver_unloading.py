@@ -21,12 +21,14 @@ class Home(FakeAppServer):
     Attributes:
         parents: The loaded threads, each with the one that started it.
         others: The threads that somebody else is subscribed to, too.
+        works: The threads with a turn under way.
     """
 
     def __init__(self, parents: Mapping[str, str | None]) -> None:
         super().__init__()
         self.parents = dict(parents)
         self.others: set[str] = set()
+        self.works: set[str] = set()
         self.answers |= {
             "thread/loaded/list": lambda _: {"data": [*self.parents], "nextCursor": None},
             "thread/read": self._read,
@@ -42,7 +44,9 @@ class Home(FakeAppServer):
         thread_id = params["threadId"]
         if thread_id not in self.parents:
             return Refuse("thread not loaded")
-        return {"thread": {"id": thread_id, "parentThreadId": self.parents[thread_id]}}
+        status = {"type": "active" if thread_id in self.works else "idle"}
+        parent = self.parents[thread_id]
+        return {"thread": {"id": thread_id, "parentThreadId": parent, "status": status}}
 
     def _unsubscribe(self, params: Mapping[str, Any]) -> Answer:
         thread_id = params["threadId"]
@@ -108,6 +112,7 @@ async def test_its_sub_agents_go_with_a_thread(home: Home, server: AppServer) ->
 async def test_a_sub_agent_that_works_on_is_ended(home: Home, server: AppServer) -> None:
     home.parents["child"] = "t"
     home.others.add("child")
+    home.works.add("child")
     await server.leave_thread("t")
     assert home.asked() == [
         ("thread/unsubscribe", "child"),
@@ -115,6 +120,15 @@ async def test_a_sub_agent_that_works_on_is_ended(home: Home, server: AppServer)
         ("thread/unarchive", "child"),
         ("thread/unsubscribe", "t"),
     ]
+
+
+async def test_a_sub_agent_that_somebody_looks_at_is_left_to_them(
+    home: Home, server: AppServer
+) -> None:
+    home.parents["child"] = "t"
+    home.others.add("child")
+    await server.leave_thread("t")
+    assert {name for name, _ in home.asked()} == {"thread/unsubscribe"}
 
 
 async def test_where_nothing_is_unloaded_when_it_is_left_a_thread_is_archived(

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from codexmcp.runs.preparation import CONTINUE_PROMPT
-from codexmcp.testing import FunctionCall, Reply, ShellCall
+from codexmcp.supervisor.methods import ATTACH
+from codexmcp.testing import FunctionCall, Reply, ShellCall, Text
 from tests.support.builds import pinned_codex
 from tests.support.processes import is_alive, until
 from tests.support.supervision import RefusedError, Station, kill
@@ -225,3 +226,36 @@ def write_codex(path: Path, first: str) -> None:
     """Write a program that does something first, and then becomes Codex."""
     path.write_text(f'#!/bin/sh\n{first}\nexec {pinned_codex()} "$@"\n')
     path.chmod(0o700)
+
+
+async def test_sub_agents_of_runs_are_unloaded_at_once_and_stay_out_of_the_archive(
+    here: Station,
+) -> None:
+    spawn = FunctionCall("spawn_agent", {"message": "help"}, namespace="multi_agent_v1")
+    here.model.on("get help", Reply((spawn,)), Text("done"))
+    async with here.client() as client:
+        told = await client.tool("codex_run", prompt="get help", wait_ms=20_000)
+        assert told["message"] == "done"
+        await here.model.wait_until_asked("help")
+        await until(lambda: locked(here) == [], "no thread is loaded")
+    assert len(list(here.home.glob("sessions/**/*.jsonl"))) == 2
+    assert not list(here.home.glob("archived_sessions/*"))
+
+
+async def test_a_thread_that_several_connections_have_loaded_is_unloaded_when_it_rests(
+    here: Station,
+) -> None:
+    async with here.client("--tools", "codex,runs") as client:
+        run_id = await client.run("first")
+        thread_id = (await client.wait(run_id))["threadId"]
+        await client.tool("codex-reply", threadId=thread_id, prompt="second")
+        assert locked(here) == [thread_id]
+        async with here.client() as person:
+            attached = await person.ask(ATTACH, runId=run_id)
+            assert attached["threadId"] == thread_id
+        await until(lambda: locked(here) == [], "no thread is loaded")
+
+
+def locked(here: Station) -> list[str]:
+    """Return the threads that are loaded."""
+    return [path.stem for path in here.home.glob("thread-writer-locks/*-*.lock")]

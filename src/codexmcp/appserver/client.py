@@ -9,7 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Generator,
+    Mapping,
+    Sequence,
+)
 from typing import Any
 
 import codexmcp
@@ -59,6 +67,8 @@ class AppServer:
             messages.Dialect.APP_SERVER,
             pace=pace,
         )
+        self.siblings: Collection[AppServer] = (self,)
+        """All connections of this process to the same app-server, this one among them."""
         self._unloading = Unloading(self)
         self._closed_by: AppServerClosedError | None = None
         self.closed = asyncio.Event()

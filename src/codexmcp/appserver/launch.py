@@ -63,7 +63,8 @@ class LaunchOptions:
     def argv(self) -> list[str]:
         """Return the command line."""
         own = [] if self._is_strict else [_UNLOAD_AT_ONCE]
-        settings = [word for setting in (*own, *self.overrides) for word in ("-c", setting)]
+        # Ours last, which counts: what we do relies on it.
+        settings = [word for setting in (*self.overrides, *own) for word in ("-c", setting)]
         listen = [] if self.listen is None else ["--listen", self.listen]
         return [*self.prefix, str(self.codex), "app-server", *settings, *listen, *self.flags]
 

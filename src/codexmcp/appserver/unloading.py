@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from codexmcp.appserver.events import Event
-from codexmcp.errors import RequestError
+from codexmcp.errors import AppServerClosedError, RequestError
 from codexmcp.jsonvalues import dig, list_of, text_of
 
 LEAVE_TIMEOUT_S = 2.0
@@ -27,6 +27,11 @@ UNARCHIVE_TIMEOUT_S = 600.0
 
 class Caller(Protocol):
     """What is needed of a connection; `AppServer` is one."""
+
+    @property
+    def siblings(self) -> Iterable[Caller]:
+        """All connections of this process to the same app-server, itself among them."""
+        ...
 
     async def call(
         self, method: str, params: Mapping[str, Any], *, timeout_s: float | None = ...
@@ -42,7 +47,7 @@ class Caller(Protocol):
 
 
 class Unloading:
-    """Unloads the threads of one connection.
+    """Unloads the threads of an app-server for one connection.
 
     Args:
         server: The connection.
@@ -81,26 +86,42 @@ class Unloading:
         if not self.by_leaving:
             return False
         for each in agents:
-            if not await self._left(each):
-                # It works still, and nobody would look after it.
+            if not await self._left(each) and await self._works(each):
+                # Nobody would look after it.
                 await self._archive(each, [])
         return await self._left(thread_id)
 
     async def _left(self, thread_id: str) -> bool:
-        """Unsubscribe from a thread; return whether it is unloaded then."""
+        """Leave a thread with all our connections; return whether it is unloaded then.
+
+        Source: Codex subscribes every connection to a sub-agent (measured on 0.163.0).
+        """
         closed = asyncio.Event()
 
         def on_event(event: Event) -> None:
             if event.method == "thread/closed":
                 closed.set()
 
-        with self._server.listen(thread_id, on_event):
-            answer = await self._server.call("thread/unsubscribe", {"threadId": thread_id})
-            if answer.get("status") == "unsubscribed":
+        with contextlib.ExitStack() as stack:
+            told: set[object] = set()
+            for each in tuple(self._server.siblings):
+                stack.enter_context(each.listen(thread_id, on_event))
+                # Another connection may end at this moment, which leaves the thread as well.
+                with contextlib.suppress(AppServerClosedError):
+                    answer = await each.call("thread/unsubscribe", {"threadId": thread_id})
+                    told.add(answer.get("status"))
+            if "unsubscribed" in told:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LEAVE_TIMEOUT_S):
                         await closed.wait()
-        return closed.is_set() or answer.get("status") == "notLoaded"
+        return closed.is_set() or told == {"notLoaded"}
+
+    async def _works(self, thread_id: str) -> bool:
+        try:
+            answer = await self._read(thread_id)
+        except RequestError:
+            return False
+        return text_of(dig(answer, "thread", "status", "type")) == "active"
 
     async def _archive(self, thread_id: str, agents: list[str]) -> None:
         """Unload a thread by archiving it, which leaves it and its sub-agents where they were."""
@@ -120,10 +141,15 @@ class Unloading:
         loaded = await self._loaded()
         # Archiving takes along those that are not loaded any more, too.
         self._parents = {
-            each: up for each, up in self._parents.items() if each in loaded or up is not None
+            each: up
+            for each, up in self._parents.items()
+            if each in loaded or (up is not None and not self.by_leaving)
         }
         for each in loaded - self._parents.keys() - {thread_id}:
-            self._parents[each] = await self._parent(each)
+            # One that cannot be read was unloaded at this moment.
+            with contextlib.suppress(RequestError):
+                parent = dig(await self._read(each), "thread", "parentThreadId")
+                self._parents[each] = text_of(parent)
         family = [thread_id]
         for each in family:
             family += [child for child, up in self._parents.items() if up == each]
@@ -139,11 +165,6 @@ class Unloading:
             if cursor is None:
                 return found
 
-    async def _parent(self, thread_id: str) -> str | None:
+    async def _read(self, thread_id: str) -> dict[str, Any]:
         params = {"threadId": thread_id, "includeTurns": False}
-        try:
-            answer = await self._server.call("thread/read", params)
-        except RequestError:
-            # It was unloaded at this moment.
-            return None
-        return text_of(dig(answer, "thread", "parentThreadId"))
+        return await self._server.call("thread/read", params)

@@ -39,8 +39,9 @@ from codexmcp.server.thread_options import resume_options, start_options
 CROWDED = MAX_LOADED + 16
 """Loaded threads from which on a new one waits for others to be unloaded."""
 
-TIDY_TIMEOUT_S = 2.0
-"""Bound on the work behind the calls at the end; unloading a thread takes 10 ms."""
+TIDY_TIMEOUT_S = 5.0
+"""Bound on the work behind the calls at the end; unloading a thread takes 10 ms, and 2 s where
+somebody else stays subscribed to it."""
 
 
 async def _decline(_request: Request) -> Answer:

@@ -132,6 +132,7 @@ class CodexHost:
                 server.abort(reason)
 
             processes.connections.add(server)
+            server.siblings = processes.connections
             try:
                 yield RunningCodex(server, processes.trouble, end)
             finally:

@@ -7,17 +7,17 @@ import pytest
 
 from codexmcp.appserver.launch import LaunchOptions
 
-AT_ONCE = ["/codex", "app-server", "-c", "thread_unload_delay_secs=0"]
+AT_ONCE = ["-c", "thread_unload_delay_secs=0"]
 
 
 def test_an_app_server_speaks_on_its_pipes_unless_told_otherwise() -> None:
     options = LaunchOptions(Path("/codex"), {}, overrides=['model="m"'], flags=["--an-option"])
-    assert options.argv() == [*AT_ONCE, "-c", 'model="m"', "--an-option"]
+    assert options.argv() == ["/codex", "app-server", "-c", 'model="m"', *AT_ONCE, "--an-option"]
 
 
 def test_an_app_server_is_told_where_to_listen() -> None:
     options = LaunchOptions(Path("/codex"), {}, listen="unix:///run/s.sock")
-    assert options.argv() == [*AT_ONCE, "--listen", "unix:///run/s.sock"]
+    assert options.argv() == ["/codex", "app-server", *AT_ONCE, "--listen", "unix:///run/s.sock"]
 
 
 @pytest.mark.parametrize(
