@@ -166,3 +166,12 @@ async def test_each_other_thread_is_asked_for_its_parent_once(
     await server.leave_thread("more")
     read = [given["threadId"] for name, given in home.calls if name == "thread/read"]
     assert sorted(read) == ["more", "other"]
+
+
+async def test_threads_that_start_each_other_and_a_list_without_end_are_come_through(
+    home: Home, server: AppServer
+) -> None:
+    home.parents |= {"child": "t", "t": "child"}
+    home.answers["thread/loaded/list"] = lambda _: {"data": [*home.parents], "nextCursor": "more"}
+    await server.leave_thread("t")
+    assert set(home.parents) == {"other"}

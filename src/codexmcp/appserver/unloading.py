@@ -152,7 +152,8 @@ class Unloading:
                 self._parents[each] = text_of(parent)
         family = [thread_id]
         for each in family:
-            family += [child for child, up in self._parents.items() if up == each]
+            children = [child for child, up in self._parents.items() if up == each]
+            family += [child for child in children if child not in family]
         return family[1:]
 
     async def _loaded(self) -> set[str]:
@@ -160,9 +161,11 @@ class Unloading:
         cursor: str | None = None
         while True:
             page = await self._server.call("thread/loaded/list", {"cursor": cursor})
-            found.update(each for each in list_of(page.get("data")) if isinstance(each, str))
+            news = {each for each in list_of(page.get("data")) if isinstance(each, str)} - found
+            found |= news
             cursor = text_of(page.get("nextCursor"))
-            if cursor is None:
+            # A page without news would go on like that.
+            if cursor is None or not news:
                 return found
 
     async def _read(self, thread_id: str) -> dict[str, Any]:
