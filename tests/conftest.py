@@ -34,3 +34,11 @@ def codex_home() -> Iterator[Path]:
     home.mkdir(parents=True, mode=0o700)
     yield home
     shutil.rmtree(home)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty folder to work in."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder

@@ -28,13 +28,6 @@ OUTSIDE = "is not in the container of this server"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> Iterator[RunStore]:
     with contextlib.closing(SqliteStore(tmp_path / "pointers/runs.sqlite3")) as store:
         yield store

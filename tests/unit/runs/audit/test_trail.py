@@ -27,13 +27,6 @@ SECRET = "hunter2-hunter2"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def pointers(tmp_path: Path) -> Path:
     return tmp_path / "pointers"
 
