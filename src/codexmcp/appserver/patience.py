@@ -73,22 +73,20 @@ class Patience:
         Raises:
             AppServerClosedError: It did not start, or the others get nowhere.
         """
-        for _ in range(TRIES - 1):
+        tries = 0
+        while True:
+            tries += 1
             self._waits = False
             try:
                 return await start()
             except _HeldUpError:
-                await self._until_free()
+                if tries == TRIES:
+                    raise self._stuck(f"{TRIES} starts waited for it in vain") from None
             except AppServerClosedError:
                 # Where nothing can be told, it would only wait as long again.
-                if not self._waits or await self._claim() is None:
+                if tries == TRIES or not self._waits or await self._claim() is None:
                     raise
-                await self._until_free()
-        self._waits = False
-        try:
-            return await start()
-        except _HeldUpError:
-            raise self._stuck(f"{TRIES} starts waited for it in vain") from None
+            await self._until_free()
 
     @contextlib.asynccontextmanager
     async def bound(self, timeout_s: float) -> AsyncGenerator[None]:

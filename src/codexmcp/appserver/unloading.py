@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from codexmcp.appserver.events import Event
 from codexmcp.errors import AppServerClosedError, RequestError
-from codexmcp.jsonvalues import dig, list_of, text_of
+from codexmcp.jsonvalues import list_of, text_of
 
 LEAVE_TIMEOUT_S = 2.0
 """Bound on an unloading that takes 10 ms."""
@@ -37,6 +37,14 @@ class Caller(Protocol):
         self, method: str, params: Mapping[str, Any], *, timeout_s: float | None = ...
     ) -> dict[str, Any]:
         """Call a method of app-server."""
+        ...
+
+    async def read_thread(self, thread_id: str, *, include_turns: bool = ...) -> Mapping[str, Any]:
+        """Return the thread as Codex has recorded it."""
+        ...
+
+    async def is_resting(self, thread_id: str) -> bool:
+        """Return whether no turn of a loaded thread is under way."""
         ...
 
     def listen(
@@ -118,10 +126,9 @@ class Unloading:
 
     async def _works(self, thread_id: str) -> bool:
         try:
-            answer = await self._read(thread_id)
+            return not await self._server.is_resting(thread_id)
         except RequestError:
             return False
-        return text_of(dig(answer, "thread", "status", "type")) == "active"
 
     async def _archive(self, thread_id: str, agents: list[str]) -> None:
         """Unload a thread by archiving it, which leaves it and its sub-agents where they were."""
@@ -148,8 +155,8 @@ class Unloading:
         for each in loaded - self._parents.keys() - {thread_id}:
             # One that cannot be read was unloaded at this moment.
             with contextlib.suppress(RequestError):
-                parent = dig(await self._read(each), "thread", "parentThreadId")
-                self._parents[each] = text_of(parent)
+                thread = await self._server.read_thread(each, include_turns=False)
+                self._parents[each] = text_of(thread.get("parentThreadId"))
         family = [thread_id]
         for each in family:
             children = [child for child, up in self._parents.items() if up == each]
@@ -167,7 +174,3 @@ class Unloading:
             # A page without news would go on like that.
             if cursor is None or not news:
                 return found
-
-    async def _read(self, thread_id: str) -> dict[str, Any]:
-        params = {"threadId": thread_id, "includeTurns": False}
-        return await self._server.call("thread/read", params)
