@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.builds import CHECKOUT
-from tests.support.containers import Engine, build_image, find_engine
+from tests.support.containers import Engine, prepare_engine
 
 HERE = Path(__file__).parent
 
@@ -23,12 +23,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def image_engine() -> Engine:
-    """The engine, with the image built."""
-    program = find_engine()
-    if program is None:
-        pytest.fail("no container engine answers; start Docker or podman, or name CONTAINER_ENGINE")
-    build_image(program)
-    return Engine(program)
+    """An engine that runs the image of this checkout."""
+    try:
+        return prepare_engine()
+    except RuntimeError as error:
+        pytest.fail(str(error))
 
 
 @pytest.fixture

@@ -37,35 +37,28 @@ SANDBOXED = [
 """What lets Codex's own sandbox work in a container."""
 
 _BUILD_TIMEOUT_S = 900.0
-_PLACES = ("docker", "podman", "/opt/container-engine/shim/docker")
+_ANSWER_TIMEOUT_S = 60.0
+_PROGRAMS = ("docker", "podman")
 
 
-def find_engine() -> str | None:
-    """Return the first engine that answers: `CONTAINER_ENGINE`, docker, podman."""
-    for name in (os.environ.get("CONTAINER_ENGINE"), *_PLACES):
-        program = shutil.which(name) if name else None
-        if program is not None and _answers(program):
-            return program
-    return None
+def prepare_engine() -> Engine:
+    """Return the first engine that builds and runs the image of this checkout.
 
+    That is `CONTAINER_ENGINE` if it is set, else Docker, else podman. One that answers may still be
+    unable to run anything: podman's own limits are more than some machines allow.
 
-def build_image(engine: str) -> None:
-    """Build the image of this checkout, unless another is named by `CODEXMCP_TEST_IMAGE`."""
-    if "CODEXMCP_TEST_IMAGE" in os.environ:
-        return
-    lock = CHECKOUT / ".cache" / "image.lock"
-    lock.parent.mkdir(exist_ok=True)
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        built = subprocess.run(
-            [engine, "build", "--tag", IMAGE, str(CHECKOUT)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_BUILD_TIMEOUT_S,
-            check=False,
-        )
-    assert built.returncode == 0, built.stdout[-4000:]
+    Raises:
+        RuntimeError: None does; why not is told of each.
+    """
+    named = os.environ.get("CONTAINER_ENGINE")
+    refused = []
+    for name in [named] if named else _PROGRAMS:
+        program = shutil.which(name)
+        why = _refusal(program) if program else "not installed"
+        if program and not why:
+            return Engine(program)
+        refused.append(f"{name}: {why}")
+    raise RuntimeError("no container engine runs the image:\n" + "\n".join(refused))
 
 
 @dataclass(frozen=True)
@@ -170,9 +163,40 @@ def _is_podman(program: str) -> bool:
     return b"podman" in said.stdout
 
 
-def _answers(program: str) -> bool:
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        # The shim starts its engine when it is down, which takes some seconds.
-        asked = subprocess.run([program, "info"], capture_output=True, timeout=60, check=False)
-        return asked.returncode == 0
-    return False
+def _refusal(program: str) -> str:
+    """Return why an engine cannot build or run the image; empty if it can."""
+    return (
+        _complaint([program, "info"], timeout_s=_ANSWER_TIMEOUT_S)
+        or _build(program)
+        or _complaint(
+            [program, "run", "--rm", "--entrypoint=true", IMAGE], timeout_s=_ANSWER_TIMEOUT_S
+        )
+    )
+
+
+def _build(program: str) -> str:
+    """Build the image, unless another is named by `CODEXMCP_TEST_IMAGE`."""
+    if "CODEXMCP_TEST_IMAGE" in os.environ:
+        return ""
+    lock = CHECKOUT / ".cache" / "image.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        argv = [program, "build", "--tag", IMAGE, str(CHECKOUT)]
+        return _complaint(argv, timeout_s=_BUILD_TIMEOUT_S)
+
+
+def _complaint(argv: list[str], *, timeout_s: float) -> str:
+    """Return what a command wrote if it failed, else nothing."""
+    try:
+        ran = subprocess.run(
+            argv,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return ran.stdout[-4000:] or f"exit code {ran.returncode}" if ran.returncode else ""
