@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from codexmcp.cli.runs.output import Output
-from codexmcp.cli.runs.text import one_line
+from codexmcp.cli.output import Output
+from codexmcp.cli.text import one_line
 from codexmcp.errors import ExitCode
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from codexmcp.cli.runs.output import Output
+from codexmcp.cli.output import Output
 from codexmcp.home.applying import apply, locked
 from codexmcp.home.changes import FileChange, unified_diff
 from codexmcp.home.config import default_home

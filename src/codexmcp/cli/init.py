@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from codexmcp.cli.runs.output import Output
+from codexmcp.cli.output import Output
 from codexmcp.errors import ExitCode
 from codexmcp.home.sync.starter import start
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from codexmcp.cli.checks import Check, Checked, make_checks
 from codexmcp.cli.home_changes import carry_out, home_folder
-from codexmcp.cli.runs.output import Output
-from codexmcp.cli.runs.text import one_line, table
+from codexmcp.cli.output import Output
+from codexmcp.cli.text import one_line, table
 from codexmcp.errors import ConfigurationError, ExitCode
 from codexmcp.home.mcp_plans import (
     Configured,

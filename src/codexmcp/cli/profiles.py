@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from codexmcp.cli.home_changes import Done, carry_out, home_folder
-from codexmcp.cli.runs.output import Output
-from codexmcp.cli.runs.text import one_line, table
+from codexmcp.cli.output import Output
+from codexmcp.cli.text import one_line, table
 from codexmcp.errors import ExitCode, UsageError
 from codexmcp.home.changes import read_file
 from codexmcp.home.profiles.expectation import expectation

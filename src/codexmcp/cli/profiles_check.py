@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from codexmcp.cli.checks import Check, Checked, make_checks
-from codexmcp.cli.runs.output import Output
+from codexmcp.cli.output import Output
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.binary import find_codex
 from codexmcp.home.config import default_home

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from codexmcp.cli.runs.output import Output
-from codexmcp.cli.runs.text import one_line, table
+from codexmcp.cli.output import Output
+from codexmcp.cli.text import one_line, table
 from codexmcp.errors import ExitCode, UsageError
 from codexmcp.home.config import default_home
 from codexmcp.home.skills.check import CheckedSkill, Report, check_skills

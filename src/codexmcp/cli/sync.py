@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from codexmcp.cli.runs.output import Output
+from codexmcp.cli.output import Output
 from codexmcp.cli.sync_arguments import TARGETS as NAMES
 from codexmcp.cli.sync_text import done_as_json, tell_done, tell_drift
 from codexmcp.errors import ExitCode, UsageError

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import zip_longest
 
-from codexmcp.cli.runs.output import Output
-from codexmcp.cli.runs.text import one_line
+from codexmcp.cli.output import Output
+from codexmcp.cli.text import one_line
 from codexmcp.errors import ExitCode, InterruptedByUserError, UsageError
 from codexmcp.home.changes import unified_diff
 from codexmcp.home.sync.pull import Found, Pulled, keep, look

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from codexmcp.cli.runs.output import Output
-from codexmcp.cli.runs.text import one_line
+from codexmcp.cli.output import Output
+from codexmcp.cli.text import one_line
 from codexmcp.home.changes import FileChange, unified_diff
 from codexmcp.home.sync.change import Change
 from codexmcp.home.sync.states import Drift, State

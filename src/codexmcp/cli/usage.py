@@ -10,8 +10,8 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from codexmcp import figures
-from codexmcp.cli.runs.output import Output
-from codexmcp.cli.runs.text import one_line
+from codexmcp.cli.output import Output
+from codexmcp.cli.text import one_line
 from codexmcp.cli.usage_text import WIDTH, csv_text, plot_lines, row_as_json, table_lines
 from codexmcp.errors import ExitCode, UsageError
 from codexmcp.home.config import default_home

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp import figures
-from codexmcp.cli.runs.text import columns, cut, one_line
+from codexmcp.cli.text import columns, cut, one_line
 from codexmcp.usage.report import By, Report, Row
 from codexmcp.usage.tokens import Tokens
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from codexmcp.cli.checks import Check, Checked, make_checks
-from codexmcp.cli.runs.output import Output
+from codexmcp.cli.output import Output
 from codexmcp.errors import ExitCode
 
 GOOD = Checked(

@@ -9,7 +9,7 @@ import pytest
 
 from codexmcp.appserver.events import TokenUsage
 from codexmcp.cli.runs import fields, words
-from codexmcp.cli.runs.text import table
+from codexmcp.cli.text import table
 from codexmcp.runs.run import Progress, Run, RunRequest
 from codexmcp.runs.states import RunState
 

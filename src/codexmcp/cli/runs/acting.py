@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from codexmcp.cli.output import Output
 from codexmcp.cli.runs import naming
 from codexmcp.cli.runs.asking import ask_owner, call_owner
-from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.runs.starting import prompt_of
 from codexmcp.errors import CodexMCPError, ExitCode, StateError

@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from codexmcp.cli.output import Output
 from codexmcp.cli.runs import naming
 from codexmcp.cli.runs.asking import ask_owner, call_owner
-from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
-from codexmcp.cli.runs.text import one_line
+from codexmcp.cli.text import one_line
 from codexmcp.errors import CodexMCPError, ExitCode, StateError
 from codexmcp.jsonvalues import list_of, object_of, text_of
 from codexmcp.runs.store import Owner

@@ -6,9 +6,9 @@ import argparse
 import socket
 import sys
 
+from codexmcp.cli.output import Output
 from codexmcp.cli.runs import naming
 from codexmcp.cli.runs.asking import gone, in_our_words
-from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.shared import open_connection
 from codexmcp.errors import RequestError, RunError, UsageError

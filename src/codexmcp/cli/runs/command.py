@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-from codexmcp.cli.runs.output import Output
+from codexmcp.cli.output import Output
 from codexmcp.errors import ExitCode
 
 

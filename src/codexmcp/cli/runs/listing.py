@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import time
 
+from codexmcp.cli.output import Output
 from codexmcp.cli.runs import fields, words
-from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
-from codexmcp.cli.runs.text import one_line, table
+from codexmcp.cli.text import one_line, table
 from codexmcp.errors import ExitCode, UsageError
 from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp import figures
-from codexmcp.cli.runs.output import Output
+from codexmcp.cli.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
-from codexmcp.cli.runs.text import one_line
+from codexmcp.cli.text import one_line
 from codexmcp.errors import ExitCode, UsageError
 from codexmcp.runs.audit.names import SUFFIXES, events_file
 from codexmcp.runs.audit.prune import Keep, StoredRun, choose, delete, ended_runs

@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from codexmcp.cli.runs.output import Output
+from codexmcp.cli.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.shared import address_for
 from codexmcp.errors import ExitCode, StateError, StoreCorruptError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import time
 
+from codexmcp.cli.output import Output
 from codexmcp.cli.runs import fields, naming, words
-from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.place import opened_place
 from codexmcp.errors import ExitCode
 

@@ -7,9 +7,9 @@ import os
 import sys
 from typing import Any
 
+from codexmcp.cli.output import Output
 from codexmcp.cli.runs import naming
 from codexmcp.cli.runs.asking import call
-from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.runs.waiting import wait
 from codexmcp.cli.shared import open_connection

@@ -18,7 +18,7 @@ from codexmcp.appserver.events import (
     ItemCompleted,
     ItemStarted,
 )
-from codexmcp.cli.runs.text import harmless, indented, one_line
+from codexmcp.cli.text import harmless, indented, one_line
 from codexmcp.jsonvalues import integer_of, list_of, object_of, text_of
 from codexmcp.runs.audit.reading import event_of, is_header
 

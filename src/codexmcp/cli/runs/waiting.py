@@ -8,10 +8,10 @@ import time
 from collections.abc import Generator, Sequence
 
 from codexmcp import figures
+from codexmcp.cli.output import Output
 from codexmcp.cli.runs import fields, naming, words
-from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
-from codexmcp.cli.runs.text import harmless, one_line
+from codexmcp.cli.text import harmless, one_line
 from codexmcp.errors import ExitCode, RunNotFoundError
 from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.cli.output import Output
 from codexmcp.cli.runs import naming
 from codexmcp.cli.runs.following import EventFile
-from codexmcp.cli.runs.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.runs.telling import Teller
 from codexmcp.errors import AuditError, ExitCode, RunNotFoundError, StoreError

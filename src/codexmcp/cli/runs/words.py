@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from codexmcp import figures
 from codexmcp.appserver.events import TokenUsage
 from codexmcp.cli.runs.fields import elapsed_s
-from codexmcp.cli.runs.text import harmless, indented, one_line
+from codexmcp.cli.text import harmless, indented, one_line
 from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState
 

@@ -1,4 +1,4 @@
-"""What the commands print: results to stdout, everything else to stderr.
+"""What commands print: results to stdout, everything else to stderr.
 
 Promises that a reader who has seen enough, as `head` does, is no error, and that stdout holds
 nothing but results.
@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 
-from codexmcp.cli.runs.text import columns, cut, one_line
+from codexmcp.cli.text import columns, cut, one_line
 
 
 class Output:

@@ -1,11 +1,11 @@
-"""Text as `codexmcp runs` shows it in a terminal."""
+"""Text as the commands show it in a terminal."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexmcp.cli.runs.text import columns, cut, harmless, indented, one_line, table
+from codexmcp.cli.text import columns, cut, harmless, indented, one_line, table
 
 ANYTHING = st.text(alphabet=st.characters())
 
