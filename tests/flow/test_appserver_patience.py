@@ -154,9 +154,10 @@ async def test_the_bound_is_put_off_while_the_index_is_filled_and_holds_afterwar
     patience = Start(index.parent).patience
     ended = asyncio.Event()
     bound_s = 1.0
+    test_bound = asyncio.timeout(BOUND_S)
 
     async def wait() -> None:
-        async with asyncio.timeout(BOUND_S), patience.bound(bound_s):
+        async with test_bound, patience.bound(bound_s):
             await asyncio.sleep(1.5 * bound_s)
             complete(index)
             ended.set()
@@ -165,6 +166,7 @@ async def test_the_bound_is_put_off_while_the_index_is_filled_and_holds_afterwar
     with pytest.raises(TimeoutError):
         await wait()
     assert ended.is_set()
+    assert not test_bound.expired()
     assert "sessions/2026/11/05" in caplog.text
 
 
@@ -174,9 +176,11 @@ async def test_indexing_that_gets_nowhere_is_cut_off(
     monkeypatch.setattr(module, "STALLED_S", 0.05)
     claim(index)
     patience = Start(index.parent).patience
+    test_bound = asyncio.timeout(BOUND_S)
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(BOUND_S), patience.bound(BOUND_S):
+        async with test_bound, patience.bound(2 * BOUND_S):
             await asyncio.Event().wait()
+    assert not test_bound.expired()
 
 
 async def test_a_cancelled_start_is_cancelled(index: Path) -> None:
