@@ -16,9 +16,6 @@ from tests.conformance.player import Played, Player
 from tests.conformance.questions import Question
 from tests.conformance.scenario import Scenario
 
-ANSWER_S = 3.0
-"""How long a question may take; one that gets no answer has none in the document."""
-
 
 async def perform(scenario: Scenario, build: Build) -> Document:
     """Return the document of a scenario's run against a build."""
@@ -70,7 +67,7 @@ async def ask(questions: Sequence[Question], build: Build) -> Document:
     async with _quizzing(build) as (stage, player):
         for question in questions:
             await player.play(steps.request(question.name, question.method, question.params))
-            await player.play(steps.Response(question.name, optional_s=ANSWER_S))
+            await player.play(steps.Response(question.name))
         answers = [message for message in player.client.received if "id" in message]
         # Each by itself: the number of a thread depends on nothing that counts here.
         return {

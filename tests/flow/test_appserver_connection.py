@@ -14,7 +14,7 @@ from codexmcp.jsonrpc.connection import Connection, NoAnswer
 from codexmcp.jsonrpc.messages import Dialect, Junk, Notification, Request
 from tests.support.streams import MemoryStream, stream_pair
 
-BOUND_S = 5.0
+BOUND_S = 10.0
 pytestmark = pytest.mark.timeout(20)
 
 

@@ -10,7 +10,7 @@ from codexmcp.server.protocol import McpServer, ProtocolOptions, Services
 from codexmcp.server.results import CallResult, failure
 from tests.support.streams import stream_pair
 
-BOUND_S = 5.0
+BOUND_S = 10.0
 
 
 class SlowEngine:

@@ -16,7 +16,7 @@ from codexmcp.appserver.child import STDERR_TAIL_LINES, Child, live_children
 from codexmcp.errors import CodexBinaryError
 from tests.support.processes import group_of, is_alive, until
 
-BOUND_S = 10.0
+BOUND_S = 30.0
 STUBBORN = "trap '' TERM; echo ready; while :; do read -r _ || sleep 1000; done"
 ENV = {"PATH": os.environ["PATH"]}
 
@@ -53,7 +53,7 @@ async def test_a_child_that_ignores_everything_is_killed_within_the_bounds(
 ) -> None:
     child = await shell(started, STUBBORN)
     assert await line_of(child) == "ready"
-    await asyncio.wait_for(child.stop(eof_grace_s=0.05, term_grace_s=0.05), 2)
+    await asyncio.wait_for(child.stop(eof_grace_s=0.05, term_grace_s=0.05), BOUND_S)
     assert child.describe_exit() == "sh was ended by SIGKILL"
 
 
@@ -115,7 +115,7 @@ async def test_the_last_words_are_whole_when_the_child_has_exited(started: Async
 async def test_the_last_words_do_not_wait_for_a_grandchild(started: AsyncExitStack) -> None:
     child = await shell(started, "echo one >&2; sleep 1000 & exit 1")
     assert await child.exited(BOUND_S)
-    assert await asyncio.wait_for(child.last_words(), 2) == "one"
+    assert await asyncio.wait_for(child.last_words(), BOUND_S) == "one"
 
 
 async def test_stderr_is_drained_and_only_its_end_is_kept(started: AsyncExitStack) -> None:

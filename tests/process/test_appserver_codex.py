@@ -209,7 +209,7 @@ async def test_an_interrupt_of_an_ended_turn_returns_within_its_bound(
     model.add(Text("done"))
     result = await talk.say("ask")
     interrupting = talk.server.interrupt_turn(talk.thread_id, result.turn_id)
-    await asyncio.wait_for(interrupting, 5)
+    await asyncio.wait_for(interrupting, BOUND_S)
 
 
 async def test_a_refusal_of_the_model_fails_the_turn_with_its_words(
@@ -269,7 +269,7 @@ async def test_nothing_is_left_when_the_block_ends(codex_home: Path, model: Scri
     assert group_of(pid) == []
     await until(lambda: not processes_of(codex_home), "every process of Codex is gone")
     with pytest.raises(AppServerClosedError, match="was stopped"):
-        await asyncio.wait_for(running, 1)
+        await asyncio.wait_for(running, BOUND_S)
 
 
 async def test_a_killed_app_server_ends_its_turn_at_once(
@@ -280,7 +280,7 @@ async def test_a_killed_app_server_ends_its_turn_at_once(
     await until(lambda: sleeping(codex_home), "the command runs")
     os.kill(talk.server.pid, signal.SIGKILL)
     with pytest.raises(AppServerClosedError, match="was ended by SIGKILL"):
-        await asyncio.wait_for(running, 3)
+        await asyncio.wait_for(running, BOUND_S)
     await until(lambda: not processes_of(codex_home), "the command is gone")
 
 

@@ -14,7 +14,7 @@ from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback
 from codexmcp.appserver.launch import LaunchOptions
 from tests.support.streams import MemoryStream, stream_pair
 
-BOUND_S = 5.0
+BOUND_S = 10.0
 OPTIONS = LaunchOptions(codex=Path("/fake/codex"), env={})
 
 

@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-BOUND_S = 10.0
+BOUND_S = 30.0
+"""Bound on what takes a moment when nobody else uses the machine."""
 _POLL_S = 0.01
 
 

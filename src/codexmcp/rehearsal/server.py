@@ -75,7 +75,7 @@ class ModelServer:
         """How many requests for a response have arrived so far."""
         return self._count
 
-    async def wait_for_requests(self, count: int, timeout_s: float = 10.0) -> None:
+    async def wait_for_requests(self, count: int, timeout_s: float = 30.0) -> None:
         """Wait until `count` requests for a response have arrived in all.
 
         Args:

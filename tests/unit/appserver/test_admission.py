@@ -7,7 +7,7 @@ import pytest
 from codexmcp.appserver.admission import Admission
 from codexmcp.appserver.events import parse_event
 
-BOUND_S = 2.0
+BOUND_S = 10.0
 ITEM = parse_event("item/started", {"item": {"type": "userMessage", "id": "i"}})
 
 

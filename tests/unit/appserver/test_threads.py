@@ -9,7 +9,7 @@ from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.threads import Threads
 from codexmcp.errors import RequestError
 
-BOUND_S = 2.0
+BOUND_S = 10.0
 
 
 class FakeAppServer:

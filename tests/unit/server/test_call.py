@@ -16,7 +16,7 @@ from codexmcp.server.call import AskingRules, Call
 if TYPE_CHECKING:
     import pytest
 
-BOUND_S = 2.0
+BOUND_S = 10.0
 CANCEL = Answer(Verdict.CANCEL)
 QUESTION = Request(
     9, "item/commandExecution/requestApproval", {"threadId": "t", "turnId": "u", "itemId": "i"}

@@ -87,11 +87,11 @@ def test_a_schema_that_refers_to_itself_is_taken_and_held() -> None:
 def test_a_hostile_pattern_does_not_stop_the_server(where: dict[str, object]) -> None:
     schema = {"type": "object", **where}
     text = "a" * 40 + "!"
-    began = time.monotonic()
+    began = time.process_time()
     check_schema(schema)
     answer = f'{{"a": "{text}", "{text}": 1, "b": {{"a": "{text}"}}}}'
     assert read_output(schema, answer)[1] is None
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_whatever_goes_wrong_with_an_answer_is_a_fault() -> None:
