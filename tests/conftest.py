@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from tests.support.builds import CHECKOUT
 
-# Enough to find what is wrong within days of pushes, and few enough for the unit tier's 3 s. No
+# Enough to find what is wrong within days of pushes, and few enough to run after every change. No
 # deadline, because a busy machine makes any single example slow.
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.load_profile("suite")

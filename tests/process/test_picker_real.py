@@ -27,7 +27,7 @@ ESCALATED = FunctionCall(
     "exec_command",
     {"cmd": "echo it ran", "sandbox_permissions": "require_escalated", "justification": "why not"},
 )
-ENTER, LEFT, RIGHT, DOWN = "\r", "\x1b[D", "\x1b[C", "\x1b[B"
+ENTER, LEFT = "\r", "\x1b[D"
 CTRL_C, CTRL_D = "\x03", "\x04"
 
 
