@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,20 @@ KEY = "sk-canary-0123456789"
 BOUND_S = 60.0
 
 
-async def doctor(home: Path, cwd: Path, *args: str, **env: str) -> tuple[int, str]:
-    """Run the command and return its exit code and what it said."""
-    process = await asyncio.create_subprocess_exec(
+async def started(home: Path, cwd: Path, *args: str, **env: str) -> asyncio.subprocess.Process:
+    """Start the command."""
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "codexmcp", "doctor", *args),
         cwd=cwd,
         env={"PATH": os.environ["PATH"], "HOME": str(home), "CODEX_HOME": str(home), **env},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+
+
+async def doctor(home: Path, cwd: Path, *args: str, **env: str) -> tuple[int, str]:
+    """Run the command and return its exit code and what it said."""
+    process = await started(home, cwd, *args, **env)
     async with asyncio.timeout(BOUND_S):
         said, _ = await process.communicate()
     assert process.returncode is not None
@@ -110,3 +116,18 @@ async def test_a_broken_sandbox_is_told_from_one_that_nobody_asked_for(
     assert checks["sandbox read-only"][0] == "broken"
     assert "bwrap: blocked; in a container" in checks["sandbox read-only"][1]
     assert checks["sandbox workspace-write"][0] == "note"
+
+
+async def test_ctrl_c_ends_it_without_a_traceback_and_leaves_nothing(
+    codex_home: Path, tmp_path: Path
+) -> None:
+    codex, starts = codex_home / "codex", codex_home / "starts"
+    codex.write_text(f"#!/bin/sh\ntouch {starts}\nexec sleep 60\n")
+    codex.chmod(0o755)
+    process = await started(codex_home, tmp_path, OPENAI_API_KEY=KEY, CODEX_BIN=str(codex))
+    await until(starts.exists, "Codex starts")
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(BOUND_S):
+        said, _ = await process.communicate()
+    assert (process.returncode, said) == (130, b"")
+    await until(lambda: not processes_of(codex_home), "every process is gone")

@@ -15,7 +15,7 @@ from codexmcp.errors import CodexMCPError, ExitCode
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code.
+    """Run a command and return its exit code; whatever it does, Ctrl-C shows no traceback.
 
     Args:
         argv: The arguments; None means those of the process.
@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(f"codexmcp: {error}\n")
         return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
     return ExitCode.DONE if code is None else code
 
 

@@ -49,10 +49,7 @@ class Check:
 
 def make_checks(checks: Iterable[Check], output: Output) -> int:
     """Make checks one after the other, tell how they ended, and return the exit code."""
-    try:
-        done = asyncio.run(_make_all(checks, output))
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
+    done = asyncio.run(_make_all(checks, output))
     if output.is_json:
         output.say_json([checked.fields for checked in done])
     return ExitCode.DONE if all(checked.is_ok for checked in done) else ExitCode.FAILED

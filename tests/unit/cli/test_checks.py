@@ -38,12 +38,3 @@ def test_a_program_gets_one_list(
 ) -> None:
     assert make_checks(map(check_of, checked), Output(is_json=True)) == code
     assert json.loads(capsys.readouterr().out) == [each.fields for each in checked]
-
-
-def test_an_interrupt_ends_the_checks(capsys: pytest.CaptureFixture[str]) -> None:
-    async def interrupted() -> Checked:
-        raise KeyboardInterrupt
-
-    code = make_checks([Check("checking …", interrupted), check_of(GOOD)], Output(is_json=True))
-    assert code == ExitCode.INTERRUPTED
-    assert not capsys.readouterr().out
