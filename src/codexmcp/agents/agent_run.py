@@ -6,22 +6,19 @@ The one door between the SDK's errors and ours.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import openai
 from agents import Agent, MaxTurnsExceeded, OpenAIProvider, RunConfig, RunHooks, Runner
 from agents.exceptions import AgentsException
 
-from codexmcp.agents.progress import Kind, Progress
+from codexmcp.agents.progress import Kind, Progress, ShowStep
 from codexmcp.agents.workplace import Workplace
 from codexmcp.errors import ConfigurationError, WorkError
 from codexmcp.jsonvalues import dig, text_of
 
 if TYPE_CHECKING:
     from agents import RunContextWrapper, Tool, TResponseInputItem
-
-ShowStep = Callable[[Progress], None]
 
 
 class _Hooks(RunHooks[None]):

@@ -19,15 +19,13 @@ from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult, TextContent
 
 from codexmcp.agents.instructions import mcp_instructions
-from codexmcp.agents.progress import Progress, from_codex_event, plain_error
+from codexmcp.agents.progress import ShowStep, from_codex_event, plain_error
 from codexmcp.agents.record import Record
 from codexmcp.agents.tap import TappedReadStream
 from codexmcp.agents.workplace import Workplace
 from codexmcp.errors import ConfigurationError, UsageError, WorkError
 from codexmcp.jsonvalues import dig, object_of, text_of
 from codexmcp.settings import KEY_VARIABLES
-
-ShowStep = Callable[[Progress], None]
 
 
 class CodexServer(MCPServerStdio):

@@ -11,7 +11,7 @@ import json
 import re
 import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -49,6 +49,10 @@ class Progress:
     text: str
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     failed: bool = False
+
+
+ShowStep = Callable[[Progress], None]
+"""Is handed each step."""
 
 
 def from_codex_event(msg: Mapping[str, Any]) -> list[Progress]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,7 +24,7 @@ from agents.extensions.experimental.codex import (
 from codexmcp.agents.exec_launcher import VARIABLE, ExecLaunch
 from codexmcp.agents.instructions import tool_instructions
 from codexmcp.agents.patience import PatientCodex
-from codexmcp.agents.progress import Progress, exec_failure, from_exec_event
+from codexmcp.agents.progress import ShowStep, exec_failure, from_exec_event
 from codexmcp.agents.record import Record
 from codexmcp.agents.workplace import Workplace
 from codexmcp.errors import ConfigurationError
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 IDLE_TIMEOUT_S = 60.0
 """Codex is ended when it says nothing for so long."""
-
-ShowStep = Callable[[Progress], None]
 
 
 @contextlib.asynccontextmanager
