@@ -171,10 +171,10 @@ def _add_bounds(parser: argparse.ArgumentParser) -> None:
 def _epilog(program: str) -> str:
     return f"""\
 examples:
-  {program} "Create a snake game with HTML, CSS, and JavaScript"
-  {program} --rehearse '$mcp-skill-smoke run the smoke script and report the file contents'
-  {program} --resume 0198c0de-0000-7000-8000-000000000000 "Add a high-score table"
-  git diff | {program} -
+  uv run python {program} "Create a snake game with HTML, CSS, and JavaScript"
+  uv run python {program} --rehearse '$mcp-skill-smoke run the smoke script'
+  uv run python {program} --resume THREAD "Add a high-score table"
+  git diff | uv run python {program} -
 
 {EXIT_CODES}"""
 

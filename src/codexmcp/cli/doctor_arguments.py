@@ -8,7 +8,8 @@ from pathlib import Path
 from codexmcp.cli.verbs import Commands, add_telling
 
 _EPILOG = """\
-It starts Codex and runs a command in its sandbox, but asks no model and spends nothing.
+It starts Codex and runs a command in its sandbox, but asks no model and spends
+nothing.
 
 Exit codes: 0 nothing is broken, 78 something is, 2 usage. Notes do not count.
 """

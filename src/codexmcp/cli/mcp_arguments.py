@@ -13,12 +13,15 @@ _APPROVAL_MODES = ("auto", "prompt", "writes", "approve")
 
 _EPILOG = """\
 examples:
-  codexmcp mcp add files -- npx -y @modelcontextprotocol/server-filesystem@2026.8.31 /home/me
+  codexmcp mcp add files -- \\
+      npx -y @modelcontextprotocol/server-filesystem@2026.8.31 /home/me
   codexmcp mcp add docs --url https://host/mcp --bearer-token-env-var DOCS_TOKEN
   codexmcp mcp check
 
-Each server is a managed block of config.toml; the rest of the file stays as it is.
-Exit codes: 0 done, 1 a check has found faults, 2 usage, 78 config.toml is in the way.
+Each server is a managed block of config.toml; the rest of the file stays as it
+is.
+Exit codes: 0 done, 1 a check has found faults, 2 usage, 78 config.toml is in
+the way.
 """
 
 

@@ -13,15 +13,17 @@ from typing import Any
 _EPILOG = """\
 examples:
   codexmcp mcp-server
-      the two tools of the removed `codex mcp-server`, with the caller's choice of policy
-  codexmcp mcp-server --sandbox workspace-write --approval-policy never --cwd output
+      the two tools of the removed `codex mcp-server`, with the policy that the
+      caller asks for
+  codexmcp mcp-server --cwd output \\
+        --sandbox workspace-write --approval-policy never
       the same with a fixed policy, which no tool argument can widen
   codexmcp mcp-server --shared
-      also the tools of supervised runs, which outlive this server; the supervisor behind them is
-      started when there is none
+      also the tools of supervised runs, which outlive this server; the
+      supervisor behind them is started when there is none
   codexmcp mcp-server --in-container codexmcp:latest --workspace ~/project
-      the two tools, with Codex in a container that has no network and sees that folder only; with
-      --shared the tools of supervised runs as well
+      the two tools, with Codex in a container that has no network and sees that
+      folder only; with --shared the tools of supervised runs as well
 """
 
 
@@ -30,7 +32,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - argp
     parser: argparse.ArgumentParser = commands.add_parser(
         "mcp-server",
         help="serve Codex's tools `codex` and `codex-reply` over MCP on stdin and stdout",
-        description="Serve the tools `codex` and `codex-reply` over MCP on stdin and stdout, as "
+        description="Serve the tools `codex` and `codex-reply` over MCP on stdin and stdout, as\n"
         "`codex mcp-server` did until it was removed in Codex 0.154.0.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -17,7 +17,8 @@ examples:
 
 A profile is the file NAME.config.toml in the Codex home; use it with
 `codex --profile NAME`. Keys are never in it, only the name of their variable.
-Exit codes: 0 done, 1 a check has found faults, 2 usage, 78 a file is in the way.
+Exit codes: 0 done, 1 a check has found faults, 2 usage, 78 a file is in the
+way.
 """
 
 

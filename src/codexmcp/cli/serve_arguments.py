@@ -12,21 +12,25 @@ from codexmcp.cli.verbs import Commands
 _EPILOG = """\
 examples:
   codexmcp serve
-      supervise runs in the foreground, as under systemd or in a container, until SIGTERM
+      supervise runs in the foreground, as under systemd or in a container,
+      until SIGTERM
   codexmcp serve --status
       say whether a supervisor runs here: exit code 0 if so, 3 if not
   codexmcp serve --stop
       have it finish its runs within its drain timeout, and end
   codexmcp serve --http
-      supervise, and serve MCP over HTTP at http://127.0.0.1:3000/mcp, for clients with the token
+      supervise, and serve MCP over HTTP at http://127.0.0.1:3000/mcp, for
+      clients with the token
   codexmcp serve --status --http
       say whether that is up: exit code 0 if so, 3 if not
   codexmcp serve --http --port 3001 --install
       have the user's service manager run `codexmcp serve --http --port 3001`
   codexmcp serve --in-container codexmcp:latest --workspace ~/project
-      the same with Codex in a container; its clients are started with these options too
+      the same with Codex in a container; its clients are started with these
+      options too
 
-Clients need not have it started: `codexmcp mcp-server --shared` starts it when there is none.
+Clients need not have it started: `codexmcp mcp-server --shared` starts it when
+there is none.
 """
 
 
@@ -35,8 +39,8 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         "serve",
         help="supervise Codex and its runs, for clients that come and go",
-        description="Supervise Codex and its runs. One supervisor serves one Codex home and one "
-        "set of credentials, to any number of clients.",
+        description="Supervise Codex and its runs. One supervisor serves one Codex home and\n"
+        "one set of credentials, to any number of clients.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -17,9 +17,11 @@ examples:
   codexmcp sync check-sync --repo ~/agentos --json
   codexmcp sync clean-runtime --no-redeploy
 
-The folders are those that CODEX_HOME and CLAUDE_CONFIG_DIR name, or ~/.codex, ~/.claude and
-~/.cursor. Exit codes: 0 done or in sync, 1 check-sync has found drift, 2 usage, 78 something stands
-in the way: then nothing was written, and the message says what to do.
+The folders are those that CODEX_HOME and CLAUDE_CONFIG_DIR name, or ~/.codex,
+~/.claude and ~/.cursor.
+Exit codes: 0 done or in sync, 1 check-sync has found drift, 2 usage, 78
+something stands in the way: then nothing was written, and the message says what
+to do.
 """
 
 
@@ -28,8 +30,8 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         "sync",
         help="deploy config, memories and skills from a repository to Codex, Claude Code, Cursor",
-        description="Keep the config, memories and skills of Codex, Claude Code and Cursor in one "
-        "repository.",
+        description="Keep the config, memories and skills of Codex, Claude Code and Cursor\n"
+        "in one repository.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -85,7 +85,7 @@ def choose_access(
         raise CredentialsError(
             "there is no key for the model: set OPENAI_API_KEY (in the environment or in .env), or "
             "point CODEX_HOME at a home with a login (`uv run codexmcp codex login`), or try "
-            "--rehearse, which needs no key"
+            "`main.py --rehearse`, which needs no key"
         )
     configured = config.get("openai_base_url")
     fallback = configured.rstrip("/") if isinstance(configured, str) else ""

@@ -10,8 +10,9 @@ from codexmcp.rehearsal.outcome import HTTPError
 
 _MARK = "This is a rehearsal: no model is called, and it cannot think."
 CANNOT_THINK = (
-    f"{_MARK} It runs only the command of a skill that the prompt names (such as $smoke), or a "
-    "command that the prompt quotes in backticks or in a fenced shell block."
+    f"{_MARK} It runs only the command of a skill that the prompt names (such as "
+    "$mcp-skill-smoke), or a command that the prompt quotes in backticks or in a fenced shell "
+    "block."
 )
 
 

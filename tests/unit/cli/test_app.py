@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -30,6 +31,24 @@ def test_every_command_is_listed_unless_one_is_named() -> None:
     assert {*app._COMMANDS} < parsers([]).keys() == parsers(["--version"]).keys()
     assert parsers(["no-such-command"]).keys() == parsers([]).keys()
     assert parsers(["serve", "runs"]).keys() == {"serve", "codex"}
+
+
+def test_all_help_but_the_usage_fits_a_terminal_of_80_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    # argparse does not break the list of options that exclude each other.
+    texts = [each.format_help().partition("\n\n")[2] for each in nested(app._parser([]))]
+    assert [line for text in texts for line in text.splitlines() if len(line) > 80] == []
+
+
+def nested(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield a parser and those of all its commands."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from nested(each)
 
 
 def test_a_relay_imports_nothing_that_it_does_without() -> None:
