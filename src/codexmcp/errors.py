@@ -16,6 +16,7 @@ CodexMCPError (1)
 │   │   └── StoreCorruptError      it must be rebuilt
 │   └── AuditError (78)            its audit files cannot be written
 ├── WorkError (1)                  the work was tried and failed
+├── WorkspaceError (1)             a tool for files, search or git refuses, or could not do it
 ├── DeadlineError (124)            a bound on time was reached
 └── InterruptedByUserError (130)   SIGINT or SIGTERM; 143 when it is init that sends SIGTERM
 
@@ -32,8 +33,8 @@ class ExitCode(IntEnum):
     """What the process tells its caller.
 
     Source: 2 is argparse's; 3 is what init scripts say of a stopped service; 78 is EX_CONFIG of
-    sysexits.h; 124 is what timeout(1) returns; 130 and 143 are 128 +
-    SIGINT and SIGTERM by shell convention.
+    sysexits.h; 124 is what timeout(1) returns; 130 and 143 are 128 + SIGINT and SIGTERM by shell
+    convention.
     """
 
     DONE = 0

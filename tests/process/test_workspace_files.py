@@ -77,7 +77,8 @@ async def test_a_root_that_is_replaced_counts_and_one_that_is_gone_is_told(root:
 
 
 def test_a_folder_in_the_roots_is_given_open_for_a_child_process(root: Path) -> None:
-    with Roots.parse(str(root), Path("/")).resolve_dir("src") as folder:
+    roots = Roots.parse(str(root), Path("/"))
+    with roots.open_dir(roots.locate("src")) as folder:
         assert folder.path == str(root / "src")
         assert folder.child_cwd is not None
         listed = subprocess.run(["/bin/ls"], cwd=folder.child_cwd, capture_output=True, check=True)

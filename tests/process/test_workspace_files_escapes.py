@@ -37,7 +37,7 @@ def _try_file(roots: Roots, path: str) -> str:
 
 
 def _try_folder(roots: Roots, path: str) -> str:
-    with roots.resolve_dir(path) as folder:
+    with roots.open_dir(roots.locate(path)) as folder:
         return _where(folder.fd)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import pytest
 
@@ -29,6 +30,15 @@ EVERY = [
 def test_every_error_hangs_on_the_one_tree_and_is_named_so(error: type[Exception]) -> None:
     assert issubclass(error, CodexMCPError)
     assert error.__name__.endswith("Error")
+
+
+def test_the_drawing_shows_the_tree_with_its_exit_codes() -> None:
+    drawn = re.findall(r"^[│├└─ ]*(\w+Error)(?: \((\d+)\))?", errors.__doc__ or "", re.MULTILINE)
+    assert sorted(name for name, _ in drawn) == sorted(each.__name__ for each in EVERY)
+    for name, code in drawn:
+        error: type[CodexMCPError] = getattr(errors, name)
+        above = getattr(error.__base__, "exit_code", None)
+        assert error.exit_code == (int(code) if code else above)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ class Peer(Protocol):
 
     @property
     def stream(self) -> ByteStream:
-        """Its stdin and stdout."""
+        """What it is spoken to over: its stdin and stdout, or a socket."""
         ...
 
     @property

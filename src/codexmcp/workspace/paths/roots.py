@@ -104,19 +104,6 @@ class Roots:
         return locate(path, self._roots)
 
     @contextlib.contextmanager
-    def resolve_dir(self, path: str) -> Generator[ConfinedDir]:
-        """Give a folder, open.
-
-        Args:
-            path: Relative to the first root, or absolute in any.
-
-        Raises:
-            WorkspaceError: It is missing, no folder, not in a root, or a link leads there.
-        """
-        with self.open_dir(self.locate(path)) as folder:
-            yield folder
-
-    @contextlib.contextmanager
     def open_dir(self, place: Location, *, to_list: bool = True) -> Generator[ConfinedDir]:
         """Give a folder, open.
 
