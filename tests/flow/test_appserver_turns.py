@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -82,6 +83,15 @@ class Conversation:
         """Have Codex's record of the thread hold these turns."""
         self.fake.answers["thread/read"] = {"thread": {"id": THREAD, "turns": list(turns_)}}
 
+    def starts_with(self, tell: Callable[[], None]) -> None:
+        """Have something told before the start is answered, so before any bound on the turn."""
+
+        def start(_params: Mapping[str, Any]) -> Answer:
+            tell()
+            return {"turn": {"id": TURN}}
+
+        self.fake.answers["turn/start"] = start
+
     def after_start(self) -> list[str]:
         """Return the methods that were called after the turn had started."""
         methods = [each for each in self.fake.methods() if each != "sync"]
@@ -124,11 +134,7 @@ async def test_a_turn_returns_its_last_message_and_what_it_spent(talk: Conversat
 async def test_a_turn_that_ends_before_its_start_is_answered_is_not_missed(
     talk: Conversation,
 ) -> None:
-    def start(_params: Mapping[str, Any]) -> Answer:
-        talk.finish("quick")
-        return {"turn": {"id": TURN}}
-
-    talk.fake.answers["turn/start"] = start
+    talk.starts_with(lambda: talk.finish("quick"))
     assert (await talk.run()).message == "quick"
 
 
@@ -248,9 +254,8 @@ async def test_a_lost_end_is_found_in_codexs_record(talk: Conversation, status: 
 
 async def test_a_lost_end_without_items_keeps_what_was_heard(talk: Conversation) -> None:
     talk.record({"id": TURN, "status": "failed", "error": {"message": "gone wrong"}})
-    running = await talk.begin(TurnLimits(idle_s=SHORT_S))
-    talk.emit("item/completed", item=message("heard"))
-    result = await running
+    talk.starts_with(lambda: talk.emit("item/completed", item=message("heard")))
+    result = await talk.run(TurnLimits(idle_s=SHORT_S))
     assert (result.message, result.error) == ("heard", TurnError("gone wrong"))
 
 
@@ -287,26 +292,26 @@ async def test_an_end_that_comes_while_the_record_is_read_counts(talk: Conversat
 
 async def test_announced_retries_count_as_silence_and_are_named(talk: Conversation) -> None:
     # Each look at the record brings one more retry, which must not start the clock anew.
-    looks = 0
+    idle_s = 0.4
+    looks = list[float]()
+    clock = asyncio.get_running_loop().time
 
     def read(_params: Mapping[str, Any]) -> Answer:
-        nonlocal looks
-        looks += 1
-        if looks < 4:
-            talk.emit_error(f"Reconnecting... {looks}/5", will_retry=True)
+        looks.append(clock())
+        if len(looks) < 4:
+            talk.emit_error(f"Reconnecting... {len(looks)}/5", will_retry=True)
         return {}
 
     talk.fake.answers["thread/read"] = read
-    clock = asyncio.get_running_loop().time
-    began_s = clock()
     with pytest.raises(DeadlineError, match=r"last error: Reconnecting\.\.\. 3/5"):
-        await talk.run(TurnLimits(idle_s=0.4))
-    assert clock() - began_s < 1.2
-    assert looks == 4
+        await talk.run(TurnLimits(idle_s=idle_s))
+    assert len(looks) == 4
+    # After a clock that started anew, every look would be as late as that.
+    assert min(later - sooner for sooner, later in pairwise(looks)) < idle_s
 
 
 async def test_a_turn_that_keeps_talking_is_not_silent(talk: Conversation) -> None:
-    idle_s = 0.6
+    idle_s = 1.5
     heard = asyncio.Event()
     running = talk.run(TurnLimits(idle_s=idle_s), on_event=lambda _event: heard.set())
     await talk.fake.wait_for_call("turn/start")
@@ -316,6 +321,7 @@ async def test_a_turn_that_keeps_talking_is_not_silent(talk: Conversation) -> No
         heard.clear()
         talk.emit("item/agentMessage/delta", delta="word")
         await asyncio.wait_for(heard.wait(), BOUND_S)
+        await asyncio.wait({running}, timeout=0.1 * idle_s)
     talk.finish("done")
     assert (await running).message == "done"
     assert "thread/read" not in talk.fake.methods()
@@ -328,6 +334,7 @@ async def test_the_bound_on_the_whole_turn_interrupts_it(talk: Conversation) -> 
 
 
 async def test_the_bound_on_the_whole_turn_holds_while_codex_talks(talk: Conversation) -> None:
+    talk.starts_with(lambda: talk.emit_error("Reconnecting...", will_retry=True))
     running = talk.run(TurnLimits(timeout_s=0.2, idle_s=None))
     await talk.fake.wait_for_call("turn/start")
     while not running.done():
@@ -384,8 +391,10 @@ async def test_a_start_that_is_not_answered_in_time_is_given_up(
 
     call = talk.server.call
 
-    async def impatient(method: str, params: Mapping[str, Any], **_more: float) -> dict[str, Any]:
-        return await call(method, params, timeout_s=SHORT_S)
+    async def impatient(method: str, params: Mapping[str, Any], **more: float) -> dict[str, Any]:
+        return await call(
+            method, params, **({"timeout_s": 0.5} if method == "turn/start" else more)
+        )
 
     monkeypatch.setattr(talk.server, "call", impatient)
     talk.fake.answers["turn/start"] = start
