@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import codexmcp
+from tests.support.builds import CHECKOUT
 
 ROOT = Path(codexmcp.__file__).parent
+DESIGN = CHECKOUT / "docs" / "design.md"
 
 LAYERS = [
     {"errors", "figures", "jsonvalues", "secret_like", "__init__"},
@@ -92,9 +95,29 @@ def test_third_party_packages_stay_in_their_part() -> None:
     assert astray == []
 
 
-def test_every_part_has_its_layer() -> None:
+def test_every_part_has_its_layer_and_its_place_on_the_map() -> None:
     parts = {_part(path) for path in ROOT.rglob("*.py")}
     assert parts == set().union(*LAYERS)
+    assert parts - {"__init__", "__main__"} == _map().keys()
+
+
+def test_on_the_map_a_part_stands_below_all_that_it_imports() -> None:
+    rows = _map()
+    wrong = [
+        f"{path}: {name}"
+        for path, name in IMPORTS
+        if name.startswith("codexmcp.")
+        and _part(path) in rows
+        and rows.get(name.split(".")[1], 0) > rows[_part(path)]
+    ]
+    assert wrong == []
+
+
+def _map() -> dict[str, int]:
+    """Return the row of each part in the table of the design."""
+    lines = DESIGN.read_text(encoding="utf-8").splitlines()
+    cells = [line.split("|")[1] for line in lines if line.startswith("| `")]
+    return {part: row for row, cell in enumerate(cells) for part in re.findall(r"`(\w+)/?`", cell)}
 
 
 def test_importing_the_package_prints_nothing_and_loads_no_library() -> None:
