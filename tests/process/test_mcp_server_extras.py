@@ -97,11 +97,9 @@ async def test_a_timeout_interrupts_the_turn_and_keeps_the_thread(
         async with mcp_server(codex_home, tmp_path) as client:
             first = await call(client, 1, prompt="x")
             thread_id = thread_of(first)
-            cut = await call(client, 2, "codex-reply", prompt="y", threadId=thread_id, timeout=0.5)
+            cut = await call(client, 2, "codex-reply", prompt="y", threadId=thread_id, timeout=3)
             assert cut["isError"]
-            assert f"not done after 0.5 s and was interrupted; its thread {thread_id}" in text_of(
-                cut
-            )
+            assert f"not done after 3 s and was interrupted; its thread {thread_id}" in text_of(cut)
             third = await call(client, 3, "codex-reply", prompt="z", threadId=thread_id)
             assert text_of(third) == "three"
 
