@@ -83,7 +83,7 @@ async def test_a_killed_app_server_fails_its_call_and_the_next_one_gets_a_new_on
 
 
 async def test_a_silent_turn_is_ended_by_the_idle_timeout(codex_home: Path, tmp_path: Path) -> None:
-    flags = ["--idle-timeout", "1", "--approval-policy", "never"]
+    flags = ["--idle-timeout", "3", "--approval-policy", "never"]
     async with ScriptedModel([Stall(), Text("back")]) as model:
         configure(codex_home, model)
         async with mcp_server(codex_home, tmp_path, *flags) as client:
