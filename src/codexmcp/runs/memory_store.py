@@ -1,6 +1,6 @@
 """Keeps runs in memory, as long as the process lives: the twin of `sqlite_store`.
 
-For runs that need not outlive their process, and for tests. It does no I/O.
+For tests of what works on a store; the product keeps every run on disk. It does no I/O.
 """
 
 from __future__ import annotations
