@@ -7,8 +7,9 @@ only framing words added. Pure: imports only its neighbours in this package.
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 
+from codexmcp.jsonvalues import dig, is_list, is_object
 from codexmcp.rehearsal.conversation import AGENT_TOOLS, Turn, text_of, tools_of
 from codexmcp.rehearsal.refusal import is_refusal
 from codexmcp.rehearsal.responses import FunctionCall, JSONObject, Message
@@ -60,13 +61,12 @@ def _answer(output: object) -> tuple[str, bool]:
     text = text_of(output)
     value = _decoded(text)
     failed = False
-    if isinstance(value, list):
-        text = text_of(cast("object", value)) or text
-    elif isinstance(value, dict):
-        result = cast("JSONObject", value)
-        message = _error_message(result)
-        failed = message is not None or result.get("isError") is True
-        text = text if (inner := message or _inner(result)) is None else inner
+    if is_list(value):
+        text = text_of(value) or text
+    elif is_object(value):
+        message = _error_message(value)
+        failed = message is not None or value.get("isError") is True
+        text = text if (inner := message or _inner(value)) is None else inner
     # The SDK drops an MCP result's isError, so a failure may be known only by its words.
     return text, failed or text.startswith(_SDK_FAILURE) or is_refusal(text)
 
@@ -79,10 +79,7 @@ def _inner(result: JSONObject) -> str | None:
 
 
 def _error_message(result: JSONObject) -> str | None:
-    error: object = result.get("error")
-    if not isinstance(error, dict):
-        return None
-    message = cast("JSONObject", error).get("message")
+    message = dig(result, "error", "message")
     return message if isinstance(message, str) else None
 
 

@@ -2,7 +2,7 @@
 
 Owns the knowledge of what Codex and the Agents SDK put into `tools` and `input`. Promises that only
 the latest user turn counts and that context which Codex injects is never taken for a prompt.
-Pure: imports only `responses`.
+Pure: imports only `responses` and `jsonvalues`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import cast
 
+from codexmcp.jsonvalues import is_object, list_of
 from codexmcp.rehearsal.responses import JSONObject
 
 AGENT_TOOLS = ("codex", "codex-reply")
@@ -140,16 +140,14 @@ def _skills(texts: Sequence[str]) -> Iterator[Skill]:
 def _texts(content: object) -> Iterator[str]:
     if isinstance(content, str):
         yield content
-    elif isinstance(content, dict):
-        text = cast("JSONObject", content).get("text")
+    elif is_object(content):
+        text = content.get("text")
         if isinstance(text, str):
             yield text
-    elif isinstance(content, list):
-        for part in cast("list[object]", content):
+    else:
+        for part in list_of(content):
             yield from _texts(part)
 
 
 def _mappings(value: object) -> Iterator[JSONObject]:
-    if isinstance(value, list):
-        items = cast("list[object]", value)
-        yield from (cast("JSONObject", item) for item in items if isinstance(item, dict))
+    yield from filter(is_object, list_of(value))

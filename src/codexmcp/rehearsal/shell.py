@@ -1,7 +1,7 @@
 """How Codex runs a command for its model, with plain tools and in code mode.
 
 Owns the calls that start a command and poll it, and the reading of their outputs. Promises to pass
-a command's output on as Codex gave it. Pure: imports only `conversation` and `responses`.
+a command's output on as Codex gave it. Pure: imports only `jsonvalues` and its neighbours.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
+from codexmcp.jsonvalues import object_of
 from codexmcp.rehearsal.conversation import text_of, tools_of
 from codexmcp.rehearsal.responses import CustomToolCall, FunctionCall, JSONObject
 
@@ -131,7 +131,6 @@ def _after(run: ShellRun, output: str) -> ShellRun:
 
 def _loaded(text: object) -> JSONObject:
     try:
-        value = json.loads(str(text))
+        return object_of(json.loads(str(text)))
     except ValueError:
         return {}
-    return cast("JSONObject", value) if isinstance(value, dict) else {}
