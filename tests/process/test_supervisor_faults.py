@@ -14,8 +14,9 @@ import pytest
 
 from codexmcp.testing import ScriptedModel, Text, unreachable_base_url
 from tests.support.faulty_supervisor import CLOCK, FULL, PROGRAM
+from tests.support.mcp_server import write_config
 from tests.support.processes import until
-from tests.support.supervision import RefusedError, Station, kill, write_config
+from tests.support.supervision import RefusedError, Station, kill
 
 DAY_S = 86_400.0
 

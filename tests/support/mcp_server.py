@@ -18,13 +18,18 @@ SERVER = [sys.executable, "-P", "-m", "codexmcp", "mcp-server"]
 
 def configure(home: Path, model: ScriptedModel, *more: str) -> None:
     """Write a config.toml that leads to the scripted model without a key."""
+    write_config(home, model.base_url, *more)
+
+
+def write_config(home: Path, base_url: str, *more: str) -> None:
+    """Write a config.toml that leads to a model without a key, with further settings."""
     lines = [
         'model = "rehearsal"',
         'model_provider = "scripted"',
         *more,
         "[model_providers.scripted]",
         'name = "scripted"',
-        f'base_url = "{model.base_url}"',
+        f'base_url = "{base_url}"',
         'wire_api = "responses"',
         "request_max_retries = 1",
         "stream_max_retries = 1",

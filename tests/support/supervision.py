@@ -20,7 +20,7 @@ from codexmcp.rehearsal.shell import start_call
 from codexmcp.testing import ModelServer, Outcome, Reply, Request, ShellCall, Text
 from tests.conformance.client import Client, running
 from tests.support.ended import Ended, run_to_end
-from tests.support.mcp_server import environment
+from tests.support.mcp_server import environment, write_config
 from tests.support.processes import processes_of, until
 
 logger = logging.getLogger(__name__)
@@ -369,21 +369,6 @@ async def station(home: Path) -> AsyncIterator[Station]:
                 logger.warning("supervisors wrote:\n%s", here.log)
                 shutil.rmtree(runtime, ignore_errors=True)
                 shutil.rmtree(here.project, ignore_errors=True)
-
-
-def write_config(home: Path, base_url: str) -> None:
-    """Write a config.toml that leads to a model without a key."""
-    lines = [
-        'model = "rehearsal"',
-        'model_provider = "scripted"',
-        "[model_providers.scripted]",
-        'name = "scripted"',
-        f'base_url = "{base_url}"',
-        'wire_api = "responses"',
-        "request_max_retries = 1",
-        "stream_max_retries = 1",
-    ]
-    (home / "config.toml").write_text("\n".join(lines) + "\n")
 
 
 def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
