@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from codexmcp.errors import CodexMCPError, ConfigurationError, ExitCode, StoreError, UsageError
-from codexmcp.picker import arguments as command_line
 from codexmcp.picker.actions import Actions
 from codexmcp.picker.json_output import to_json
 from codexmcp.picker.source import Source, View
@@ -17,13 +16,12 @@ from codexmcp.settings import load_settings
 from codexmcp.supervisor.directory import RunDirectory, pointer_dir
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run_picker(arguments: argparse.Namespace) -> int:
     """Run the picker and return its exit code.
 
     Args:
-        argv: The arguments; None means those of the process.
+        arguments: What was asked for.
     """
-    arguments = command_line.parse(argv)
     try:
         return _run(
             is_json=arguments.json,
@@ -34,8 +32,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CodexMCPError as error:
         sys.stderr.write(f"codex-runs: {error}\n")
         return error.exit_code
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
 
 
 def _run(*, is_json: bool, is_watching: bool, every_folder: bool, limit: int) -> int:
