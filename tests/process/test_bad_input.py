@@ -234,10 +234,12 @@ async def test_a_fault_of_codexs_model_is_told(
 async def test_the_cause_behind_the_key_proxy_is_told(project: Project, program: str) -> None:
     async with ScriptedModel([Reset()] * 90) as model:
         project.reach(model.base_url)
-        ran = await project.run(program, "go")
+        # With the 7 of the default Codex goes on for 80 s.
+        ran = await project.run(program, "go", CODEXMCP_REQUEST_RETRIES="1")
         endpoint = model.base_url
     assert ran.code == 1
-    assert f"In fact {endpoint} could not be reached (forwarding error: " in ran.error
+    reason = "could not be reached (the key proxy: forwarding error: "
+    assert f"In fact {endpoint} {reason}" in ran.error
 
 
 async def test_a_retry_that_succeeds_is_no_failure(project: Project, program: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from codexmcp.appserver.child import Child
 from codexmcp.appserver.client import AppServer
 from codexmcp.errors import CodexBinaryError, ConfigurationError
+from codexmcp.home import key_proxy
 from codexmcp.home.access import KeyAccess, provider_overrides
 from codexmcp.home.key_proxy import KeyProxy
 from codexmcp.testing import Outcome, Request, ScriptedModel, ShellCall, Text, unreachable_base_url
@@ -109,6 +110,20 @@ async def test_an_upstream_that_refuses_is_named_as_the_trouble(codex_home: Path
         await until(lambda: proxy.trouble, "the proxy tells of the failed request")
         assert "error" in proxy.trouble
         assert KEY not in proxy.trouble
+
+
+async def test_the_trouble_of_an_outage_that_has_passed_is_told_no_more(
+    codex_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        proxy_for(codex_home, unreachable_base_url()).start() as proxy,
+        httpx.AsyncClient(timeout=BOUND_S) as http,
+    ):
+        with contextlib.suppress(httpx.TransportError):
+            await http.post(f"{proxy.base_url}/responses", json={"model": "m", "input": "hi"})
+        await until(lambda: proxy.trouble, "the proxy tells of the failed request")
+        monkeypatch.setattr(key_proxy, "TROUBLE_S", -1.0)
+        assert proxy.trouble == ""
 
 
 async def test_a_proxy_that_died_is_named_as_the_trouble(

@@ -140,6 +140,44 @@ async def test_a_run_outlasts_an_outage_of_the_network_and_says_what_it_waits_fo
     assert (done["status"], done["message"]) == ("completed", "back again")
 
 
+def behind_the_proxy(base_url: str, retries: int) -> dict[str, str]:
+    """Return what leads Codex to an endpoint through the key proxy."""
+    key = {"OPENAI_API_KEY": "sk-test-0123456789", "OPENAI_BASE_URL": base_url}
+    return {**key, "CODEXMCP_REQUEST_RETRIES": str(retries)}
+
+
+async def test_a_run_behind_the_key_proxy_outlasts_an_outage_and_says_why_it_waits(
+    here: Station,
+) -> None:
+    (here.home / "config.toml").write_text('model = "rehearsal"\n')
+    away = unreachable_base_url()
+    # Three rounds of 6 s each; the default of 7 makes them 25 s.
+    async with here.client(env=behind_the_proxy(away, retries=5)) as client:
+        run_id = await client.run("patient")
+        why = "the key proxy: forwarding error: forwarding request to upstream"
+        await client.until_step(run_id, f"Reconnecting... 1/2 ({why})")
+        async with ScriptedModel([Text("back again")], port=urlsplit(away).port or 0):
+            done = await client.wait(run_id)
+    assert (done["status"], done["message"]) == ("completed", "back again")
+
+
+async def test_a_dead_endpoint_behind_the_key_proxy_ends_a_run_that_can_be_resumed(
+    here: Station,
+) -> None:
+    (here.home / "config.toml").write_text('model = "rehearsal"\n')
+    away = unreachable_base_url()
+    async with here.client(env=behind_the_proxy(away, retries=1)) as client:
+        run_id = await client.run("first")
+        told = await client.wait(run_id)
+        async with ScriptedModel([Text("back again")], port=urlsplit(away).port or 0):
+            resumed = await client.tool(
+                "codex_resume", run_id=run_id, prompt="go on", wait_ms=20_000
+            )
+    assert told["status"] == "failed"
+    assert "In fact the model's endpoint could not be reached (the key proxy: " in told["reason"]
+    assert resumed["message"] == "back again"
+
+
 async def test_a_run_survives_the_deletion_of_its_project(here: Station) -> None:
     gone = here.project / "gone"
     gone.mkdir()

@@ -13,7 +13,7 @@ from codexmcp.appserver.events import Event, ItemStarted
 from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.appserver.requests import ThreadOptions, TurnOptions, text_input
 from codexmcp.appserver.turns import TurnLimits, TurnResult, run_turn
-from codexmcp.home.access import provider_overrides
+from codexmcp.home.access import provider_overrides, retry_overrides
 from codexmcp.testing import ScriptedModel
 from tests.support.builds import pinned_codex
 
@@ -33,7 +33,9 @@ def launch_options(
     home: Path, base_url: str | None = None, *, codex: Path | None = None
 ) -> LaunchOptions:
     """Return how to start an app-server whose model is at `base_url`; None leaves its own."""
-    access = [] if base_url is None else [*provider_overrides(base_url), 'model="rehearsal"']
+    access = []
+    if base_url is not None:
+        access = [*retry_overrides(1), *provider_overrides(base_url), 'model="rehearsal"']
     return LaunchOptions(
         codex=codex or pinned_codex(), env=environment(home), overrides=access, cwd=home
     )

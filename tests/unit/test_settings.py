@@ -251,6 +251,18 @@ def test_another_sandbox_mode_is_refused_with_the_valid_ones(mode: str) -> None:
     assert "read-only, workspace-write, danger-full-access" in message
 
 
+@pytest.mark.parametrize(("value", "retries"), [("", 7), ("0", 0), ("12", 12)])
+def test_how_often_a_request_is_sent_again_can_be_set(value: str, retries: int) -> None:
+    assert load_settings({"CODEXMCP_REQUEST_RETRIES": value}).request_retries == retries
+
+
+@pytest.mark.parametrize("value", ["-1", "13", "many", "1.5", "²"])
+def test_other_counts_of_tries_are_refused_with_the_bounds(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="a whole number from 0 to 12") as caught:
+        load_settings({"CODEXMCP_REQUEST_RETRIES": value})
+    assert repr(value) in str(caught.value)
+
+
 def test_the_token_of_the_http_server_is_a_secret_that_codex_alone_inherits() -> None:
     token = "agt_0123456789abcdef"
     env = {"AGENTOS_TOKEN": token, "HOME": "/home/me"}

@@ -28,7 +28,7 @@ from codexmcp.agents.progress import ShowStep, exec_failure, from_exec_event
 from codexmcp.agents.record import Record
 from codexmcp.agents.workplace import Workplace
 from codexmcp.errors import ConfigurationError
-from codexmcp.home.access import provider_overrides
+from codexmcp.home.access import provider_overrides, retry_overrides
 from codexmcp.home.permissions import PROFILE, deny_profile
 from codexmcp.home.toml import inline
 from codexmcp.home.trust import untrusted_projects
@@ -113,6 +113,7 @@ def _launch(workplace: Workplace) -> ExecLaunch:
         overrides.append(f"permissions.{PROFILE}={inline(profile)}")
         overrides.append(f"default_permissions={json.dumps(PROFILE)}")
     if workplace.codex_endpoint is not None:
+        overrides += retry_overrides(plan.settings.request_retries)
         overrides += provider_overrides(workplace.codex_endpoint)
     return ExecLaunch(str(plan.codex), overrides, replaces_sandbox=profile is not None)
 

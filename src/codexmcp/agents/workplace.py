@@ -21,7 +21,7 @@ from codexmcp.errors import ConfigurationError, CredentialsError, WorkError
 from codexmcp.home import access
 from codexmcp.home.binary import find_codex
 from codexmcp.home.config import CodexHome, read_home
-from codexmcp.home.key_proxy import KeyProxy, RunningProxy
+from codexmcp.home.key_proxy import KeyProxy, RunningProxy, explained
 from codexmcp.home.permissions import can_be_moved
 from codexmcp.settings import KEY_VARIABLES, Settings, child_environment, load_settings
 
@@ -90,15 +90,10 @@ class Workplace:
         return {self.proxy.base_url: access_.base_url}
 
     def explain(self, error: str) -> str:
-        """Return an error of Codex with the cause that only the key proxy knows.
-
-        Source: the proxy answers 500 when it cannot reach the endpoint, which Codex takes for high
-        demand.
-        """
-        if self.proxy is None or "high demand" not in error or not self.proxy.trouble:
+        """Return an error of Codex with the cause that only the key proxy knows."""
+        if self.proxy is None:
             return error
-        upstream = self.aliases[self.proxy.base_url]
-        return f"{error} In fact {upstream} could not be reached ({self.proxy.trouble})"
+        return explained(error, self.proxy.trouble, self.aliases[self.proxy.base_url])
 
 
 def make_plan(arguments: Arguments, project: Path) -> Plan:

@@ -40,12 +40,16 @@ def codex_options(
         env["CODEX_HOME"] = str(settings.codex_home)
     overrides = list(arguments.config)
     proxy = None
+    # Before what the user has set, which wins.
+    patience = access.retry_overrides(settings.request_retries)
     if arguments.model_endpoint:
-        overrides += access.provider_overrides(arguments.model_endpoint.rstrip("/"))
+        endpoint = arguments.model_endpoint.rstrip("/")
+        overrides = [*patience, *overrides, *access.provider_overrides(endpoint)]
     else:
         way = _way(arguments, settings)
         if isinstance(way, access.KeyAccess):
             proxy = KeyProxy(codex, env, way)
+            overrides = [*patience, *overrides]
         elif settings.api_key is not None and way.key_variable in KEY_VARIABLES:
             env[way.key_variable] = settings.api_key
     launch = LaunchOptions(

@@ -19,12 +19,14 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 PROVIDER = "codexmcp"
 """Name of the provider that stands for the key proxy, or for an endpoint that needs no key."""
 
+_FIELDS = f"model_providers.{PROVIDER}"
+
 STREAM_MAX_RETRIES = 2
 """How often Codex asks again after an answer broke off, which is 5 times by default.
 
 Source: the key proxy does not pass on that its upstream broke an answer off, so Codex waits for its
 own idle timeout, 300 s, each time; by default that makes half an hour (measured on 0.163.0).
-Refused requests are counted apart (`request_max_retries`) and fail within seconds.
+Requests without an answer are counted apart: see `settings.DEFAULT_REQUEST_RETRIES`.
 """
 
 
@@ -99,9 +101,20 @@ def provider_overrides(base_url: str) -> list[str]:
         base_url: The endpoint, such as `http://127.0.0.1:4000/v1`.
     """
     provider = {"name": PROVIDER, "base_url": base_url, "wire_api": "responses"}
-    fields = ",".join(f"{name}={_quoted(value)}" for name, value in provider.items())
-    fields += f",stream_max_retries={STREAM_MAX_RETRIES}"
-    return [f"model_provider={_quoted(PROVIDER)}", f"model_providers.{PROVIDER}={{{fields}}}"]
+    fields = [f"{_FIELDS}.{name}={_quoted(value)}" for name, value in provider.items()]
+    return [f"model_provider={_quoted(PROVIDER)}", *fields]
+
+
+def retry_overrides(request_retries: int) -> list[str]:
+    """Return the settings that say how long Codex bears with that endpoint.
+
+    They make no provider without those of `provider_overrides`, and what a user sets goes between.
+
+    Args:
+        request_retries: How often it sends a request again that nobody answered.
+    """
+    counts = {"request_max_retries": request_retries, "stream_max_retries": STREAM_MAX_RETRIES}
+    return [f"{_FIELDS}.{name}={count}" for name, count in counts.items()]
 
 
 def _quoted(text: str) -> str:

@@ -24,6 +24,11 @@ from codexmcp.home.access import KeyAccess
 START_TIMEOUT_S = 10.0
 """Bound on the proxy's start, which takes about 10 ms."""
 
+TROUBLE_S = 15.0
+"""How long an error counts for what fails now. Codex waits up to 14 s before it tries again, and
+what the proxy said about an outage that has passed would mislead whoever reads of another failure.
+"""
+
 _POLL_S = 0.002
 _WATCH_S = 0.2
 
@@ -53,7 +58,8 @@ class KeyProxy:
             # Gone before anything else happens: a kill would leave the folder behind.
             with tempfile.TemporaryDirectory(prefix="codexmcp-") as folder:
                 info = Path(folder) / "proxy.json"
-                child = await self._spawn(info)
+                complaints = _Complaints()
+                child = await self._spawn(info, complaints)
                 stack.push_async_callback(_stop, child)
                 # A program that ends before it reads is reported by `_await_port`.
                 with contextlib.suppress(ConnectionError):
@@ -61,9 +67,9 @@ class KeyProxy:
                     await child.stdin.drain()
                     child.stdin.close()
                 port = await _await_port(child, info)
-            yield RunningProxy(f"http://127.0.0.1:{port}/v1", child)
+            yield RunningProxy(f"http://127.0.0.1:{port}/v1", child, complaints)
 
-    async def _spawn(self, info: Path) -> Child:
+    async def _spawn(self, info: Path, complaints: _Complaints) -> Child:
         upstream = f"{self.access.base_url}/responses"
         options = ("--server-info", str(info), "--upstream-url", upstream)
         return await Child.start(
@@ -71,11 +77,29 @@ class KeyProxy:
             env=self.env,
             # It does not notice the end of its stdin.
             die_with_parent=True,
+            on_stderr=complaints.take,
         )
 
 
 async def _stop(child: Child) -> None:
     await asyncio.shield(child.stop(eof_grace_s=0))
+
+
+class _Complaints:
+    """The last error that the proxy has told of, for as long as it counts."""
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._told_at = 0.0
+
+    def take(self, line: str) -> None:
+        if "error" in line:
+            self._last, self._told_at = line, asyncio.get_running_loop().time()
+
+    @property
+    def fresh(self) -> list[str]:
+        age_s = asyncio.get_running_loop().time() - self._told_at
+        return [self._last] if self._last and age_s <= TROUBLE_S else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +112,7 @@ class RunningProxy:
 
     base_url: str
     _child: Child
+    _complaints: _Complaints
 
     async def ended(self) -> str:
         """Wait until the proxy ends, and return how it did."""
@@ -97,11 +122,28 @@ class RunningProxy:
 
     @property
     def trouble(self) -> str:
-        """What the proxy has to say about failed requests, or how it ended; empty if nothing."""
+        """What the proxy says of requests that fail now, or how it ended; empty if nothing."""
         ended = self._child.returncode is not None
         lines = [self._child.describe_exit()] if ended else []
-        errors = [line for line in self._child.stderr_tail.splitlines() if "error" in line]
-        return "; ".join(lines + errors[-1:])
+        return "; ".join(lines + self._complaints.fresh)
+
+
+def explained(error: str, trouble: str, endpoint: str = "the model's endpoint") -> str:
+    """Return an error of Codex with the cause that only the key proxy knows.
+
+    Args:
+        error: The error.
+        trouble: What the proxy has to say; empty for nothing.
+        endpoint: What is behind it.
+
+    Source: the proxy answers 500 when it cannot reach the endpoint, which Codex takes for high
+    demand.
+    """
+    if not trouble:
+        return error
+    if "high demand" not in error:
+        return f"{error} (the key proxy: {trouble})"
+    return f"{error} In fact {endpoint} could not be reached (the key proxy: {trouble})"
 
 
 async def _await_port(child: Child, info: Path) -> int:

@@ -73,6 +73,12 @@ class ActiveRun:
             case _:
                 pass
 
+    def explain_step(self, trouble: str) -> None:
+        """Add to a step that is another try what the key proxy says of why; empty for nothing."""
+        if trouble:
+            step = f"{self.progress.last_step} (the key proxy: {trouble})"
+            self.progress = replace(self.progress, last_step=step)
+
     @property
     def remark(self) -> str:
         """What a good ending hides: Codex calls a turn completed whose commands all failed."""

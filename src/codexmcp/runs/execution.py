@@ -11,16 +11,17 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from codexmcp.appserver.admission import Admission
 from codexmcp.appserver.answers import DECLINED, can_be_declined, to_codex
 from codexmcp.appserver.client import AppServer
-from codexmcp.appserver.events import Event
+from codexmcp.appserver.events import ErrorReported, Event
 from codexmcp.appserver.requests import ThreadOptions, TurnOptions, image_input, text_input
 from codexmcp.appserver.threads import KnownThread, Threads, is_loaded
 from codexmcp.appserver.turns import TurnLimits, run_turn
 from codexmcp.errors import AppServerClosedError, CodexMCPError, StateError, StoreError
+from codexmcp.home.key_proxy import explained
 from codexmcp.jsonrpc.connection import NoAnswer
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.runs import endings, preparation, recovery
@@ -266,6 +267,8 @@ class Executor:
         def on_event(event: Event) -> None:
             trail.event(event)
             active.note(event)
+            if isinstance(event, ErrorReported) and event.error.will_retry:
+                active.explain_step(self._shop.codex.trouble)
             if event.method == "turn/started" and active.turn is None:
                 active.turn = LiveTurn(server, prepared.thread_id, event.turn_id)
                 self._change(active, RunState.RUNNING, Change(turn_id=event.turn_id))
@@ -284,9 +287,8 @@ class Executor:
         ending = endings.of_result(
             result, active.remark, request.output_schema, self._shop.check_output
         )
-        if ending.state is RunState.FAILED and self._shop.codex.trouble:
-            reason = f"{ending.reason} (the key proxy: {self._shop.codex.trouble})"
-            return Ending(ending.state, reason, ending.message)
+        if ending.state is RunState.FAILED:
+            return replace(ending, reason=explained(ending.reason, self._shop.codex.trouble))
         return ending
 
     def _note_approvals(self, run_id: str) -> None:

@@ -26,6 +26,7 @@ from codexmcp.appserver.requests import (
 from codexmcp.appserver.threads import MAX_LOADED, KnownThread, Threads, is_loaded
 from codexmcp.appserver.turns import TurnLimits, TurnResult, run_turn
 from codexmcp.errors import RequestError
+from codexmcp.home.key_proxy import explained
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.jsonvalues import text_of
 from codexmcp.server import extras
@@ -280,9 +281,7 @@ class Engine:
     ) -> CallResult:
         answer = _answer_of(result, schema)
         if answer.is_error and self._keeper.trouble:
-            answer = replace(
-                answer, content=f"{answer.content} (the key proxy: {self._keeper.trouble})"
-            )
+            answer = replace(answer, content=explained(answer.content, self._keeper.trouble))
         meta = {"usage": result.usage.to_json(), "durationMs": duration_ms}
         return cut_to(replace(answer, meta=meta), self._options.max_result_bytes)
 

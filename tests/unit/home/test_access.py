@@ -15,6 +15,7 @@ from codexmcp.home.access import (
     OwnAccess,
     choose_access,
     provider_overrides,
+    retry_overrides,
 )
 
 KEY = "sk-canary-0123456789"
@@ -93,11 +94,12 @@ def test_a_key_is_not_shown() -> None:
 
 @given(url=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30))
 def test_the_provider_settings_are_toml_whatever_the_url(url: str) -> None:
-    settings = tomllib.loads("\n".join(provider_overrides(url)))
+    settings = tomllib.loads("\n".join([*retry_overrides(7), *provider_overrides(url)]))
     assert settings["model_provider"] == "codexmcp"
     assert settings["model_providers"]["codexmcp"] == {
         "name": "codexmcp",
         "base_url": url,
         "wire_api": "responses",
+        "request_max_retries": 7,
         "stream_max_retries": STREAM_MAX_RETRIES,
     }
