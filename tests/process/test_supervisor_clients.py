@@ -101,6 +101,28 @@ async def test_a_second_supervisor_is_refused(here: Station) -> None:
     assert json.loads(status.out)["pid"] == first.pid
 
 
+async def test_clients_that_come_while_a_supervisor_ends_are_served_by_the_next(
+    here: Station,
+) -> None:
+    """Codex does not heed its end for two seconds; by then the socket is gone, and not the lock."""
+    async with here.supervisor() as supervisor, here.client() as client:
+        await client.wait(await client.run("first"))
+        with here.frozen((await client.status())["codexPid"]):
+            kill(supervisor.pid, signal.SIGTERM)
+            await client.raw.wait_exit()
+            assert supervisor.returncode is None
+
+            async def look() -> int:
+                async with here.client() as client:
+                    return int((await client.status())["pid"])
+
+            pids = await asyncio.gather(*(look() for _ in range(3)))
+        assert await asyncio.wait_for(supervisor.wait(), BOUND_S) == 0
+
+    assert len(set(pids)) == 1
+    assert supervisor.pid not in pids
+
+
 async def test_a_client_whose_supervisor_dies_is_told_what_to_do(here: Station) -> None:
     async with here.client() as client:
         await here.killed((await client.status())["pid"])

@@ -48,6 +48,12 @@ from codexmcp.supervisor.setup_check import check_setup
 logger = logging.getLogger(__name__)
 
 IDLE_CHECK_S = 0.5
+
+PREDECESSOR_S = 20.0
+"""How long we wait for one that is ending, which Codex, the key proxy and a container may hold up
+for some seconds. A client that has us started waits for 30."""
+
+PREDECESSOR_POLL_S = 0.05
 _BACKLOG = 128
 
 
@@ -83,13 +89,15 @@ async def supervise(options: SupervisorOptions) -> None:
     """
     signals = Signals()
     # Outermost: a signal that comes while what is left is ended must not stop that.
-    with signals.heeded(), _only_one(options.address), orphans_ended(always=True):
-        raise_descriptor_limit()
-        async with orphans_reaped():
-            try:
-                await Supervisor(options, signals).run()
-            except ExceptionGroup as group:
-                raise _only(group) from group
+    with signals.heeded():
+        async with _only_one(options.address, signals.stopping):
+            with orphans_ended(always=True):
+                raise_descriptor_limit()
+                async with orphans_reaped():
+                    try:
+                        await Supervisor(options, signals).run()
+                    except ExceptionGroup as group:
+                        raise _only(group) from group
 
 
 class Signals:
@@ -294,22 +302,38 @@ def _only(error: Exception) -> Exception:
     return _only(inside[0]) if len(inside) == 1 else error
 
 
-@contextlib.contextmanager
-def _only_one(address: Address) -> Generator[None, None, None]:
+@contextlib.asynccontextmanager
+async def _only_one(address: Address, stopping: asyncio.Event) -> AsyncGenerator[None, None]:
     """Be the only supervisor of an address while the block runs."""
     address.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = os.open(address.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = os.read(fd, 20).decode(errors="replace").strip()
-            raise ConfigurationError(
-                f"a supervisor already runs for this Codex home and these credentials (process "
-                f"{pid or 'unknown'}); use that one, or end it with `codexmcp serve --stop`"
-            ) from None
+        deadline = time.monotonic() + PREDECESSOR_S
+        while not _is_locked(fd):
+            # Without a socket it takes nobody any more: whoever starts us was sent away by it.
+            is_ending = not address.socket.exists()
+            if not is_ending or stopping.is_set() or time.monotonic() > deadline:
+                raise _taken(fd)
+            await asyncio.sleep(PREDECESSOR_POLL_S)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(fd)
+
+
+def _is_locked(fd: int) -> bool:
+    """Lock a file for us unless somebody else has it; return whether it is ours."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _taken(fd: int) -> ConfigurationError:
+    pid = os.pread(fd, 20, 0).decode(errors="replace").strip()
+    return ConfigurationError(
+        f"a supervisor already runs for this Codex home and these credentials (process "
+        f"{pid or 'unknown'}); use that one, or end it with `codexmcp serve --stop`"
+    )
