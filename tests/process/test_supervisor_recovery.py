@@ -61,6 +61,29 @@ async def test_a_run_with_retries_continues_and_never_repeats_its_prompt(here: S
     assert states[-1] == "completed"
 
 
+async def test_a_run_that_is_withdrawn_before_its_retry_ends_in_its_audit_files_too(
+    here: Station,
+) -> None:
+    here.model.hold("first")
+    here.model.hold("urgent")
+    async with here.supervisor("--max-runs", "1") as supervisor, here.client() as client:
+        run_id = await client.run("first", retries=1)
+        await here.model.wait_until_asked("first")
+        await client.run("urgent", priority=9)
+        kill(supervisor.pid)
+        await supervisor.wait()
+    async with here.supervisor("--max-runs", "1"), here.client() as client:
+        await here.model.wait_until_asked("urgent")
+        await client.until_state(run_id, "queued")
+        await client.tool("codex_interrupt", run_id=run_id)
+
+    audit = here.project / f".codex/codex-mcp/runs/{run_id}"
+    lines = audit.with_suffix(".jsonl").read_text().splitlines()
+    states = [json.loads(line).get("state") for line in lines]
+    assert [state for state in states if state][-3:] == ["lost", "queued", "interrupted"]
+    assert "State: **interrupted**" in audit.with_suffix(".md").read_text()
+
+
 async def test_retries_are_used_up(here: Station) -> None:
     run_id = await kill_during(here, "first", retries=1)
     here.model.hold(CONTINUE_PROMPT)

@@ -107,7 +107,7 @@ class EmbeddedEngine:
                 while not (self._draining and self._idle.is_set()):
                     self._news.clear()
                     for run in self._claims():
-                        tasks.create_task(self._work_on(run))
+                        tasks.create_task(self._work_on(self._taken(run)))
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(SWEEP_S):
                             await self._news.wait()
@@ -157,14 +157,17 @@ class EmbeddedEngine:
             logger.warning("no run can be claimed for now: %s", error)
         return claimed
 
-    async def _work_on(self, run: Run) -> None:
-        active = ActiveRun(run, self._let_go)
-        self._active[run.id] = active
+    def _taken(self, run: Run) -> ActiveRun:
+        """Have a run that was claimed at hand for whoever asks before the work on it begins."""
+        active = self._active[run.id] = ActiveRun(run, self._let_go)
         self._idle.clear()
+        return active
+
+    async def _work_on(self, active: ActiveRun) -> None:
         try:
             await self._work.execute(active)
         except Exception:  # one broken run must not end the others
-            logger.exception("run %s broke off", run.id)
+            logger.exception("run %s broke off", active.run.id)
         finally:
             if not active.ended.is_set():
                 active.end()

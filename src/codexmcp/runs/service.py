@@ -118,7 +118,8 @@ class RunService:
         Raises:
             AuditError: Its audit files cannot be written.
             StoreError: It cannot be recorded.
-            StateError: No further runs are taken.
+            StateError: No further runs are taken, or the idempotency key is that of a run with
+                another prompt or folder.
         """
         submission = Submission(
             id=_new_id(),
@@ -140,6 +141,7 @@ class RunService:
             raise
         if not is_new:
             trail.discard()
+            _check_same(run, submission)
             return self._live(run)
         trail.close()
         await self._thread_known(run.id)
@@ -230,8 +232,10 @@ class RunService:
             StateError: It is over, or another process works on it.
         """
         self.get(run_id)
+        # Who works on a run writes its files; one that waits for its retry has been worked on, too.
+        waits = self._engine.active(run_id) is None
         run = await self._engine.cancel(run_id, f"interrupted by {by}")
-        if run.turn_id is None and run.attempt == 0:
+        if waits:
             with contextlib.closing(self._keeping.reopen(run)) as trail:
                 trail.state(run)
         return run
@@ -318,6 +322,17 @@ class RunService:
             for wait in waits:
                 wait.cancel()
         return [*elsewhere, *(run_id for run_id, ended in here.items() if ended.is_set())]
+
+
+def _check_same(run: Run, submission: Submission) -> None:
+    """Refuse to take a run for the result of a call that asks for something else."""
+    ours, its = submission.request, run.request
+    if (ours.prompt, ours.cwd) != (its.prompt, its.cwd):
+        what = "prompt" if ours.prompt != its.prompt else "folder"
+        raise StateError(
+            f"the idempotency key {submission.idempotency_key!r} is that of run {run.id}, which "
+            f"was given another {what}, so nothing was started: give new work a key of its own"
+        )
 
 
 def _without_thread(run_id: str, why: str) -> StateError:

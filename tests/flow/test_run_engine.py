@@ -1,0 +1,96 @@
+"""The embedded engine and the use cases on it, in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from codexmcp.errors import StateError
+from codexmcp.runs.active import ActiveRun
+from codexmcp.runs.approvals import Approvals
+from codexmcp.runs.audit.redaction import Redactor
+from codexmcp.runs.embedded import EmbeddedEngine, Work
+from codexmcp.runs.memory_store import MemoryStore
+from codexmcp.runs.run import Run, RunRequest
+from codexmcp.runs.service import Keeping, Order, RunService
+from codexmcp.runs.states import RunState
+from codexmcp.runs.store import Limits, Owner
+
+BOUND_S = 5.0
+GROUP = "group"
+
+
+class EagerStore(MemoryStore):
+    """Lets whoever waits for a claim act before anything that the claim leads to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.claimed: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
+
+    def claim(self, owner: str, group: str, limits: Limits, now: float) -> Run | None:
+        run = super().claim(owner, group, limits, now)
+        if run is not None:
+            self.claimed.set_result(run)
+        return run
+
+
+class Office:
+    """A service whose runs go on until they are stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = EagerStore()
+        self.request = RunRequest(prompt="p", cwd=str(folder), audit_dir=str(folder / "runs"))
+        owner = Owner("owner", 1, "", GROUP)
+        work = Work(self._execute, self._sweep)
+        self.engine = EmbeddedEngine(self.store, owner, Limits(9, 9), work)
+        keeping = Keeping(self.store, folder, GROUP, Redactor(()))
+        self.service = RunService(keeping, self.engine, Approvals(lambda _run_id: None))
+
+    async def _execute(self, active: ActiveRun) -> None:
+        endless = asyncio.ensure_future(asyncio.Event().wait())
+        active.works_in(endless)
+        await asyncio.wait({endless})
+        active.run = self.store.change(active.run.id, RunState.INTERRUPTED)
+        active.end()
+
+    async def _sweep(self) -> None:
+        pass
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    office = Office(tmp_path)
+    serving = asyncio.create_task(office.engine.serve())
+    yield office
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+async def test_a_run_can_be_interrupted_from_the_moment_it_is_claimed(office: Office) -> None:
+    starting = asyncio.create_task(office.service.start(office.request, Order()))
+    async with asyncio.timeout(BOUND_S):
+        run = await office.store.claimed
+        ended = await office.service.interrupt(run.id, by="a test")
+        await starting
+    assert ended.state is RunState.INTERRUPTED
+
+
+async def test_a_repeated_call_gets_its_run_and_another_call_with_its_key_is_refused(
+    office: Office, tmp_path: Path
+) -> None:
+    order = Order(idempotency_key="once")
+    async with asyncio.timeout(BOUND_S):
+        first = await office.service.start(office.request, order)
+        again = await office.service.start(replace(office.request, timeout_s=9.0), order)
+        elsewhere = replace(office.request, cwd=str(tmp_path / "elsewhere"))
+        for other in (replace(office.request, prompt="another"), elsewhere):
+            with pytest.raises(StateError, match=f"key 'once' is that of run {first.id}, which"):
+                await office.service.start(other, order)
+    assert again.id == first.id
+    assert [path.stem for path in (tmp_path / "runs").glob("2*.jsonl")] == [first.id]
