@@ -18,7 +18,7 @@ from codexmcp.cli.runs.telling import Teller
 from codexmcp.errors import AuditError, ExitCode, RunNotFoundError, StoreError
 from codexmcp.runs.audit.finding import find_run
 from codexmcp.runs.audit.reading import decode
-from codexmcp.runs.states import OVER
+from codexmcp.runs.states import OVER, RunState
 
 POLL_S = 0.2
 
@@ -47,6 +47,8 @@ def tail_run(arguments: argparse.Namespace, output: Output) -> int:
         with contextlib.closing(file):
             try:
                 _watch(file, view, _ending(place, source.run_id, follow=arguments.follow))
+                if arguments.follow and not view.is_closed:
+                    _tell_of_loss(place, source.run_id, view, output)
             except OSError as error:
                 raise AuditError(
                     f"cannot read {file.path}: {error.strerror}; make it readable for this user"
@@ -57,6 +59,16 @@ def tail_run(arguments: argparse.Namespace, output: Output) -> int:
                 "could never be written; `codexmcp runs show` tells what the store knows"
             )
     return ExitCode.DONE
+
+
+def _tell_of_loss(place: Place, run_id: str, view: _View, output: Output) -> None:
+    """Say why nothing more comes of a run whose file of events tells no ending."""
+    if view.is_over:
+        return
+    with contextlib.suppress(StoreError):
+        run = place.directory.find(run_id)
+        if run is not None and run.state is RunState.LOST:
+            output.trouble(f"run {run_id}: {run.state}: {run.reason}")
 
 
 class _View:
