@@ -212,6 +212,11 @@ class Station:
         """The folder with the supervisor's socket, lock and log."""
         return self.runtime / "codexmcp"
 
+    def listening(self) -> list[str]:
+        """Return the names of the sockets for clients, of supervisors that live or were killed."""
+        names = [each.name for each in self.sockets.iterdir() if each.is_socket()]
+        return [name for name in names if not name.endswith(".codex.sock")]
+
     @contextlib.asynccontextmanager
     async def client(
         self, *flags: str, env: Mapping[str, str] | None = None, cwd: Path | None = None

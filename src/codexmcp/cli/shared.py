@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import codexmcp
@@ -35,11 +35,11 @@ def run(arguments: argparse.Namespace) -> None:
     """Relay a client to its supervisor, which is started first if need be.
 
     Raises:
-        ConfigurationError: There is none and none can be started, or it ended.
+        ConfigurationError: There is none and none can be started.
     """
     # Nothing here has to be tidied up.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    relay(open_connection(arguments, arguments.words, start=True))
+    relay(_connector(arguments, arguments.words, start=True))
 
 
 def open_connection(
@@ -55,12 +55,19 @@ def open_connection(
     Raises:
         ConfigurationError: There is none, or it cannot be started or used.
     """
+    return _connector(arguments, words, start=start)()
+
+
+def _connector(
+    arguments: argparse.Namespace, words: Sequence[str], *, start: bool
+) -> Callable[[], socket.socket]:
+    """Return what connects, any number of times: the key may come from a pipe, and is read here."""
     environ = dict(os.environ)
     settings = load_settings(environ)
     address = address_for(arguments, settings, environ)
     hello = Hello(words, _cwd(), _told(environ), codexmcp.__version__)
     starter = _starter(arguments, settings, environ) if start else None
-    return connect(address, hello, starter)
+    return lambda: connect(address, hello, starter)
 
 
 def address_for(

@@ -1,6 +1,8 @@
-"""Relays bytes between stdin, stdout and the supervisor.
+"""Relays lines between stdin, stdout and the supervisor, and outlives it.
 
-Owns nothing: killing it loses nothing. Imports no event loop, because a client waits for it.
+Owns nothing: killing it loses nothing. When the supervisor ends, what waits is answered, and the
+client's next request goes to a new one: clients do not start a server again that has ended. Imports
+no event loop, because a client waits for it.
 """
 
 from __future__ import annotations
@@ -10,48 +12,147 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Callable
 
-from codexmcp.errors import ConfigurationError
+from codexmcp.errors import CodexMCPError, ConfigurationError, ProtocolError
+from codexmcp.jsonrpc.framing import LineBuffer
+from codexmcp.supervisor.exchange import Exchange, pong, refusal
 
 _CHUNK_BYTES = 256 * 1024
 
 
-def relay(connection: socket.socket) -> None:
-    """Relay until the client has closed stdin and was answered, or the supervisor ends.
+def relay(connect: Callable[[], socket.socket]) -> None:
+    """Relay until the client has closed stdin and was answered.
+
+    Args:
+        connect: Connects to the supervisor, which is started if need be; from any thread.
 
     Raises:
-        ConfigurationError: The supervisor ended, or stdin or stdout is closed.
+        ConfigurationError: There is no supervisor to begin with, one ended that waited for an
+            answer of the client, or stdin or stdout is closed.
+        ProtocolError: A line is too long to be one.
     """
     if sys.stdin is None or sys.stdout is None:
         raise ConfigurationError("stdin or stdout is closed, and an MCP client is expected there")
-    left = threading.Event()
-    # A daemon thread, because one that waits for stdin cannot be told to stop.
-    threading.Thread(
-        target=_from_client, args=(sys.stdin.fileno(), connection, left), daemon=True
-    ).start()
+    _Relay(connect, sys.stdin.fileno(), sys.stdout.fileno()).run()
+
+
+class _Relay:
+    def __init__(self, connect: Callable[[], socket.socket], stdin: int, stdout: int) -> None:
+        self._connect = connect
+        self._stdin = stdin
+        self._stdout = stdout
+        self._exchange = Exchange()
+        # Guards the exchange and what is below. Not held while stdout is written to: a client may
+        # read nothing before it has written all of its own.
+        self._changed = threading.Condition()
+        self._connection: socket.socket | None = None
+        self._has_left = False
+        self._trouble: ProtocolError | None = None
+        self._writing = threading.Lock()
+
+    def run(self) -> None:
+        connection: socket.socket | None = self._connect()
+        self._connection = connection
+        # A daemon thread, because one that waits for stdin cannot be told to stop.
+        threading.Thread(target=self._from_client, daemon=True).start()
+        with contextlib.suppress(BrokenPipeError):
+            while connection is not None:
+                self._from_server(connection)
+                connection = self._next()
+        if self._trouble is not None:
+            raise self._trouble
+
+    def _from_server(self, connection: socket.socket) -> None:
+        """Pass on whole lines until the supervisor ends: what it has torn then is no message."""
+        lines = LineBuffer()
+        with connection:
+            while data := _received(connection):
+                complete = lines.feed(data)
+                with self._changed:
+                    meant = [line for line in complete if self._exchange.from_server(line)]
+                self._write(b"".join(line + b"\n" for line in meant))
+
+    def _next(self) -> socket.socket | None:
+        """Answer for a supervisor that ended; return the connection to the next, None for none."""
+        with self._changed:
+            self._connection = None
+            if self._has_left:
+                return None
+            if self._exchange.is_asked:
+                raise ConfigurationError(
+                    "the supervisor ended while it waited for an answer of this client; start this "
+                    "server again, and a new one takes over: its runs are on record and can be "
+                    "waited for or resumed"
+                )
+            answers = self._exchange.abandoned()
+        self._write(answers)
+        with self._changed:
+            self._changed.wait_for(lambda: self._has_left or self._connection is not None)
+            return self._connection
+
+    def _from_client(self) -> None:
+        lines = LineBuffer()
+        try:
+            while data := os.read(self._stdin, _CHUNK_BYTES):
+                for line in lines.feed(data):
+                    self._pass_on(line)
+        except OSError:
+            pass
+        except ProtocolError as error:
+            self._trouble = error
+        with self._changed:
+            self._has_left = True
+            self._changed.notify()
+            if self._connection is not None:
+                with contextlib.suppress(OSError):
+                    self._connection.shutdown(socket.SHUT_WR)
+
+    def _pass_on(self, line: bytes) -> None:
+        with self._changed:
+            request = self._exchange.from_client(line)
+            connection = self._connection
+        if connection is None:
+            # Whatever else it tells was meant for the one that ended.
+            connection = None if request is None else self._connected_again(*request)
+        if connection is not None:
+            # When nobody takes it, `_next` answers.
+            with contextlib.suppress(OSError):
+                connection.sendall(line + b"\n")
+
+    def _connected_again(self, message_id: object, method: str) -> socket.socket | None:
+        """Connect to another supervisor, or answer a request that does not lead to one."""
+        if method == "ping":
+            # Clients ask by the clock, which is no reason to start one.
+            self._answer(pong(message_id))
+            return None
+        try:
+            connection = self._connect()
+        except CodexMCPError as error:
+            self._answer(refusal(message_id, method, str(error)))
+            return None
+        if method != "initialize":
+            with contextlib.suppress(OSError):
+                connection.sendall(self._exchange.introduction)
+        with self._changed:
+            self._connection = connection
+            self._changed.notify()
+        return connection
+
+    def _answer(self, line: bytes) -> None:
+        with self._changed:
+            self._exchange.from_server(line)
+        self._write(line)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        with self._writing:
+            while view:
+                view = view[os.write(self._stdout, view) :]
+
+
+def _received(connection: socket.socket) -> bytes:
     try:
-        while data := connection.recv(_CHUNK_BYTES):
-            _write_all(sys.stdout.fileno(), data)
-    except BrokenPipeError:
-        return
+        return connection.recv(_CHUNK_BYTES)
     except ConnectionError:
-        pass
-    if not left.is_set():
-        raise ConfigurationError(
-            "the supervisor ended; start this server again, and a new one takes over: its runs are "
-            "on record and can be waited for or resumed"
-        )
-
-
-def _from_client(fd: int, connection: socket.socket, left: threading.Event) -> None:
-    with contextlib.suppress(OSError):
-        while data := os.read(fd, _CHUNK_BYTES):
-            connection.sendall(data)
-        left.set()
-        connection.shutdown(socket.SHUT_WR)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+        return b""
