@@ -221,13 +221,14 @@ async def test_a_question_is_listed_and_answered(
     (entry,) = (await told(here, "list", "--state", "waiting_for_approval"))["runs"]
     assert entry["runId"] == run_id
     listed = await runs(here, "approvals")
+    question = listed.out.split()[0]
     assert "echo asked" in listed.out
     assert (await runs(here, "approve", *flags, run_id)).code == 0
     await runs(here, "wait", run_id)
     story = (await runs(here, "tail", run_id)).out
     assert f"? {decision} by a human" in story
     assert ("= exit code 0" in story) == (decision == "accept")
-    again = await runs(here, "approve", f"{run_id}.1")
+    again = await runs(here, "approve", question)
     assert again.code == 1
     assert "no question" in again.err
 

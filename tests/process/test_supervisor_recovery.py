@@ -7,12 +7,14 @@ import fcntl
 import json
 import time
 
+import pytest
+
 from codexmcp.home.writer import writer_lock
 from codexmcp.runs.preparation import CONTINUE_PROMPT
 from codexmcp.testing import FunctionCall, Reply, ShellCall
 from tests.support.index_claim import FILE, claim
 from tests.support.processes import is_alive, until
-from tests.support.supervision import FOUND_S, Station, kill
+from tests.support.supervision import FOUND_S, RefusedError, Station, kill
 
 FULL_ACCESS = {"permissions": "yolo"}
 ESCALATED = {"cmd": "true", "sandbox_permissions": "require_escalated", "justification": "why not"}
@@ -185,6 +187,28 @@ async def test_a_question_that_waits_when_the_supervisor_dies_does_not_keep_its_
     assert told["status"] == "lost"
     assert left == {"approvals": []}
     assert resumed["status"] == "completed"
+
+
+async def test_an_answer_to_a_question_from_before_the_kill_answers_none_of_after_it(
+    here: Station,
+) -> None:
+    asks = Reply((FunctionCall("exec_command", ESCALATED),))
+    here.model.on("ask", asks)
+    here.model.on(CONTINUE_PROMPT, asks)
+    async with here.client() as client:
+        run_id = await client.run("ask", approval_policy="on-request", retries=1)
+        await client.until_state(run_id, "waiting_for_approval")
+        (before,) = (await client.tool("codex_approvals"))["approvals"]
+        await here.killed((await client.status())["pid"])
+
+        await client.tool("codex_runs")
+        await here.model.wait_until_asked(CONTINUE_PROMPT)
+        await client.until_state(run_id, "waiting_for_approval")
+        (after,) = (await client.tool("codex_approvals"))["approvals"]
+        with pytest.raises(RefusedError, match=r"no question .* waits"):
+            await client.tool("codex_approve", approval_id=before["approvalId"], decision="accept")
+        await client.tool("codex_approve", approval_id=after["approvalId"], decision="decline")
+        assert (await client.wait(run_id))["status"] == "completed"
 
 
 async def test_what_a_lost_run_has_left_running_is_ended_by_the_next_supervisor(

@@ -7,6 +7,7 @@ same app-server, or until the run is over.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,12 +64,15 @@ class Approvals:
         self._on_change = on_change
         self._waiting: dict[str, tuple[Approval, asyncio.Future[Decision]]] = {}
         self._asked = 0
+        # A retry of the run, by another process, counts anew; an answer must not reach what it
+        # was not meant for.
+        self._mark = secrets.token_hex(4)
 
     async def ask(self, run_id: str, request: Request) -> tuple[Approval, Decision]:
         """Wait for the answer to a question of Codex."""
         self._asked += 1
         approval = Approval(
-            f"{run_id}.{self._asked}",
+            f"{run_id}.{self._asked}-{self._mark}",
             run_id,
             _KINDS[Question(request.method)],
             _text(request),
