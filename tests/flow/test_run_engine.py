@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from codexmcp.runs.run import Run, RunRequest
 from codexmcp.runs.service import Keeping, Order, RunService
 from codexmcp.runs.states import RunState
 from codexmcp.runs.store import Limits, Owner
+from tests.support.processes import until
 
 BOUND_S = 5.0
 GROUP = "group"
@@ -44,6 +47,7 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.store = EagerStore()
+        self.sweeps = 0
         self.request = RunRequest(prompt="p", cwd=str(folder), audit_dir=str(folder / "runs"))
         owner = Owner("owner", 1, "", GROUP)
         work = Work(self._execute, self._sweep)
@@ -59,7 +63,9 @@ class Office:
         active.end()
 
     async def _sweep(self) -> None:
-        pass
+        self.sweeps += 1
+        if self.sweeps == 1:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 @pytest.fixture
@@ -70,6 +76,16 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     serving.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await serving
+
+
+async def test_a_system_that_refuses_something_once_ends_no_work(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with asyncio.timeout(BOUND_S):
+        run = await office.service.start(office.request, Order())
+        await until(lambda: caplog.messages, "a warning")
+        assert "Too many open files" in caplog.text
+        assert (await office.service.interrupt(run.id, by="a test")).state is RunState.INTERRUPTED
 
 
 async def test_a_run_can_be_interrupted_from_the_moment_it_is_claimed(office: Office) -> None:

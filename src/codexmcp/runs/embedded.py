@@ -183,7 +183,8 @@ class EmbeddedEngine:
         while True:
             try:
                 await do()
-            except CodexMCPError as error:
+            except (CodexMCPError, OSError) as error:
+                # Such as no descriptor left; the runs under way need not end for that.
                 logger.warning("to be tried again: %s", error)
             await asyncio.sleep(interval_s)
 
