@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import codexmcp
-from codexmcp.supervisor.hello import Hello
+from codexmcp.supervisor.hello import Hello, welcome
 from tests.support.processes import until
 from tests.support.supervision import BOUND_S, RunClient, Station, kill
 
@@ -239,7 +239,7 @@ async def test_a_client_that_never_reads_is_cut_off_and_harms_nobody(here: Stati
         before_bytes = memory_bytes(supervisor.pid)
         async with connected(here) as (reader, writer):
             writer.write(Hello(["--shared"], str(here.project), {}, codexmcp.__version__).to_line())
-            assert await reader.readline() == b'{"ok":true}\n'
+            assert await reader.readline() == welcome(is_kept=True)
             reader._transport.pause_reading()  # type: ignore[attr-defined]
             slowest_s = await asyncio.wait_for(flood(writer, request, good), 60.0)
         await until_alone(good)

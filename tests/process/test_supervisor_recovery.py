@@ -201,6 +201,7 @@ async def test_an_answer_to_a_question_from_before_the_kill_answers_none_of_afte
         (before,) = (await client.tool("codex_approvals"))["approvals"]
         await here.killed((await client.status())["pid"])
 
+        await client.is_left_alone()
         await client.tool("codex_runs")
         await here.model.wait_until_asked(CONTINUE_PROMPT)
         await client.until_state(run_id, "waiting_for_approval")

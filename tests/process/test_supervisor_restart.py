@@ -14,7 +14,6 @@ from tests.support.processes import until
 from tests.support.supervision import FOUND_S, RefusedError, RunClient, Station, kill
 
 ENDED = "the supervisor ended during this call"
-AT_ONCE = ("--drain-timeout", "0")
 
 
 async def call(client: RunClient, tool: str, **arguments: Any) -> int:
@@ -97,12 +96,16 @@ async def test_ten_clients_go_on_with_one_new_supervisor(
             assert resumed["message"] == f"done: more {prompt}"
             return status, (await client.status())["pid"]
 
-    async with here.supervisor(*AT_ONCE) as supervisor, asyncio.TaskGroup() as tasks:
+    def is_gone(pid: int) -> bool:
+        # As long as it is there, it refuses further work; a second SIGTERM does not wait for runs.
+        kill(pid, number)
+        return pid not in here.processes()
+
+    async with here.client() as client, asyncio.TaskGroup() as tasks:
+        pid = (await client.status())["pid"]
         working = [tasks.create_task(work(prompt)) for prompt in prompts]
         await waiting_there.wait()
-        kill(supervisor.pid, number)
-        # As long as it is there, it refuses further work.
-        await supervisor.wait()
+        await until(lambda: is_gone(pid), "the end of the supervisor")
         ended.set()
 
     done = [each.result() for each in working]
@@ -130,6 +133,7 @@ async def test_a_client_is_told_why_no_supervisor_can_be_started_and_may_try_aga
 ) -> None:
     async with here.client() as client:
         await here.killed((await client.status())["pid"])
+        await client.is_left_alone()
         config = here.home / "config.toml"
         text = config.read_text()
         config.write_text("this is no TOML")

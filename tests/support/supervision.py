@@ -180,6 +180,12 @@ class RunClient:
             while (await self.look(run_id))["progress"].get("lastStep") != step:
                 pass
 
+    async def is_left_alone(self) -> None:
+        """Wait until the relay knows that its supervisor was killed."""
+        # By then it answers a ping, for one that is dying or by itself.
+        with contextlib.suppress(RefusedError):
+            await self.ask("ping")
+
     async def status(self) -> dict[str, Any]:
         """Return what the supervisor says of itself."""
         return await self.ask("codexmcp/status")

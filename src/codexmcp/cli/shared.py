@@ -25,7 +25,7 @@ from codexmcp.settings import Settings, child_environment, load_settings
 from codexmcp.supervisor.address import Address, address_of
 from codexmcp.supervisor.hello import Hello
 from codexmcp.supervisor.relay import relay
-from codexmcp.supervisor.start import Starter, connect
+from codexmcp.supervisor.start import Starter, Way
 
 IDLE_EXIT_S = 600
 """How long a supervisor that was started on demand stays without clients and runs, in seconds."""
@@ -67,7 +67,7 @@ def _connector(
     address = address_for(arguments, settings, environ)
     hello = Hello(words, _cwd(), _told(environ), codexmcp.__version__)
     starter = _starter(arguments, settings, environ) if start else None
-    return lambda: connect(address, hello, starter)
+    return Way(address, hello, starter).connect
 
 
 def address_for(

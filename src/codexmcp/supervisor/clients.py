@@ -64,6 +64,7 @@ class Offer:
         service: The runs.
         check: Tells whether Codex and the records of runs can be used.
         methods: Makes the methods of the supervisor for a client, whose stack ends with it.
+        is_kept: Whether somebody other than clients keeps the supervisor running.
     """
 
     read_options: Callable[[Hello], ClientOptions]
@@ -72,6 +73,7 @@ class Offer:
     service: RunService
     check: Callable[[Caller], Check]
     methods: Callable[[contextlib.AsyncExitStack], Mapping[str, Method]]
+    is_kept: bool
 
 
 class ClientStream(PipeStream):
@@ -128,7 +130,7 @@ async def _greeted(
     except CodexMCPError as error:
         writer.write(refusal(error, error.exit_code))
         return None
-    writer.write(welcome())
+    writer.write(welcome(is_kept=offer.is_kept))
     return options
 
 

@@ -63,9 +63,13 @@ def read_hello(line: bytes) -> Hello:
     return Hello(arguments, text_of(fields.get("cwd")) or "/", env, version)
 
 
-def welcome() -> bytes:
-    """Return the line that takes a client in."""
-    return b'{"ok":true}\n'
+def welcome(*, is_kept: bool) -> bytes:
+    """Return the line that takes a client in.
+
+    Args:
+        is_kept: Whether somebody other than clients keeps the supervisor running.
+    """
+    return b'{"ok":true,"kept":true}\n' if is_kept else b'{"ok":true}\n'
 
 
 def refusal(error: Exception, exit_code: int) -> bytes:
@@ -73,8 +77,8 @@ def refusal(error: Exception, exit_code: int) -> bytes:
     return json.dumps({"error": str(error), "exit": exit_code}).encode() + b"\n"
 
 
-def check_welcome(line: bytes) -> None:
-    """Read the answer to a greeting.
+def check_welcome(line: bytes) -> bool:
+    """Read the answer to a greeting; return whether the supervisor is kept, see `welcome`.
 
     Raises:
         UsageError: The client's arguments cannot be used.
@@ -85,7 +89,7 @@ def check_welcome(line: bytes) -> None:
     except ValueError:
         fields = {}
     if fields.get("ok") is True:
-        return
+        return fields.get("kept") is True
     text = text_of(fields.get("error")) or "the supervisor gave no answer that can be read"
     is_usage = integer_of(fields.get("exit")) == ExitCode.USAGE
     raise UsageError(text) if is_usage else ConfigurationError(text)

@@ -25,6 +25,11 @@ START_TIMEOUT_S = 30.0
 """Bound on the start of a supervisor, which takes 0.2 s, and on waiting for another's start."""
 
 WELCOME_TIMEOUT_S = 10.0
+
+RETURN_S = 5.0
+"""How long one that systemd or a person had started is waited for after its end. Source: our unit
+has systemd start it again after 2 s, and not any more once it has found another in its place."""
+
 _TRIES = 5
 _POLL_S = 0.02
 _MAX_LOG_BYTES = 1024 * 1024
@@ -58,24 +63,51 @@ def connect(address: Address, hello: Hello, starter: Starter | None) -> socket.s
         UsageError: It cannot use the client's arguments.
         DeadlineError: It does not answer.
     """
-    for _ in range(_TRIES):
-        connection = _dial(address)
-        if connection is None:
-            if starter is None:
-                raise ConfigurationError(
-                    "no supervisor runs for this Codex home and these credentials; start one with "
-                    "`codexmcp serve`, or connect with `codexmcp mcp-server --shared`"
-                )
-            with _only_one(address):
-                # Another client may have started it while we waited.
-                connection = _dial(address) or _start(address, starter)
-        if _is_taken_in(connection, hello):
-            return connection
-        # It was just ending when we came.
-        connection.close()
-    raise ConfigurationError(
-        f"the supervisor at {address.socket} ends as soon as it is asked; its log is {address.log}"
-    )
+    return Way(address, hello, starter).connect()
+
+
+class Way:
+    """The way of a client to its supervisor, to be gone again when that has ended."""
+
+    def __init__(self, address: Address, hello: Hello, starter: Starter | None) -> None:
+        self._address = address
+        self._hello = hello
+        self._starter = starter
+        self._comes_back = False
+
+    def connect(self) -> socket.socket:
+        """Return a connection to the supervisor; see `connect`."""
+        for _ in range(_TRIES):
+            connection = _dial(self._address) or self._awaited() or self._started()
+            kept = _taken_in(connection, self._hello)
+            if kept is not None:
+                self._comes_back = kept
+                return connection
+            # It was just ending when we came.
+            connection.close()
+        raise ConfigurationError(
+            f"the supervisor at {self._address.socket} ends as soon as it is asked; its log is "
+            f"{self._address.log}"
+        )
+
+    def _awaited(self) -> socket.socket | None:
+        """Wait for one that is started again by whoever keeps it: ours would be in its place."""
+        deadline = time.monotonic() + (RETURN_S if self._comes_back else 0.0)
+        while time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+            if (connection := _dial(self._address)) is not None:
+                return connection
+        return None
+
+    def _started(self) -> socket.socket:
+        if self._starter is None:
+            raise ConfigurationError(
+                "no supervisor runs for this Codex home and these credentials; start one with "
+                "`codexmcp serve`, or connect with `codexmcp mcp-server --shared`"
+            )
+        with _only_one(self._address):
+            # Another client may have started it while we waited.
+            return _dial(self._address) or _start(self._address, self._starter)
 
 
 def _dial(address: Address) -> socket.socket | None:
@@ -94,8 +126,8 @@ def _dial(address: Address) -> socket.socket | None:
     return connection
 
 
-def _is_taken_in(connection: socket.socket, hello: Hello) -> bool:
-    """Introduce the client; return whether the supervisor will go on."""
+def _taken_in(connection: socket.socket, hello: Hello) -> bool | None:
+    """Introduce the client; return whether the supervisor is kept, or None if it is ending."""
     try:
         connection.sendall(hello.to_line())
         line = b""
@@ -103,7 +135,7 @@ def _is_taken_in(connection: socket.socket, hello: Hello) -> bool:
             # One byte at a time: what follows belongs to the protocol.
             byte = connection.recv(1)
             if not byte:
-                return False
+                return None
             line += byte
     except TimeoutError:
         raise DeadlineError(
@@ -111,10 +143,10 @@ def _is_taken_in(connection: socket.socket, hello: Hello) -> bool:
             "`codexmcp serve --stop` ends it"
         ) from None
     except ConnectionError:
-        return False
-    check_welcome(line)
+        return None
+    kept = check_welcome(line)
     connection.settimeout(None)
-    return True
+    return kept
 
 
 @contextlib.contextmanager

@@ -173,6 +173,7 @@ class Supervisor:
             runs.service,
             self._check,
             lambda stack: self._methods(runs, stack),
+            is_kept=self._options.idle_exit_s is None,
         )
 
     def _inside(self, runs: RunHost) -> Inside:

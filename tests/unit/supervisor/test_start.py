@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from codexmcp.errors import ConfigurationError
+from codexmcp.supervisor.address import Address
+from codexmcp.supervisor.hello import Hello, welcome
+from codexmcp.supervisor.start import Starter, Way
+
+BOUND_S = 20.0
+HELLO = Hello([], "/w", {}, "1")
+NO_PROGRAM = Starter(["/nonexistent/codexmcp"], {})
+
+
+def listener(address: Address) -> socket.socket:
+    """Listen where a supervisor does."""
+    address.socket.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.settimeout(BOUND_S)
+    listening.bind(os.fspath(address.socket))
+    listening.listen()
+    return listening
+
+
+def take_in(listening: socket.socket, *, is_kept: bool) -> None:
+    """Take one client in and end, as a supervisor that is killed."""
+    connection, _ = listening.accept()
+    with connection, connection.makefile("rb") as said:
+        said.readline()
+        connection.sendall(welcome(is_kept=is_kept))
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Address:
+    tmp_path.chmod(0o700)
+    return Address(tmp_path, "x")
+
+
+def connected_once(address: Address, *, is_kept: bool) -> Way:
+    """Return the way of a client whose supervisor has ended."""
+    way = Way(address, HELLO, NO_PROGRAM)
+    with ThreadPoolExecutor() as threads, listener(address) as listening:
+        serving = threads.submit(take_in, listening, is_kept=is_kept)
+        way.connect().close()
+        serving.result(BOUND_S)
+    return way
+
+
+def test_one_that_clients_had_started_is_started_again_at_once(address: Address) -> None:
+    way = connected_once(address, is_kept=False)
+    with pytest.raises(ConfigurationError, match="cannot start the supervisor"):
+        way.connect()
+
+
+def test_one_that_somebody_keeps_is_waited_for(address: Address) -> None:
+    way = connected_once(address, is_kept=True)
+    with ThreadPoolExecutor() as threads:
+        connecting = threads.submit(way.connect)
+        with listener(address) as listening:
+            take_in(listening, is_kept=True)
+        connecting.result(BOUND_S).close()
