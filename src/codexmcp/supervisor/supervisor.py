@@ -49,6 +49,9 @@ logger = logging.getLogger(__name__)
 
 IDLE_CHECK_S = 0.5
 
+ANSWERS_S = 1.0
+"""Bound on answers after the last run has ended. Who waits for a queued run gets none."""
+
 PREDECESSOR_S = 20.0
 """How long we wait for one that is ending, which Codex, the key proxy and a container may hold up
 for some seconds. A client that has us started waits for 30."""
@@ -231,6 +234,14 @@ class Supervisor:
             await asyncio.wait({draining, hurrying})
         if self._hurrying.is_set():
             await runs.engine.drain(0.0)
+        await self._answered()
+
+    async def _answered(self) -> None:
+        """Let clients have the answers that the ends of their runs lead to."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWERS_S):
+                for server in list(self._servers):
+                    await server.connection.answers_done()
 
     async def _ask_about_run(self, request: Request) -> object:
         if self._runs is None:
