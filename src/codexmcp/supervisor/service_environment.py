@@ -12,7 +12,12 @@ from pathlib import Path
 
 from codexmcp.run_settings import PREFIX, command_environment
 from codexmcp.secret_like import holds_password, names_secret
-from codexmcp.settings import AGENTOS_TOKEN_VARIABLE, KEY_FILE_VARIABLE, KEY_VARIABLES
+from codexmcp.settings import (
+    AGENTOS_TOKEN_VARIABLE,
+    KEY_FILE_VARIABLE,
+    KEY_VARIABLES,
+    REQUEST_RETRIES_VARIABLE,
+)
 
 _RUNTIME = "XDG_RUNTIME_DIR"
 _ADDRESS = (
@@ -31,6 +36,7 @@ _SETTINGS = (
     "AGENTOS_PORTFOLIO",
     "CODEX_SANDBOX_MODE",
     "CODEXMCP_RUN_ENV",
+    REQUEST_RETRIES_VARIABLE,
 )
 _SURROUNDINGS = (
     "ALL_PROXY",
