@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from bench.harness import Driver, Sample, Subject
 from bench.peak import peak_of
 from bench.stage import Stage
 from codexmcp.usage.tokens import Tokens
-from tests.support.rollouts import line, meta, put, started, usage
+from tests.support.rollouts import line, meta, pack, put, started, usage
 
 _BYTES, _QUICK_BYTES = 1_000_000_000, 20_000_000
 _TURNS, _RESPONSES = 20, 20
@@ -37,12 +38,13 @@ print(count)
 def open_subject(stage: Stage) -> Generator[Subject, None, None]:
     """Give the subject."""
     with tempfile.TemporaryDirectory(dir=stage.root) as folder:
-        home = Path(folder)
+        home, packed = Path(folder, "plain"), Path(folder, "packed")
         requests = _fill(home, _QUICK_BYTES if stage.quick else _BYTES)
+        _pack(home, packed)
         command = [sys.executable, "-P", "-m", "codexmcp", "usage", "--json"]
 
-        def ours(*words: str) -> Sample:
-            out, sample = _run([*command, *words], stage.environment(home))
+        def ours(*words: str, of: Path = home) -> Sample:
+            out, sample = _run([*command, *words], stage.environment(of))
             assert json.loads(out)["total"]["requests"] == requests
             return sample
 
@@ -62,6 +64,7 @@ def open_subject(stage: Stage) -> Generator[Subject, None, None]:
                 Driver("usage, no index yet", first),
                 Driver("usage --no-cache", lambda: ours("--no-cache")),
                 Driver("usage, nothing new", ours),
+                Driver("usage --no-cache, compressed", lambda: ours("--no-cache", of=packed)),
             ],
             max_rounds=5,
         )
@@ -89,6 +92,15 @@ def _fill(home: Path, size: int) -> int:
         requests += _TURNS * _RESPONSES
         number += 1
     return requests
+
+
+def _pack(home: Path, to: Path) -> None:
+    """Write what a home holds into another one, compressed."""
+    for path in home.rglob("rollout-*.jsonl"):
+        copy = to / path.relative_to(home)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+        pack(copy)
 
 
 def _session(thread: str) -> Iterator[bytes]:

@@ -28,13 +28,14 @@ from codexmcp.runs.run import RunRequest
 from codexmcp.runs.sqlite_store import SqliteStore
 from codexmcp.supervisor.directory import STORE_NAME
 from codexmcp.testing import ScriptedModel, ShellCall, Step, Text, Usage
+from codexmcp.usage.rollouts import find_rollouts
 from codexmcp.usage.tokens import Tokens
 from tests.conformance.builds import ORACLE_VERSION
 from tests.support.builds import codex_build, pinned_codex
 from tests.support.commands import BOUND_S, codexmcp
 from tests.support.processes import until
 from tests.support.real_app_server import LIMITS, Listener, environment, launch_options
-from tests.support.rollouts import Writer, put
+from tests.support.rollouts import Writer, pack, put
 
 SOME = Tokens(200_000, 80_000, 0, 10_000, 5_000)
 INDEX = Path("mcp-wrapper") / "usage.sqlite3"
@@ -150,6 +151,36 @@ async def run_exec(codex: Path, home: Path, cwd: Path, base_url: str) -> None:
     assert await asyncio.wait_for(process.wait(), BOUND_S) == 0
 
 
+@pytest.mark.parametrize("build", BUILDS)
+async def test_what_a_real_build_has_compressed_is_read_and_read_on(
+    codex_home: Path, tmp_path: Path, build: str
+) -> None:
+    (codex_home / "config.toml").write_text("features.local_thread_store_compression = true\n")
+    async with counting_model() as (model, answered):
+        launch = launch_options(codex_home, model.base_url, codex=BUILDS[build]())
+        async with AppServer.launch(launch) as server:
+            thread = (await server.start_thread(options("gpt-5.5", tmp_path))).id
+            await say(server, thread)
+        (found,) = find_rollouts(codex_home).rollouts
+        path = Path(found.path)
+        os.utime(path, (0, 0))
+        # Codex notes when it has last looked, and would leave it at that for hours.
+        (codex_home / ".tmp" / "rollout-compression.lock").unlink()
+        packed = path.with_name(f"{path.name}.zst")
+        async with AppServer.launch(launch) as server:
+            await until(lambda: packed.exists() and not path.exists(), "Codex has compressed it")
+            ran = await codexmcp(codex_home, "usage", "--json")
+            assert (ran.err, ran.json["problems"]) == ("", [])
+            assert ran.json["total"]["requests"] == len(answered) == 1
+            await server.resume_thread(thread, options("gpt-5.5", tmp_path))
+            await say(server, thread)
+    size = os.stat(path).st_size  # noqa: PTH116 - a quick look
+    ran = await codexmcp(codex_home, "usage", "--json")
+    assert ran.json["total"]["requests"] == len(answered) == 2
+    # It is known again, so that only what was added is read.
+    assert 0 < ran.json["rollouts"]["readBytes"] < size / 2
+
+
 async def test_a_turn_with_a_command_has_two_requests(codex_home: Path, tmp_path: Path) -> None:
     steps: list[Step] = [ShellCall("true"), Text("done", Usage(1000, 10, 0, 0))]
     async with (
@@ -242,6 +273,17 @@ async def test_what_is_broken_is_told_and_does_not_end_the_report(codex_home: Pa
         assert "1 broken lines in 1 rollouts were left out" in ran.err
         assert "1 rollouts end within a line" in ran.err
         assert ran.out.splitlines()[1].split()[:2] == ["gpt-5.5", "4"]
+
+
+async def test_a_compressed_rollout_that_is_damaged_is_named(codex_home: Path) -> None:
+    fill(codex_home)
+    packed = pack(put(codex_home, "9", Writer("u").begin().turn(SOME).lines))
+    packed.write_bytes(packed.read_bytes()[:-1])
+    for _ in range(2):
+        ran = await codexmcp(codex_home, "usage")
+        assert ran.code == 0
+        assert f"1 compressed rollouts are damaged (such as {packed}: it is cut off)" in ran.err
+        assert ran.out.splitlines()[1].split()[:2] == ["gpt-5.5", "3"]
 
 
 @pytest.mark.parametrize("trouble", ["a file in the way", "damaged", "a full disk"])

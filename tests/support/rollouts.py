@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from codexmcp.usage.tokens import Tokens
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 NOON = "2026-11-20T12:00:00.000Z"
 
@@ -98,4 +105,22 @@ def put(home: Path, name: str, lines: list[bytes], folder: str = "sessions/2026/
     path = home / folder / f"rollout-{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"".join(lines))
+    return path
+
+
+def pack(path: Path) -> Path:
+    """Compress a rollout as Codex does: the same time, and the plain file goes."""
+    packed = path.with_name(f"{path.name}.zst")
+    packed.write_bytes(zstd.compress(path.read_bytes()))
+    status = path.stat()
+    os.utime(packed, ns=(status.st_atime_ns, status.st_mtime_ns))
+    path.unlink()
+    return packed
+
+
+def unpack(packed: Path) -> Path:
+    """Make a compressed rollout a plain one, as Codex does before it writes to it."""
+    path = packed.with_name(packed.name.removesuffix(".zst"))
+    path.write_bytes(zstd.decompress(packed.read_bytes()))
+    packed.unlink()
     return path

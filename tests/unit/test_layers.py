@@ -45,6 +45,7 @@ ONLY_IN = {
     "codex_cli_bin": {"home"},
     "websockets": {"appserver"},
     "textual": {"picker"},
+    "backports": {"usage"},
     "yaml": {"home"},
 }
 """Third-party packages, and the parts that may import them."""

@@ -105,10 +105,10 @@ def _problems(scan: Scan) -> list[str]:
             f"{len(scan.unreadable)} rollouts or folders cannot be read and are missing, such as "
             f"{scan.unreadable[0]}"
         )
-    if scan.compressed:
+    if flaws.damaged:
         problems.append(
-            f"{len(scan.compressed)} rollouts are compressed and are missing, such as "
-            f"{scan.compressed[0]}; unpack them with `zstd -d`"
+            f"{flaws.damaged} compressed rollouts are damaged (such as {flaws.damage}); what comes "
+            "after the damage is missing"
         )
     return problems
 

@@ -22,7 +22,7 @@ from codexmcp.usage.thread import Spending, Thread
 from codexmcp.usage.tokens import Tokens
 
 _PATIENCE_S = 60.0
-_VERSION = 1
+_VERSION = 2
 _BATCH = 10_000
 _SLOT_S = 900
 """Every time zone is off by a multiple of 15 minutes, so a slot lies within one day of any."""
@@ -33,6 +33,7 @@ _TABLES = (
         path BLOB PRIMARY KEY, identity TEXT NOT NULL, size INTEGER NOT NULL,
         changed_ns INTEGER NOT NULL, id INTEGER NOT NULL UNIQUE, offset INTEGER NOT NULL,
         mark BLOB NOT NULL, broken INTEGER NOT NULL, copies INTEGER NOT NULL,
+        unfinished INTEGER NOT NULL, damage TEXT NOT NULL,
         thread_id TEXT NOT NULL, model TEXT NOT NULL, thread TEXT NOT NULL
     )
     """,
@@ -49,10 +50,11 @@ _TABLES = (
 )
 
 _KEEP = """
-    INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (path) DO UPDATE SET identity = excluded.identity, size = excluded.size,
         changed_ns = excluded.changed_ns, offset = excluded.offset, mark = excluded.mark,
-        broken = excluded.broken, copies = excluded.copies, thread_id = excluded.thread_id,
+        broken = excluded.broken, copies = excluded.copies, unfinished = excluded.unfinished,
+        damage = excluded.damage, thread_id = excluded.thread_id,
         model = excluded.model, thread = excluded.thread
 """
 _SPEND = "INSERT OR IGNORE INTO spendings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -83,11 +85,15 @@ class Flaws:
         broken_lines: Lines that could not be understood.
         broken_rollouts: In how many rollouts they are.
         unfinished: Rollouts that end within a line, which is not read yet.
+        damaged: Rollouts that cannot be unpacked to their end.
+        damage: The path of one of them and what is wrong with it; empty for none.
     """
 
     broken_lines: int
     broken_rollouts: int
     unfinished: int
+    damaged: int
+    damage: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +194,7 @@ class Index:
         if row is None:
             return None
         try:
-            thread = Thread.from_json(json.loads(row[11]))
+            thread = Thread.from_json(json.loads(row[13]))
         except ValueError:
             # It cannot be gone on with; an empty mark makes it be read from its beginning.
             return Entry(_rollout(row), row[4], row[8], Reading(offset=row[5]))
@@ -233,10 +239,14 @@ class Index:
         row = self._database.execute(
             """
             SELECT COALESCE(SUM(broken), 0), COALESCE(SUM(broken > 0), 0),
-                COALESCE(SUM(size > offset), 0) FROM files
+                COALESCE(SUM(unfinished), 0), COALESCE(SUM(damage != ''), 0) FROM files
             """
         ).fetchone()
-        return Flaws(*row)
+        damaged = self._database.execute(
+            "SELECT path, damage FROM files WHERE damage != '' ORDER BY path LIMIT 1"
+        ).fetchone()
+        damage = "" if damaged is None else f"{os.fsdecode(damaged[0])}: {damaged[1]}"
+        return Flaws(row[0], row[1], row[2], row[3], damage)
 
     def keep(self, rollout: Rollout, reading: Reading, spendings: Iterable[Spending]) -> None:
         """Keep how far a rollout was read, and what was found by it.
@@ -256,8 +266,10 @@ class Index:
         path = os.fsencode(rollout.path)
         values = (path, rollout.identity, rollout.size, rollout.changed_ns, number)
         thread = reading.thread
-        read = (reading.offset, reading.mark, reading.broken, copies, thread.id, thread.model)
-        self._database.execute(_KEEP, (*values, *read, json.dumps(thread.to_json())))
+        read = (reading.offset, reading.mark, reading.broken, copies)
+        flaws = (reading.is_unfinished, reading.damage)
+        of_thread = (thread.id, thread.model, json.dumps(thread.to_json()))
+        self._database.execute(_KEEP, (*values, *read, *flaws, *of_thread))
 
     def sums(
         self, since: float | None, until: float | None, limits: Sequence[int]

@@ -17,9 +17,16 @@ from typing import BinaryIO
 
 from codexmcp.usage.entries import HEAD_BYTES, may_tell, parse_entry
 from codexmcp.usage.thread import Spending, Thread
+from codexmcp.usage.unpacking import DamagedError
 
 FOLDERS = ("sessions", "archived_sessions")
 """Source: where Codex keeps rollouts and archived ones (0.136.0 to 0.169.0)."""
+
+PACKED_SUFFIX = ".zst"
+"""What Codex has compressed ends so: with its feature `local_thread_store_compression` on, what was
+not changed for a week. It unpacks a file before it writes to it, and prefers the plain one of two.
+Source: Codex 0.153.4, 0.163.0 and 0.169.0.
+"""
 
 _PIECE_BYTES = 1024 * 1024
 _LONGEST_LINE_BYTES = 16 * 1024 * 1024
@@ -42,6 +49,16 @@ class Rollout:
     size: int
     changed_ns: int
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is compressed."""
+        return self.path.endswith(PACKED_SUFFIX)
+
+    @property
+    def name(self) -> str:
+        """Its name, which it keeps when it is archived or compressed."""
+        return self.path.rpartition(os.sep)[2].removesuffix(PACKED_SUFFIX)
+
 
 @dataclass(slots=True)
 class Found:
@@ -50,12 +67,10 @@ class Found:
     Attributes:
         rollouts: In the order of their names, which begin with the time: ancestors before forks.
         unreadable: Folders and files that cannot be looked at.
-        compressed: Rollouts that only newer tools than ours can read.
     """
 
     rollouts: list[Rollout] = field(default_factory=list[Rollout])
     unreadable: list[str] = field(default_factory=list[str])
-    compressed: list[str] = field(default_factory=list[str])
 
 
 def find_rollouts(home: Path) -> Found:
@@ -68,13 +83,18 @@ def find_rollouts(home: Path) -> Found:
 
     for folder in FOLDERS:
         for parent, _, names in os.walk(home / folder, onerror=note):
-            for name in names:
-                if name.startswith("rollout-") and name.endswith(".jsonl"):
-                    _add(found, os.path.join(parent, name))  # noqa: PTH118 - 100,000 of them
-                elif name.startswith("rollout-") and name.endswith(".jsonl.zst"):
-                    found.compressed.append(os.path.join(parent, name))  # noqa: PTH118 - as above
-    found.rollouts.sort(key=lambda rollout: (rollout.path.rpartition(os.sep)[2], rollout.path))
+            for name in _rollouts_of(names):
+                _add(found, os.path.join(parent, name))  # noqa: PTH118 - 100,000 of them
+    found.rollouts.sort(key=lambda rollout: (rollout.name, rollout.path))
     return found
+
+
+def _rollouts_of(names: list[str]) -> Iterator[str]:
+    ours = {name for name in names if name.startswith("rollout-")}
+    for name in ours:
+        plain = name.removesuffix(PACKED_SUFFIX)
+        if plain.endswith(".jsonl") and (name == plain or plain not in ours):
+            yield name
 
 
 def _add(found: Found, path: str) -> None:
@@ -109,25 +129,42 @@ class Reading:
         offset: Where the next line begins.
         broken: Lines that could not be understood so far.
         mark: A digest of the bytes at the beginning and right before the offset.
+        is_unfinished: Whether there is a line after the offset that does not end.
+        damage: Why what comes after the offset cannot be unpacked; empty when nothing is wrong.
     """
 
     thread: Thread = field(default_factory=Thread)
     offset: int = 0
     broken: int = 0
     mark: bytes = b""
+    is_unfinished: bool = False
+    damage: str = ""
 
     def continues(self, file: BinaryIO, size: int) -> bool:
         """Return whether a file holds what was read, so that only its end is new."""
-        return size >= self.offset and self.mark == _mark(file, self.offset)
+        try:
+            return size >= self.offset and self.mark == _mark(file, self.offset)
+        except DamagedError:
+            return False
 
     def read_on(self, file: BinaryIO, size: int) -> Iterator[Spending]:
         """Yield what was spent by the lines that were added; read to the end before you keep it.
 
         Args:
-            file: The rollout.
+            file: The rollout, or what it holds when it is compressed.
             size: How much of it is read; what is written meanwhile comes next time.
         """
+        self.is_unfinished, self.damage = False, ""
         file.seek(self.offset)
+        try:
+            yield from self._spendings(file, size)
+            file.seek(self.offset)
+            self.is_unfinished = self.offset < size and bool(file.read(1))
+        except DamagedError as error:
+            self.damage = str(error)
+        self.mark = _mark(file, self.offset)
+
+    def _spendings(self, file: BinaryIO, size: int) -> Iterator[Spending]:
         for line, length in whole_lines(file, size - self.offset):
             self.offset += length
             if line is None or line.isspace():
@@ -136,7 +173,6 @@ class Reading:
             spent = self._take(line)
             if spent is not None:
                 yield spent
-        self.mark = _mark(file, self.offset)
 
     def _take(self, line: bytes) -> Spending | None:
         try:

@@ -1,12 +1,14 @@
 """Brings the index up to date with the rollouts of a home.
 
 Promises that the index says what reading everything anew would say: a rollout that was only added
-to is read from where reading ended, one that was moved is known again, and one that was deleted or
-replaced is forgotten. Several processes may do it at once; a kill costs at most the last step.
+to is read from where reading ended, one that was moved or compressed is known again, and one that
+was deleted or replaced is forgotten. Several processes may do it at once; a kill costs at most the
+last step.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import BinaryIO
 from codexmcp.usage.index import Flaws, Index
 from codexmcp.usage.rollouts import Found, Reading, Rollout, find_rollouts, look_at
 from codexmcp.usage.thread import Spending
+from codexmcp.usage.unpacking import unpacked
 
 _STEP_BYTES = 64 * 1024 * 1024
 _STEP_FILES = 500
@@ -28,17 +31,15 @@ class Scan:
 
     Attributes:
         rollouts: How many rollouts there are.
-        read_bytes: How much of them was read this time.
+        read_bytes: How much of them was read this time; of compressed ones their size.
         flaws: What is wrong with rollouts, found now or earlier.
         unreadable: Folders and rollouts that cannot be read.
-        compressed: Rollouts that are compressed, and were not read.
     """
 
     rollouts: int
     read_bytes: int
     flaws: Flaws
     unreadable: tuple[str, ...]
-    compressed: tuple[str, ...]
 
 
 def bring_up_to_date(index: Index, home: Path, tell: Callable[[int, int], None]) -> Scan:
@@ -58,9 +59,7 @@ def bring_up_to_date(index: Index, home: Path, tell: Callable[[int, int], None])
     while work.go_round() and rounds < _MOST_ROUNDS:
         rounds += 1
     unreadable = tuple(dict.fromkeys(found.unreadable))
-    return Scan(
-        len(found.rollouts), work.read_bytes, index.flaws(), unreadable, tuple(found.compressed)
-    )
+    return Scan(len(found.rollouts), work.read_bytes, index.flaws(), unreadable)
 
 
 class _Work:
@@ -87,17 +86,19 @@ class _Work:
 
     def _follow_moves(self, seen: Mapping[str, Rollout]) -> None:
         there = {each.path: each for each in self._found.rollouts}
-        new = {each.identity: path for path, each in there.items() if path not in seen}
-        gone: list[str] = []
-        for path, known in seen.items():
-            if path in there or path in self._found.unreadable:
-                continue
-            to = new.pop(known.identity, None)
-            if to is None:
-                gone.append(path)
-            else:
-                self._index.move(path, to)
-        self._index.forget(gone)
+        unreadable = set(self._found.unreadable)
+        gone = [each for path, each in seen.items() if path not in there and path not in unreadable]
+        new = [each for path, each in there.items() if path not in seen]
+        # By name first: files that are compressed one after the other get each other's numbers.
+        for sign in (_name, _identity):
+            by_sign = {sign(each): each for each in new}
+            moves = {each.path: by_sign.pop(sign(each)) for each in gone if sign(each) in by_sign}
+            for path, to in moves.items():
+                self._index.move(path, to.path)
+            gone = [each for each in gone if each.path not in moves]
+            taken = {to.path for to in moves.values()}
+            new = [each for each in new if each.path not in taken]
+        self._index.forget(each.path for each in gone)
 
     def _read(self, rollout: Rollout) -> bool:
         """Read what is new in a rollout; return whether it took the place of another."""
@@ -106,12 +107,15 @@ class _Work:
             with open(rollout.path, "rb") as file:  # noqa: PTH123 - 100,000 of them
                 now = look_at(rollout.path)
                 reading = Reading() if entry is None else entry.reading
-                if is_other := not reading.continues(file, now.size):
+                # What a compressed one holds has no size before it is read; it is never added to.
+                size = sys.maxsize if now.is_packed else now.size
+                content = unpacked(file) if now.is_packed else file
+                if is_other := not reading.continues(content, size):
                     self._index.forget([rollout.path])
                     reading = Reading()
                 begin = reading.offset
-                self._index.keep(now, reading, self._spendings(file, reading, now.size))
-                self.read_bytes += reading.offset - begin
+                self._index.keep(now, reading, self._spendings(content, reading, size))
+                self.read_bytes += now.size if now.is_packed else reading.offset - begin
         except FileNotFoundError:
             return False
         except OSError:
@@ -129,6 +133,14 @@ class _Work:
                     parents[parent] = self._index.model_of(parent)
                 each.model = parents[parent]
             yield each
+
+
+def _name(rollout: Rollout) -> str:
+    return rollout.name
+
+
+def _identity(rollout: Rollout) -> str:
+    return rollout.identity
 
 
 def _steps(rollouts: Sequence[Rollout]) -> Iterator[list[Rollout]]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from hashlib import shake_256
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codexmcp.usage import rollouts as reading
-from codexmcp.usage.index import Index
+from codexmcp.usage.index import Flaws, Index
 from codexmcp.usage.scan import Scan, bring_up_to_date
 from codexmcp.usage.tokens import Tokens
 from tests.support import rollouts
-from tests.support.rollouts import Writer, put
+from tests.support.rollouts import Writer, pack, put, unpack
 
 A, B, C = Tokens(100, 50, 0, 10, 5), Tokens(200, 150, 8, 20, 0), Tokens(300, 0, 0, 30, 30)
 REAL = Path(__file__).parent / "rollouts"
@@ -180,6 +181,75 @@ def test_a_line_without_end_is_passed_over_in_bounded_memory(
     assert total(index) == A.plus(B)
 
 
+def test_a_rollout_that_was_compressed_is_known_again(index: Index, tmp_path: Path) -> None:
+    parent = Writer("t").begin().turn(A)
+    path = put(tmp_path, "1", parent.lines)
+    other = put(tmp_path, "2", parent.fork("f").turn(C).lines)
+    scan(index, tmp_path)
+    packed = pack(path)
+    assert scan(index, tmp_path).read_bytes == packed.stat().st_size
+    assert scan(index, tmp_path).read_bytes == 0
+    # Nothing was forgotten, or the fork would have been read again.
+    assert index.get(str(other)) is not None
+    path = unpack(packed)
+    whole = path.stat().st_size
+    path.write_bytes(b"".join(parent.turn(B).lines))
+    assert scan(index, tmp_path).read_bytes == path.stat().st_size - whole
+    assert total(index) == A.plus(C).plus(B) == fresh(tmp_path)
+
+
+def test_of_a_rollout_and_its_compressed_form_the_plain_one_counts(
+    index: Index, tmp_path: Path
+) -> None:
+    writer = Writer("t").begin().turn(A)
+    packed = pack(put(tmp_path, "1", writer.lines))
+    scan(index, tmp_path)
+    put(tmp_path, "1", writer.turn(B).lines)
+    for _ in range(2):
+        assert packed.exists()
+        assert scan(index, tmp_path).rollouts == 1
+        assert total(index) == A.plus(B)
+
+
+def test_a_compressed_rollout_that_was_replaced_is_read_anew(index: Index, tmp_path: Path) -> None:
+    pack(put(tmp_path, "1", Writer("t").begin().turn(A).lines))
+    scan(index, tmp_path)
+    pack(put(tmp_path, "1", Writer("u").begin().turn(B).lines))
+    scan(index, tmp_path)
+    assert total(index) == B
+
+
+def test_a_compressed_rollout_may_end_within_a_line(index: Index, tmp_path: Path) -> None:
+    path = put(tmp_path, "1", Writer("t").begin().turn(A).lines)
+    path.write_bytes(path.read_bytes() + b'{"timest')
+    pack(path)
+    assert scan(index, tmp_path).flaws == Flaws(0, 0, 1, 0, "")
+    assert total(index) == A
+
+
+def test_of_a_damaged_rollout_what_comes_before_counts_and_the_damage_is_told_each_time(
+    index: Index, tmp_path: Path
+) -> None:
+    writer = Writer("t").begin().turn(A)
+    # What cannot be compressed, so that the damage lies far behind the first turn.
+    noise = shake_256(b"").hexdigest(4_000_000)
+    path = put(tmp_path, "1", [*writer.lines, rollouts.message(noise), *writer.turn(B).lines[4:]])
+    packed = pack(path)
+    data = packed.read_bytes()
+    packed.write_bytes(data[:-100])
+    for _ in range(2):
+        flaws = scan(index, tmp_path).flaws
+        assert (flaws.damaged, flaws.damage) == (1, f"{packed}: it is cut off")
+        assert total(index) == A
+    packed.write_bytes(data[:3_000_000] + b"x" * 100_000 + data[3_100_000:])
+    flaws = scan(index, tmp_path).flaws
+    assert flaws.damaged + flaws.broken_lines == 1
+    assert total(index) in {A, A.plus(B)}
+    packed.write_bytes(data)
+    assert scan(index, tmp_path).flaws == Flaws(0, 0, 0, 0, "")
+    assert total(index) == A.plus(B)
+
+
 def test_what_cannot_be_read_is_told_and_the_rest_is_read(index: Index, tmp_path: Path) -> None:
     put(tmp_path, "1", Writer("t").begin().turn(A).lines)
     path = put(tmp_path, "2", [])
@@ -187,12 +257,10 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_read(index: Index, tmp_path
     path.mkdir()
     dangling = path.with_name("rollout-3.jsonl")
     dangling.symlink_to(dangling)
-    put(tmp_path, "4", []).rename(path.with_name("rollout-4.jsonl.zst"))
     pipe = path.with_name("rollout-5.jsonl")
     os.mkfifo(pipe)
     scanned = scan(index, tmp_path)
     assert set(scanned.unreadable) == {str(dangling), str(pipe)}
-    assert [Path(each).name for each in scanned.compressed] == ["rollout-4.jsonl.zst"]
     assert total(index) == A
 
 
@@ -244,7 +312,7 @@ def test_sums_keep_to_the_time_and_tell_long_requests_apart(index: Index, tmp_pa
     assert [each.limits for each in index.sums(half_past_eleven + 1, None, [100, 272_000])] == [2]
 
 
-STEP = st.sampled_from(["turn", "fork", "delete", "archive", "scan"])
+STEP = st.sampled_from(["turn", "fork", "delete", "archive", "compress", "scan"])
 STEPS = st.lists(st.tuples(STEP, st.integers(0, 3)), max_size=12)
 
 
@@ -267,9 +335,13 @@ def test_the_index_says_what_reading_everything_says(
             elif path is None:
                 continue
             elif step == "turn":
+                if path.suffix == ".zst":
+                    path = paths[which] = unpack(path)
                 path.write_bytes(b"".join(writer.turn(Tokens(number + 1, 0, 0, 1, 0)).lines))
             elif step == "delete":
                 paths.pop(which).unlink()
+            elif step == "compress":
+                paths[which] = path if path.suffix == ".zst" else pack(path)
             else:
                 (home / "archived_sessions").mkdir(exist_ok=True)
                 paths[which] = path.rename(home / "archived_sessions" / path.name)
