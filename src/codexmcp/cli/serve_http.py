@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -32,6 +31,7 @@ from codexmcp.workspace.git.tools import git_tools
 from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.portfolio import Portfolio
 from codexmcp.workspace.portfolio_tools import portfolio_tools
+from codexmcp.workspace.threads import PORTFOLIO
 from codexmcp.workspace.tool import WorkspaceTool
 
 SOFT_TIMEOUT_S = 50.0
@@ -99,7 +99,7 @@ class PortfolioLibrary:
     async def documents(self) -> Sequence[Document]:
         """Return its files; none while there is no portfolio."""
         try:
-            files = await asyncio.to_thread(self._portfolio.files)
+            files = await PORTFOLIO.run(self._portfolio.files)
         except WorkspaceError:
             return []
         return [Document(file.uri, file.name, file.mime_type, file.size_bytes) for file in files]
@@ -110,7 +110,7 @@ class PortfolioLibrary:
         Raises:
             WorkspaceError: There is none, or it cannot be read.
         """
-        file, text = await asyncio.to_thread(self._portfolio.read, uri)
+        file, text = await PORTFOLIO.run(self._portfolio.read, uri)
         return file.mime_type, text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from codexmcp.jsonvalues import without_nulls
 from codexmcp.workspace.files.answers import moment
 from codexmcp.workspace.files.schemas import closed
 from codexmcp.workspace.portfolio import Portfolio, PortfolioFile
+from codexmcp.workspace.threads import PORTFOLIO
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 
 _READ = closed(
@@ -66,12 +66,12 @@ class PortfolioTools:
 
     async def list(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """List the files."""
-        files = await asyncio.to_thread(self._portfolio.files)
+        files = await PORTFOLIO.run(self._portfolio.files)
         return {"files": [_told(file) for file in files]}
 
     async def read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Read a file."""
-        file, text = await asyncio.to_thread(self._portfolio.read, arguments["name"])
+        file, text = await PORTFOLIO.run(self._portfolio.read, arguments["name"])
         return {**_told(file), "content": text}
 
 

@@ -29,6 +29,7 @@ from codexmcp.workspace.extension.files import (
     new_package,
     packages,
 )
+from codexmcp.workspace.threads import EXTENSION
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 
 MAX_OUTPUT_BYTES = 16 * 1024
@@ -158,7 +159,7 @@ class _Extension:
         return {"installed": found[0].name, **_told(ended)}
 
     async def _npm(self, script: str) -> Ended:
-        manifest = await asyncio.to_thread(_manifest, self._folder)
+        manifest = await EXTENSION.run(_manifest, self._folder)
         expect_script(manifest, script, self._folder)
         return await self._run("npm", ["run", script], "install Node.js with npm")
 
@@ -194,7 +195,7 @@ class _Extension:
 
     async def _packages(self) -> list[Package]:
         try:
-            return await asyncio.to_thread(packages, self._folder)
+            return await EXTENSION.run(packages, self._folder)
         except OSError as error:
             raise _no_folder(self._folder, error) from None
 

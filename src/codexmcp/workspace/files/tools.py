@@ -5,7 +5,6 @@ Arguments are checked by their schema before they come here; blocking work is do
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from codexmcp.workspace.files.writing import Terms, data_of, replace_in_file, wr
 from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.search.command import Query
 from codexmcp.workspace.search.searcher import Searcher
+from codexmcp.workspace.threads import FILES
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 
 Arguments = Mapping[str, Any]
@@ -94,7 +94,7 @@ class FileTools:
 
     async def list(self, arguments: Arguments) -> Answer:
         """List a folder."""
-        return await asyncio.to_thread(self._list, arguments)
+        return await FILES.run(self._list, arguments)
 
     def _list(self, arguments: Arguments) -> Answer:
         place = self._roots.locate(arguments.get("path", "."))
@@ -109,7 +109,7 @@ class FileTools:
 
     async def read(self, arguments: Arguments) -> Answer:
         """Read a file."""
-        return await asyncio.to_thread(self._read, arguments)
+        return await FILES.run(self._read, arguments)
 
     def _read(self, arguments: Arguments) -> Answer:
         place = self._roots.locate(arguments["path"])
@@ -135,7 +135,7 @@ class FileTools:
 
     async def write(self, arguments: Arguments) -> Answer:
         """Write a file."""
-        return await asyncio.to_thread(self._write, arguments)
+        return await FILES.run(self._write, arguments)
 
     def _write(self, arguments: Arguments) -> Answer:
         place = self._roots.locate(arguments["path"])
@@ -149,7 +149,7 @@ class FileTools:
 
     async def replace(self, arguments: Arguments) -> Answer:
         """Replace a snippet in a file."""
-        return await asyncio.to_thread(self._replace, arguments)
+        return await FILES.run(self._replace, arguments)
 
     def _replace(self, arguments: Arguments) -> Answer:
         place = self._roots.locate(arguments["path"])

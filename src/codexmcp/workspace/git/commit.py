@@ -7,7 +7,6 @@ same where something is not served: `git add` fails when it is told to leave out
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import stat
@@ -26,6 +25,7 @@ from codexmcp.workspace.git.errors import failure
 from codexmcp.workspace.git.place import absolute
 from codexmcp.workspace.git.session import Session
 from codexmcp.workspace.git.withheld import expect_none_staged, parted
+from codexmcp.workspace.threads import GIT
 
 MAX_FILES = 200
 """How many files an answer names."""
@@ -116,7 +116,7 @@ async def _expect_no_filters(session: Session, paths: list[str]) -> None:
 async def _replaced_by_folders(session: Session, changed: list[str]) -> set[str]:
     """Return the files that have become folders, which git wants to be removed first."""
     top = Path(absolute(session.repository.top))
-    folders = await asyncio.to_thread(_folders, top, changed)
+    folders = await GIT.run(_folders, top, changed)
     if not folders:
         return set()
     modes = staged(await session.git.out("ls-files", "--stage", "-z"))

@@ -32,6 +32,7 @@ from codexmcp.workspace.git.shadow import shadowed
 from codexmcp.workspace.paths.confined import Identity
 from codexmcp.workspace.paths.locations import Location
 from codexmcp.workspace.paths.roots import Roots
+from codexmcp.workspace.threads import GIT
 
 MAX_LIST_BYTES = 64 * 1024 * 1024
 
@@ -186,23 +187,23 @@ class Sessions:
         Raises:
             WorkspaceError: There is no git, no repository, or it is refused.
         """
-        repository = await asyncio.to_thread(place.find, self._roots, folder)
+        repository = await GIT.run(place.find, self._roots, folder)
         lock = self._locks.setdefault(repository.identity, asyncio.Lock())
-        async with lock:
-            with self._roots.open_dir(repository.top) as top:
-                git = self._git(top.child_cwd or top.path, str(repository.top))
-                withheld = self._roots.withheld_below(repository.top)
-                if self.policy.allow_repository_code:
-                    yield Session(git, repository, None, withheld=withheld)
-                    return
-                await asyncio.to_thread(confinement.check, self._roots, repository)
-                found = await self._sorted(git, repository, operation)
-                hooks = await asyncio.to_thread(place.hooks, self._roots, repository)
-                skipped = [name for name in hooks if name in _HOOKS[operation]]
-                skipped += ["core.hooksPath"] if found.has_hooks_path else []
-                with shadowed(self._roots, repository, found.kept) as variables:
-                    confined = await self._confined(git, variables)
-                    yield Session(confined, repository, found, tuple(skipped), withheld)
+        async with lock, GIT.opened(self._roots.open_dir(repository.top)) as top:
+            git = self._git(top.child_cwd or top.path, str(repository.top))
+            withheld = self._roots.withheld_below(repository.top)
+            if self.policy.allow_repository_code:
+                yield Session(git, repository, None, withheld=withheld)
+                return
+            await GIT.run(confinement.check, self._roots, repository)
+            found = await self._sorted(git, repository, operation)
+            hooks = await GIT.run(place.hooks, self._roots, repository)
+            skipped = [name for name in hooks if name in _HOOKS[operation]]
+            skipped += ["core.hooksPath"] if found.has_hooks_path else []
+            stand_in = shadowed(self._roots, repository, found.kept)
+            async with GIT.opened(stand_in) as variables:
+                confined = await self._confined(git, variables)
+                yield Session(confined, repository, found, tuple(skipped), withheld)
 
     def _git(self, cwd: str, at: str) -> Git:
         env = passed_environment(self.policy.env, _OWNERS)
@@ -234,7 +235,7 @@ class Sessions:
         return found
 
     async def _listed(self, git: Git, location: Location) -> list[config.Setting]:
-        data = await asyncio.to_thread(place.read_config, self._roots, location)
+        data = await GIT.run(place.read_config, self._roots, location)
         # From stdin and at the root folder, so that git reads this and no repository's.
         reader = replace(git, cwd="/", at=str(location))
         words = ("config", "--file", "-", "--no-includes", "--list", "-z")

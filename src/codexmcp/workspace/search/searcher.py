@@ -12,7 +12,7 @@ import functools
 import os
 import signal
 from asyncio import subprocess
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from codexmcp.workspace.search.hits import Hit, Hits
 from codexmcp.workspace.search.obstacles import find_obstacle
 from codexmcp.workspace.search.output import gathered
 from codexmcp.workspace.search.watch import FindObstacle, Watch
+from codexmcp.workspace.threads import SEARCHES
 
 TIMEOUT_S = 30.0
 """How long a search may take, and how long it waits for others to end."""
@@ -99,15 +100,13 @@ class Searcher:
         """
         program = self._ripgrep or find_ripgrep()
         withheld = self._roots.withheld_below(place)
-        # Not in a thread: the child enters the folder while this process stands still anyway.
-        with contextlib.ExitStack() as opened:
-            target = _open_target(self._roots, place, opened)
+        async with SEARCHES.opened(_opened(self._roots, place)) as target:
             arguments = arguments_of(query, target.argument, limit + 1, withheld)
             has_rules = target.folder is not None and not query.with_ignored
             watch = Watch(self._finder(place, query) if has_rules else None)
             async with self._slot(), _running(program, arguments, target) as (child, output):
                 hits, incomplete = await self._collect(child, output, limit, watch)
-            matches = await asyncio.to_thread(checked, self._roots, place, hits)
+            matches = await SEARCHES.run(checked, self._roots, place, hits)
         if len(matches) < len(hits):
             incomplete = incomplete or "some files changed while they were searched"
         return Found(matches, incomplete)
@@ -162,12 +161,14 @@ def _waiting_for(obstacle: str) -> str:
     )
 
 
-def _open_target(roots: Roots, place: Location, opened: contextlib.ExitStack) -> _Target:
+@contextlib.contextmanager
+def _opened(roots: Roots, place: Location) -> Generator[_Target]:
     if roots.is_file(place):
-        file, _ = opened.enter_context(roots.open_file(place))
-        return _Target(file=file)
-    folder = opened.enter_context(roots.open_dir(place))
-    return _Target(folder.fd, folder.child_cwd)
+        with roots.open_file(place) as (file, _):
+            yield _Target(file=file)
+    else:
+        with roots.open_dir(place) as folder:
+            yield _Target(folder.fd, folder.child_cwd)
 
 
 @contextlib.asynccontextmanager

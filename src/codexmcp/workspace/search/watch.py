@@ -7,6 +7,8 @@ import contextlib
 import threading
 from collections.abc import AsyncGenerator, Callable
 
+from codexmcp.workspace.threads import SEARCHES
+
 LOOK_AFTER_S = 4.0
 """When a search counts as long: one of 100,000 files takes less on a machine with two processors,
 even where ten others wait for them."""
@@ -46,6 +48,6 @@ class Watch:
         if self._find is None:
             return
         await asyncio.sleep(LOOK_AFTER_S)
-        self.obstacle = await asyncio.to_thread(self._find, self._stop)
+        self.obstacle = await SEARCHES.run(self._find, self._stop)
         if self.obstacle is not None and not bound.expired():
             bound.reschedule(asyncio.get_running_loop().time())

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+
+import pytest
+
+from codexmcp.errors import WorkspaceError
+from codexmcp.workspace import threads
+from codexmcp.workspace.threads import Threads
+from tests.support.processes import until
+
+BOUND_S = 20.0
+
+_STUCK = """
+import asyncio, sys, threading
+from codexmcp.workspace import threads
+threads._FAREWELL_S = float(sys.argv[1])
+reached, written = threading.Event(), threading.Event()
+
+def work():
+    reached.set()
+    if sys.argv[2] == "stuck":
+        threading.Event().wait()
+    written.wait(20)
+    print("written", flush=True)
+
+async def main():
+    task = asyncio.create_task(threads.FILES.run(work))
+    await asyncio.to_thread(reached.wait, 20)
+    task.cancel()
+
+import atexit
+# What is registered first is called last.
+asyncio.run(main())
+atexit.register(written.set)
+"""
+
+
+class Held:
+    """Work that goes on once it is told to."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.most = 0
+        self.release = threading.Event()
+        self._lock = threading.Lock()
+
+    def work(self) -> int:
+        with self._lock:
+            self.begun += 1
+        assert self.release.wait(BOUND_S)
+        return 7
+
+
+async def test_it_gives_what_a_function_gives_and_raises_what_it_raises() -> None:
+    some = Threads("tests", 2)
+    assert await some.run(divmod, 7, 2) == (3, 1)
+    assert await some.run(sorted, [1, 2], reverse=True) == [2, 1]
+    with pytest.raises(ZeroDivisionError):
+        await some.run(divmod, 7, 0)
+
+
+async def test_no_more_are_at_work_than_there_may_be_and_the_rest_comes_after() -> None:
+    some, held = Threads("tests", 3), Held()
+    calls = [asyncio.create_task(some.run(held.work)) for _ in range(20)]
+    await until(lambda: held.begun == 3, "all threads are at work")
+    assert await asyncio.to_thread(lambda: held.begun) == 3
+    held.release.set()
+    assert await asyncio.wait_for(asyncio.gather(*calls), BOUND_S) == [7] * 20
+
+
+async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
+    some, held = Threads("tests", 1), Held()
+    first = asyncio.create_task(some.run(held.work))
+    await until(lambda: held.begun == 1, "the only thread is at work")
+    others = [asyncio.create_task(some.run(held.work)) for _ in range(5)]
+    last = asyncio.create_task(some.run(threading.get_ident))
+    await asyncio.sleep(0)
+    for each in others:
+        each.cancel()
+    held.release.set()
+    assert await first == 7
+    assert await last
+    assert held.begun == 1
+
+
+async def test_a_context_that_nobody_waits_for_any_more_is_left_again() -> None:
+    some, held = Threads("tests", 1), Held()
+    left = asyncio.Event()
+
+    @contextlib.contextmanager
+    def entered() -> Generator[int]:
+        try:
+            yield held.work()
+        finally:
+            left.set()
+
+    async def use() -> None:
+        async with some.opened(entered()):
+            pytest.fail("it was entered")
+
+    using = asyncio.create_task(use())
+    await until(lambda: held.begun == 1, "it is being entered")
+    using.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await using
+    assert not left.is_set()
+    held.release.set()
+    await asyncio.wait_for(left.wait(), BOUND_S)
+
+
+async def test_a_context_hears_of_what_happens_in_it() -> None:
+    heard: list[str] = []
+
+    @contextlib.contextmanager
+    def entered() -> Generator[int]:
+        try:
+            yield 1
+        except ValueError as error:
+            heard.append(str(error))
+            raise
+
+    with pytest.raises(ValueError, match="in it"):
+        async with Threads("tests", 1).opened(entered()) as value:
+            raise ValueError(f"in it {value}")
+    assert heard == ["in it 1"]
+
+
+async def test_only_who_comes_when_all_are_held_up_for_long_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    some, held = Threads("tests", 2), Held()
+    calls = [asyncio.create_task(some.run(held.work)) for _ in range(2)]
+    await until(lambda: held.begun == 2, "all threads are at work")
+    waiting = asyncio.create_task(some.run(held.work))
+    await asyncio.sleep(0)
+    monkeypatch.setattr(threads, "STALLED_S", 0.0)
+    with pytest.raises(WorkspaceError, match="2 calls for tests have waited"):
+        await some.run(held.work)
+    held.release.set()
+    assert await asyncio.wait_for(asyncio.gather(*calls, waiting), BOUND_S) == [7] * 3
+    assert await some.run(held.work) == 7
+
+
+@pytest.mark.parametrize(
+    ("farewell_s", "what", "out"), [("0", "stuck", ""), ("20", "busy", "written\n")]
+)
+def test_the_process_ends_beside_what_is_held_up_and_waits_for_what_is_not(
+    farewell_s: str, what: str, out: str
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _STUCK, farewell_s, what],
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=True,
+    )
+    assert (ended.stdout, ended.stderr) == (out, "")
