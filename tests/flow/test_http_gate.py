@@ -371,6 +371,28 @@ async def _refused(door: Door) -> bool:
     return False
 
 
+async def test_a_token_that_was_replaced_counts_no_more_beside_requests_without_a_pause(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, bounds=Bounds(rate=Rate(0, 0))) as door:
+        over = asyncio.Event()
+
+        async def others() -> None:
+            while not over.is_set():
+                await door.rpc("tools/list")
+
+        asking = [asyncio.create_task(others()) for _ in range(4)]
+        try:
+            for _ in range(10):
+                old = door.token
+                assert (await door.rpc("tools/list", old)).status == 200
+                door.tokens.rotate()
+                assert (await door.rpc("tools/list", old)).status == 401
+        finally:
+            over.set()
+            await asyncio.gather(*asking)
+
+
 async def test_tokens_that_cannot_be_read_let_nobody_in(tmp_path: Path) -> None:
     async with opened(tmp_path) as door:
         token = door.token

@@ -38,7 +38,7 @@ ONLY_IN = {
     "httpx2": {"home"},
     "tomlkit": {"home"},
     "rich": {"agents", "picker"},
-    "h11": {"rehearsal"},
+    "h11": {"http", "rehearsal"},
     "dotenv": {"settings"},
     "jsonschema": {"server"},
     "referencing": {"server"},

@@ -121,6 +121,7 @@ class Gate:
         self._wrong_rates = Buckets(bounds.wrong_rate)
         self._slots = Slots(bounds.at_once, bounds.held_bytes)
         self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._seen: tuple[Token, ...] | None = None
         self._pages: Mapping[str, Page] = {}
         self._mcp: tuple[str, Callable[[bytes, Exchange], ASGIApp]] | None = None
 
@@ -275,6 +276,17 @@ class Gate:
         return exchange.token
 
     def _known(self) -> tuple[Token, ...]:
+        # The requests that one turn of the loop begins had all been received before it, so that one
+        # look is late enough for all of them.
+        if self._seen is None:
+            self._seen = self._look()
+            asyncio.get_running_loop().call_soon(self._look_again)
+        return self._seen
+
+    def _look_again(self) -> None:
+        self._seen = None
+
+    def _look(self) -> tuple[Token, ...]:
         try:
             return self._tokens.current()
         except ConfigurationError as error:

@@ -13,6 +13,7 @@ import socket
 from collections.abc import AsyncGenerator, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -37,6 +38,33 @@ GRACE_S = 2
 """How long answers under way may take at the end."""
 
 
+class Joining(h11.Connection):
+    """Gives the head of an answer with what follows at once, so that both are sent together.
+
+    Each time something is sent Python's lock is let go of, and threads that work take it.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(h11.SERVER, max_bytes)
+        self._head: list[bytes] = []
+
+    def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
+        """Return what is to be sent for an event (uvicorn calls this by `send`)."""
+        pieces = super().send_with_data_passthrough(event)
+        if pieces is None:
+            return None
+        if isinstance(event, h11.Response) and _has_length(event):
+            self._head = pieces
+            return []
+        pieces, self._head = self._head + pieces, []
+        return pieces
+
+
+def _has_length(answer: h11.Response) -> bool:
+    """Return whether the body of an answer is there already; that of a stream may take a while."""
+    return any(name == b"content-length" for name, _ in answer.headers)
+
+
 class BoundedProtocol(H11Protocol):
     """A connection, bounded in how long it may be of no use.
 
@@ -54,6 +82,7 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection (the event loop calls this)."""
         super().connection_made(transport)
+        self.conn = Joining(MAX_HEAD_BYTES)
         self.used_at = self.loop.time()
         self._expect_head()
         if len(self.connections) > MAX_CONNECTIONS:
