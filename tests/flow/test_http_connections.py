@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +94,61 @@ async def test_ever_more_connections_lock_nobody_out(
         assert await waiting == {"waited": True}
         for _, writer in others:
             writer.close()
+
+
+class Small(serving.BoundedProtocol):
+    """A connection whose system holds little of what is sent, and what all of them hold together.
+
+    Attributes:
+        held: The most bytes that have waited to be read at once.
+        cut: How many clients were cut off.
+    """
+
+    held = 0
+    cut = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        super().connection_made(transport)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        everybody: Iterable[Any] = self.connections
+        sizes = (each.transport.get_write_buffer_size() for each in everybody)
+        Small.held = max(Small.held, sum(sizes))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        Small.cut += self.is_unread()
+        super().connection_lost(exc)
+
+
+async def test_of_200_clients_that_do_not_read_only_so_much_is_kept_and_others_are_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound, answer_bytes = 20_000_000, 500_000
+    monkeypatch.setattr(serving, "MAX_UNREAD_BYTES", bound)
+    monkeypatch.setattr(serving, "BoundedProtocol", Small)
+    monkeypatch.setattr(Small, "held", 0)
+    monkeypatch.setattr(Small, "cut", 0)
+    params: dict[str, Any] = {"name": "read_portfolio_file", "arguments": {"name": "large"}}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    async with opened(tmp_path) as door:
+        # Each answer has it twice, as text and as fields.
+        (door.portfolio / "large.md").write_text("x" * (answer_bytes // 2))
+        head = f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        head += f"Authorization: Bearer {door.token}\r\nContent-Type: application/json\r\n"
+        request = f"{head}Accept: application/json\r\n\r\n{body}".encode()
+        with contextlib.ExitStack() as clients:
+            for _ in range(200):
+                client = clients.enter_context(socket.socket())
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.setblocking(False)  # noqa: FBT003 - the socket's signature
+                await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", door.port))
+                client.send(request)
+            kept = bound // answer_bytes
+            await until(lambda: Small.cut >= 200 - 2 * kept, "most of them were cut off")
+            assert len((await door.rpc("tools/call", **params)).body) > answer_bytes
+    assert bound / 2 < Small.held <= bound
 
 
 @pytest.mark.parametrize(

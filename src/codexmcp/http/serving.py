@@ -33,6 +33,9 @@ KEEP_ALIVE_S = 60
 WRITE_TIMEOUT_S = 30.0
 """How long a client may leave what it is sent unread."""
 
+MAX_UNREAD_BYTES = 128 * 1024 * 1024
+"""How much of all answers together may wait for clients to read on."""
+
 MAX_CONNECTIONS = 512
 GRACE_S = 2
 """How long answers under way may take at the end."""
@@ -70,12 +73,14 @@ class BoundedProtocol(H11Protocol):
 
     Attributes:
         used_at: When it was opened, or its last request was heard or answered, on the loop's clock.
+        unread_since: When its client was last found to be behind with its reading, likewise.
 
     Source: uvicorn 0.54 bounds the time between requests, but neither that of a head (slow loris)
     nor that of a client which does not read, nor the number of connections without a request.
     """
 
     used_at = 0.0
+    unread_since = 0.0
     _head_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
 
@@ -112,6 +117,8 @@ class BoundedProtocol(H11Protocol):
         """Take that the client is behind with its reading (the event loop calls this)."""
         super().pause_writing()
         self._write_timer = self.loop.call_later(WRITE_TIMEOUT_S, self.transport.abort)
+        self.unread_since = self.loop.time()
+        self._shed_unread()
 
     def resume_writing(self) -> None:
         """Take that it has read on (the event loop calls this)."""
@@ -124,6 +131,10 @@ class BoundedProtocol(H11Protocol):
         exchange: Exchange | None = None if cycle is None else cycle.scope.get(KEY)
         return exchange is not None and exchange.is_under_way
 
+    def is_unread(self) -> bool:
+        """Return whether an answer waits for the client to read on."""
+        return self._write_timer is not None
+
     def _make_room(self) -> None:
         """Give up the connection that was of no use for the longest time.
 
@@ -135,6 +146,20 @@ class BoundedProtocol(H11Protocol):
         # At once: others may come before the loop tells of its end.
         self.connections.discard(oldest)
         oldest.transport.abort()
+
+    def _shed_unread(self) -> None:
+        """Give up answers that wait to be read, the oldest first, until the rest is not too much.
+
+        The request is over by then, and counts no more among those that are worked on.
+        """
+        everybody: Iterable[Any] = self.connections
+        bounded = (each for each in everybody if isinstance(each, BoundedProtocol))
+        unread = sorted((each for each in bounded if each.is_unread()), key=_unread_since)
+        held = sum(each.transport.get_write_buffer_size() for each in unread)
+        for each in unread:
+            if held > MAX_UNREAD_BYTES and each is not self:
+                held -= each.transport.get_write_buffer_size()
+                each.transport.abort()
 
     def _is_busy(self) -> bool:
         """Return whether a request is being answered."""
@@ -149,6 +174,10 @@ class BoundedProtocol(H11Protocol):
         if timer is not None:
             timer.cancel()
             setattr(self, name, None)
+
+
+def _unread_since(connection: BoundedProtocol) -> float:
+    return connection.unread_since
 
 
 class _Server(uvicorn.Server):
