@@ -38,7 +38,7 @@ def call(name: str, arguments: object) -> dict[str, Any]:
 
 def test_a_result_is_told_as_text_and_as_fields() -> None:
     assert call("double", {"n": 2}) == {
-        "content": [{"type": "text", "text": '{"n": 4, "ä": "\u2028"}'}],
+        "content": [{"type": "text", "text": '{"n":4,"ä":"\u2028"}'}],
         "structuredContent": {"n": 4, "ä": "\u2028"},
     }
 

@@ -10,7 +10,7 @@ import heapq
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.paths.confined import kind_of
@@ -20,8 +20,7 @@ from codexmcp.workspace.paths.roots import Roots
 Names = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing in a folder.
 
     Attributes:
