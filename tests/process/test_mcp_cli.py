@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from codexmcp.appserver.client import AppServer
+from codexmcp.errors import ExitCode
 from codexmcp.home.mcp_servers import McpServer
 from codexmcp.home.mcp_stdio import check_stdio
 from tests.support.builds import pinned_codex
@@ -149,6 +151,28 @@ async def test_a_server_that_never_answers_is_ended_with_what_it_started(codex_h
     report = await check_stdio(server, environment(codex_home), patience_s=0.4)
     assert report.faults == ("it did not answer within 0.5 s",)
     await until(lambda: not processes_of(codex_home), "the server is gone")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_check_that_is_ended_leaves_nothing_behind(
+    codex_home: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    reached = tmp_path / "reached"
+    code = f"import pathlib, time; pathlib.Path({str(reached)!r}).touch(); time.sleep(600)"
+    # By the variable, its processes are found.
+    await add(
+        codex_home, "silent", "--env", f"CODEX_HOME={codex_home}", "--", sys.executable, "-c", code
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "codexmcp", "mcp", "check", "silent"),
+        env=environment(codex_home),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    await until(reached.exists, "the server is up")
+    process.send_signal(number)
+    assert await asyncio.wait_for(process.wait(), BOUND_S) == ExitCode.INTERRUPTED
+    assert not processes_of(codex_home)
 
 
 async def test_a_slow_start_is_told_apart_from_one_that_never_ends(codex_home: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
@@ -49,7 +50,10 @@ class Check:
 
 def make_checks(checks: Iterable[Check], output: Output) -> int:
     """Make checks one after the other, tell how they ended, and return the exit code."""
-    done = asyncio.run(_make_all(checks, output))
+    try:
+        done = asyncio.run(_make_all(checks, output))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     if output.is_json:
         output.say_json([checked.fields for checked in done])
     return ExitCode.DONE if all(checked.is_ok for checked in done) else ExitCode.FAILED
@@ -57,6 +61,12 @@ def make_checks(checks: Iterable[Check], output: Output) -> int:
 
 async def _make_all(checks: Iterable[Check], output: Output) -> list[Checked]:
     done: list[Checked] = []
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # What is checked was started in a session of its own, and would stay behind.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     for check in checks:
         output.progress(check.doing)
         checked = await check.make()
