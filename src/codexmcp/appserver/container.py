@@ -22,6 +22,8 @@ SOCKET_NAME = "model.sock"
 SERVED_FOLDER = "served"
 """The folder in it that can be written to from within, for the socket that leads to Codex."""
 
+_HIDDEN_FOLDER = "hidden"
+
 CODEX_SOCKET_NAME = "codex.sock"
 
 MEMORY = "2g"
@@ -86,7 +88,7 @@ def container_argv(
         options: What to run it in.
         owner: The process that it belongs to.
         number: Tells the containers of one owner apart.
-        box: The folder with the socket that leads to the model.
+        box: The folder with the socket that leads to the model, and the `hidden_folders`.
         serves: Whether Codex listens at `CODEX_LISTENS`, and is reached from here by a socket in
             the folder `SERVED_FOLDER` of the box.
     """
@@ -97,7 +99,7 @@ def container_argv(
         f"--name={container_name(owner, number)}",
         f"--label={OWNER_LABEL}={owner}",
         *_hardening(options),
-        *_folders(options),
+        *_folders(options, box),
         f"--mount={_mount(str(box), _SOCKET_FOLDER)},readonly",
         *(_served_folder(box) if serves else []),
         f"--workdir={workspace}",
@@ -151,12 +153,34 @@ def _hardening(options: ContainerOptions) -> list[str]:
     ]
 
 
-def _folders(options: ContainerOptions) -> list[str]:
+def hidden_folders(options: ContainerOptions, box: Path) -> list[Path]:
+    """Return the folders that are to be in the box: one in place of each that is masked.
+
+    They hold what is mounted below it again, because an engine would make that as root.
+    """
+    home = options.home
+    return [
+        stand_in / home.relative_to(masked)
+        if home is not None and home.is_relative_to(masked)
+        else stand_in
+        for masked, stand_in in _stand_ins(options, box).items()
+    ]
+
+
+def _stand_ins(options: ContainerOptions, box: Path) -> dict[Path, Path]:
+    return {
+        masked: box / _HIDDEN_FOLDER / str(number) for number, masked in enumerate(options.masked)
+    }
+
+
+def _folders(options: ContainerOptions, box: Path) -> list[str]:
     """Return the options for what it sees of the host's folders."""
     home = options.home
     return [
         _writable(options.workspace, str(options.workspace)),
-        *(f"--mount=type=tmpfs,{_field(f'dst={folder}')}" for folder in options.masked),
+        # Not a tmpfs. Source: podman fills that with what it was to hide (`tmpcopyup`, 4.3.1), and
+        # the option against it is unknown to Docker.
+        *(_writable(own, str(masked)) for masked, own in _stand_ins(options, box).items()),
         *([] if home is None else [_writable(home, str(home)), f"--env=CODEX_HOME={home}"]),
     ]
 

@@ -31,6 +31,7 @@ from codexmcp.appserver.container import (
     container_argv,
     container_name,
     endpoint_inside,
+    hidden_folders,
     owner_of,
 )
 from codexmcp.appserver.inside import join
@@ -100,6 +101,7 @@ async def _contained(
         if options.home is not None:
             await stack.enter_async_context(container_home(options.home))
         box = await stack.enter_async_context(_way_out(endpoint, owner))
+        _make_folders(options, box)
         overrides = (*launch.overrides, *provider_overrides(endpoint_inside(endpoint)))
         prefix = container_argv(options, owner, number, box, serves=serves)
         try:
@@ -185,6 +187,18 @@ async def _listen(box: Path, forward: _Forward) -> asyncio.Server:
             f"cannot make the socket {socket}, which leads from the container to the model: "
             f"{error}; set TMPDIR to a folder with a short path that can be written to"
         ) from error
+
+
+def _make_folders(options: ContainerOptions, box: Path) -> None:
+    """Make what is mounted or mounted over: the engine would make it as root."""
+    for folder in (*options.masked, *hidden_folders(options, box)):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot make the folder {folder}, which the container needs: {error.strerror}; "
+                "see that the folder above it can be written to"
+            ) from error
 
 
 async def _remove(engine: Path, env: Mapping[str, str], names: list[str]) -> None:

@@ -16,6 +16,7 @@ from codexmcp.appserver.container import (
     container_name,
     endpoint_inside,
     hidden_by,
+    hidden_folders,
     owner_of,
 )
 from codexmcp.appserver.launch import LaunchOptions
@@ -92,9 +93,20 @@ def test_a_home_that_is_kept_lies_at_the_same_path_inside() -> None:
     assert f"--env=CODEX_HOME={home}" in argv(options)
 
 
-def test_what_is_masked_is_empty_inside() -> None:
+def test_what_is_masked_has_an_empty_folder_in_its_place() -> None:
     options = replace(OPTIONS, masked=(Path("/home/me/project/a,b"),))
-    assert ["type=tmpfs", "dst=/home/me/project/a,b"] in mounts(options)
+    (stand_in,) = hidden_folders(options, BOX)
+    assert stand_in.is_relative_to(BOX)
+    assert ["type=bind", f"src={stand_in}", "dst=/home/me/project/a,b"] in mounts(options)
+
+
+def test_a_home_within_what_is_masked_has_its_place_there() -> None:
+    masked = Path("/home/me/project/.codex")
+    options = replace(OPTIONS, masked=(masked,), home=masked / "homes" / "1")
+    (place,) = hidden_folders(options, BOX)
+    stand_in = place.parent.parent
+    assert place == stand_in / "homes" / "1"
+    assert ["type=bind", f"src={stand_in}", f"dst={masked}"] in mounts(options)
 
 
 def test_a_codex_that_listens_is_reached_by_a_socket_in_a_folder_of_its_own() -> None:
