@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from codexmcp.server.codex import CodexOptions
 from codexmcp.supervisor.codex_host import CodexHost
 from tests.support import fake_engine
 from tests.support.builds import pinned_codex
+from tests.support.index_claim import FILE, claim, state_of
 from tests.support.mcp_server import environment
 from tests.support.processes import group_of, is_alive, until
 
@@ -34,8 +35,10 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-@pytest.fixture
-async def host(codex_home: Path, folder: Path) -> AsyncIterator[CodexHost]:
+@asynccontextmanager
+async def hosting(
+    codex_home: Path, folder: Path, *, keeps: bool = False
+) -> AsyncIterator[CodexHost]:
     engine, env = fake_engine.install(folder, pinned_codex())
     launch = LaunchOptions(codex=pinned_codex(), env=environment(codex_home, **env))
     container = ContainerOptions(
@@ -44,6 +47,7 @@ async def host(codex_home: Path, folder: Path) -> AsyncIterator[CodexHost]:
         workspace=folder,
         user="1:1",
         seccomp=folder,
+        home=codex_home if keeps else None,
         endpoint="http://127.0.0.1:9/v1",
         probes_sandbox=False,
     )
@@ -52,6 +56,12 @@ async def host(codex_home: Path, folder: Path) -> AsyncIterator[CodexHost]:
         yield made
     assert fake_engine.containers(folder) == []
     assert not (folder / "codex.sock").is_symlink()
+
+
+@pytest.fixture
+async def host(codex_home: Path, folder: Path) -> AsyncIterator[CodexHost]:
+    async with hosting(codex_home, folder) as made:
+        yield made
 
 
 async def _decline(_request: Request) -> object:
@@ -86,3 +96,17 @@ async def test_others_find_the_socket_where_the_supervisor_tells_them(
     async with host.connect(on_request=_decline):
         assert host.socket == folder / "codex.sock"
         await (await WebSocketStream.open(host.socket)).close()
+
+
+async def test_a_start_that_was_held_up_gets_another_container_while_the_first_is_being_removed(
+    codex_home: Path, folder: Path
+) -> None:
+    # The first start makes the index; whoever was to fill it has been killed since.
+    first, second = (hosting(codex_home, folder, keeps=True) for _ in range(2))
+    async with first as host, host.connect(on_request=_decline):
+        pass
+    claim(codex_home / FILE)
+    async with second as host, host.connect(on_request=_decline) as codex:
+        assert await codex.server.call("config/read", {"includeLayers": False})
+        assert len(fake_engine.containers(folder)) == 1
+    assert state_of(codex_home / FILE)[0] == "complete"

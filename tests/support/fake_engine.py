@@ -1,6 +1,7 @@
 """A program: a container engine whose containers are processes of this machine.
 
 They outlive its client, as those of an engine do whose daemon was killed, until they are removed.
+A name is never free again: to a real engine's removal that takes long, any later start comes first.
 FAKE_ENGINE names the folder where their process ids are kept, CODEX_BIN the Codex of the image.
 """
 
@@ -18,6 +19,8 @@ from codexmcp.appserver import inside
 
 FOLDER = "FAKE_ENGINE"
 _INSIDE = "inside"
+_CANNOT_RUN = 125
+_CHUNK_BYTES = 65536
 
 
 def install(folder: Path, codex: Path) -> tuple[Path, dict[str, str]]:
@@ -49,6 +52,12 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def _run(argv: Sequence[str], folder: Path, codex: str) -> int:
+    (name,) = (word.removeprefix("--name=") for word in argv if word.startswith("--name="))
+    try:
+        (folder / name).touch(exist_ok=False)
+    except FileExistsError:
+        sys.stderr.write(f"Error: the name {name} is in use by another container\n")
+        return _CANNOT_RUN
     mount = next(word for word in argv if word.endswith("dst=/run/codexmcp,readonly"))
     box = mount.split("src=")[1].split(",")[0]
     words = [*argv[argv.index("codexmcp.appserver.inside") + 1 :]]
@@ -57,12 +66,14 @@ def _run(argv: Sequence[str], folder: Path, codex: str) -> int:
     for there, path in (("/tmp/codexmcp/", f"{box}/own/"), ("/run/codexmcp/", f"{box}/")):
         words = [word.replace(there, path) for word in words]
     words = [word.replace("--port=8377", "--port=0") for word in words]
+    # The container has both ends of what is its stderr, so that it outlives its client.
+    told, stderr = os.pipe()
     container = subprocess.Popen(
         # Its stdin has another end that lives on, as with an engine's daemon.
         [
             "/bin/sh",
             "-c",
-            'sleep 600 | "$@"',
+            'sleep 600 2>/dev/null | "$@"',
             "sh",
             sys.executable,
             "-P",
@@ -72,10 +83,14 @@ def _run(argv: Sequence[str], folder: Path, codex: str) -> int:
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
+        pass_fds=[told],
         start_new_session=True,
     )
+    os.close(stderr)
     (folder / str(container.pid)).touch()
+    while said := os.read(told, _CHUNK_BYTES):
+        os.write(2, said)
     return container.wait()
 
 

@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +36,9 @@ class LaunchOptions:
         opt_out: Notifications that it shall not send.
         listen: Where it takes connections, such as `unix:///run/codex.sock`; None means its stdin
             and stdout.
-        prefix: A command that runs the rest of the command line, such as one that does it in a
-            container.
+        prefix: Makes a command that runs the rest of the command line, such as one that does it in
+            a container: another one for each start.
+        clear: Takes away what a start by the prefix has left; awaited before the next one.
         prefixed_home: The Codex home as we see it, where there is a prefix; None when nobody else
             ever has it.
     """
@@ -49,7 +50,8 @@ class LaunchOptions:
     cwd: Path | None = None
     opt_out: Sequence[str] = ()
     listen: str | None = None
-    prefix: Sequence[str] = ()
+    prefix: Callable[[], Sequence[str]] | None = None
+    clear: Callable[[], Awaitable[None]] | None = None
     prefixed_home: Path | None = None
 
     @property
@@ -61,12 +63,13 @@ class LaunchOptions:
         return None if named is None else Path(named)
 
     def argv(self) -> list[str]:
-        """Return the command line."""
+        """Return the command line of one start."""
         own = [] if self._is_strict else [_UNLOAD_AT_ONCE]
         # Ours last, which counts: what we do relies on it.
         settings = [word for setting in (*self.overrides, *own) for word in ("-c", setting)]
         listen = [] if self.listen is None else ["--listen", self.listen]
-        return [*self.prefix, str(self.codex), "app-server", *settings, *listen, *self.flags]
+        prefix: Sequence[str] = () if self.prefix is None else self.prefix()
+        return [*prefix, str(self.codex), "app-server", *settings, *listen, *self.flags]
 
     def unloads_what_is_left(self, version: tuple[int, int, int]) -> bool:
         """Return whether it unloads a thread once no connection is subscribed to it.

@@ -86,6 +86,7 @@ class Patience:
                 # Where nothing can be told, it would only wait as long again.
                 if tries == TRIES or not self._waits or await self._claim() is None:
                     raise
+            await self._clear()
             await self._until_free()
 
     @contextlib.asynccontextmanager
@@ -131,6 +132,10 @@ class Patience:
             elif claim is None and seen is not None:
                 bound.reschedule(loop.time() + timeout_s)
             seen = claim
+
+    async def _clear(self) -> None:
+        if self._options is not None and self._options.clear is not None:
+            await self._options.clear()
 
     async def _until_free(self) -> None:
         """Wait while another process fills the index; our own one has ended."""

@@ -96,14 +96,25 @@ async def _contained(
     launch: LaunchOptions, options: ContainerOptions, endpoint: str, *, serves: bool
 ) -> AsyncGenerator[tuple[LaunchOptions, Path], None]:
     await remove_abandoned(options.engine, launch.env)
-    owner, number = this_owner(), next(_numbers)
+    owner = this_owner()
     async with contextlib.AsyncExitStack() as stack:
         if options.home is not None:
             await stack.enter_async_context(container_home(options.home))
         box = await stack.enter_async_context(_way_out(endpoint, owner))
         _make_folders(options, box)
         overrides = (*launch.overrides, *provider_overrides(endpoint_inside(endpoint)))
-        prefix = container_argv(options, owner, number, box, serves=serves)
+        names: list[str] = []
+
+        def prefix() -> list[str]:
+            # The engine may still be removing what an earlier start has left, name and all.
+            number = next(_numbers)
+            names.append(container_name(owner, number))
+            return container_argv(options, owner, number, box, serves=serves)
+
+        async def clear() -> None:
+            if names:
+                await _remove(options.engine, launch.env, names)
+
         try:
             # The Codex of the image.
             contained = replace(
@@ -111,13 +122,12 @@ async def _contained(
                 codex=Path("codex"),
                 overrides=overrides,
                 prefix=prefix,
+                clear=clear,
                 prefixed_home=options.home,
             )
             yield contained, box
         finally:
-            await asyncio.shield(
-                _remove(options.engine, launch.env, [container_name(owner, number)])
-            )
+            await asyncio.shield(clear())
 
 
 def this_owner() -> str:

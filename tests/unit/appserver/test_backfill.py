@@ -99,7 +99,7 @@ def test_a_container_keeps_its_databases_in_its_home_whatever_its_settings_say(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "config.toml").write_text('sqlite_home = "/db"')
-    options = LaunchOptions(Path("codex"), {"CODEX_HOME": "/h"}, prefix=["docker"])
+    options = LaunchOptions(Path("codex"), {"CODEX_HOME": "/h"}, prefix=lambda: ["docker"])
     assert state_folder(options) is None
     assert state_folder(replace(options, prefixed_home=tmp_path)) == tmp_path
 

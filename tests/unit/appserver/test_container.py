@@ -79,7 +79,7 @@ def test_what_only_some_engines_need_is_left_out_elsewhere() -> None:
 
 
 def test_codex_follows_as_the_command_to_run() -> None:
-    launch = LaunchOptions(codex=Path("codex"), env={}, overrides=["a=1"], prefix=argv())
+    launch = LaunchOptions(codex=Path("codex"), env={}, overrides=["a=1"], prefix=argv)
     words = launch.argv()
     assert words[:2] == ["/usr/bin/docker", "run"]
     command = words[words.index("--") :]

@@ -45,6 +45,6 @@ def test_the_home_is_that_of_the_environment_or_what_a_container_has_of_it() -> 
     env = {"CODEX_HOME": "/home/codex"}
     assert LaunchOptions(Path("/codex"), env).home == Path("/home/codex")
     assert LaunchOptions(Path("/codex"), {}).home is None
-    contained = LaunchOptions(Path("/codex"), env, prefix=["docker"])
+    contained = LaunchOptions(Path("/codex"), env, prefix=lambda: ["docker"])
     assert contained.home is None
     assert replace(contained, prefixed_home=Path("/box")).home == Path("/box")
