@@ -35,7 +35,7 @@ for real, which costs a few tokens.
 environment: CONTAINER_ENGINE (docker or podman), OPENAI_API_KEY, OPENAI_BASE_URL,
 CODEX_SANDBOX_MODE, MCP_SKILL_PROMPT (another prompt for the smoke skill)
 
-exit codes: 0 passed, 1 failed otherwise, 2 usage, 3 no container engine, 4 no such image,
+exit codes: 0 passed, 1 failed otherwise, 2 usage, 3 no container engine that works, 4 no such image,
 5 no key, 6 the key is refused, 7 Codex's sandbox is blocked, 8 the skill is not loaded,
 9 the skill failed, 10 `skills check` found faults, 124 timeout
 END
@@ -159,6 +159,11 @@ run_image() {
         ((code == 137)) || fail 124 "it was not done after $limit_s s; --timeout gives it longer"
     fi
     name=""
+    # Podman as root asks for a million files and processes by itself.
+    if ((code == 126)) && said "rlimit.*(not permitted|denied)"; then
+        fail "$NO_ENGINE" "$engine asks for higher limits than this machine grants: add -- --ulimit \
+nofile=4096:4096 --ulimit nproc=4096:4096, or write \`default_ulimits = []\` under [containers] in containers.conf ($(last_line))"
+    fi
     return "$code"
 }
 

@@ -16,7 +16,7 @@ import pytest
 
 from codexmcp.testing import HTTPError, ScriptedModel, Stall
 from tests.support.builds import CHECKOUT
-from tests.support.containers import BOUND_S, IMAGE, KEY, Engine
+from tests.support.containers import BOUND_S, IMAGE, KEY, Engine, settings_of_engines
 from tests.support.ended import Ended
 from tests.support.skill_cases import DESCRIPTION, skill_text
 
@@ -43,6 +43,7 @@ class ScriptRun:
             env: What is added to its environment.
         """
         surroundings = {
+            **settings_of_engines(),
             "PATH": os.environ["PATH"],
             "HOME": str(self.files),
             "TMPDIR": str(self.files),
@@ -192,6 +193,24 @@ async def test_a_missing_engine_and_a_missing_image_are_told_apart(tester: Scrip
     ran = await tester()
     assert (ran.code, "there is no no-such-engine" in ran.err) == (3, True)
     assert tester.kept() == []
+
+
+async def test_an_engine_that_cannot_set_its_limits_is_told_apart(
+    tester: ScriptRun, folder: Path
+) -> None:
+    engine = folder / "podman"
+    # What it says as root where CAP_SYS_RESOURCE is missing (4.3.1).
+    said = (
+        "Error: runc: error setting rlimit type 7: operation not permitted: OCI permission denied"
+    )
+    engine.write_text(f'#!/bin/sh\n[ "$1" != run ] || {{ echo "{said}" >&2; exit 126; }}\n')
+    engine.chmod(0o755)
+    tester.engine = replace(tester.engine, program=str(engine))
+    for words in ((), ("--skills", str(SKILL.parent))):
+        ran = await tester(*words)
+        assert ran.code == 3
+        assert "add -- --ulimit nofile=4096:4096 --ulimit nproc=4096:4096, or" in ran.err
+        assert "`default_ulimits = []`" in ran.err
 
 
 async def test_its_time_is_bounded_and_no_container_is_left(tester: ScriptRun) -> None:

@@ -24,6 +24,7 @@ import codexmcp
 from codexmcp.appserver.child import Child
 from codexmcp.appserver.events import ConnectionLost, Event, parse_event
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.appserver.not_started import did_not_start
 from codexmcp.appserver.patience import Patience
 from codexmcp.appserver.peer import Peer
 from codexmcp.appserver.requests import ThreadInfo, ThreadOptions, TurnOptions
@@ -370,11 +371,7 @@ class AppServer:
             async with patience.bound(HANDSHAKE_TIMEOUT_S):
                 self.info = await self.call("initialize", params, timeout_s=None)
         except AppServerClosedError as error:
-            raise AppServerClosedError(
-                f"{options.codex} did not start as an app-server: {error.reason}; name a working "
-                "Codex in CODEX_BIN, or unset it to use the one that comes with codexmcp",
-                error.stderr_tail,
-            ) from None
+            raise did_not_start(options, error) from None
         except TimeoutError:
             raise AppServerClosedError(
                 f"{options.codex} did not answer as an app-server within {HANDSHAKE_TIMEOUT_S:g} s",

@@ -16,6 +16,7 @@ from pathlib import Path
 from codexmcp.appserver.child import Child
 from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback, telling
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.appserver.not_started import did_not_start
 from codexmcp.appserver.patience import Patience
 from codexmcp.appserver.socket_file import prepare_socket, remove_socket
 from codexmcp.appserver.websocket import WebSocketStream
@@ -182,15 +183,7 @@ class SharedAppServer:
         return True
 
     def _did_not_start(self, cause: AppServerClosedError) -> AppServerClosedError:
-        if self._options.prefix:
-            reason = f"Codex did not start in its container: {cause.reason}"
-            return AppServerClosedError(reason, cause.stderr_tail)
-        return AppServerClosedError(
-            f"{self._options.codex} did not start as an app-server on a socket: {cause.reason}; "
-            "name a working Codex in CODEX_BIN, or unset it to use the one that comes with "
-            "codexmcp",
-            cause.stderr_tail,
-        )
+        return did_not_start(self._options, cause, "as an app-server on a socket")
 
     async def _stop(self) -> None:
         try:
