@@ -38,6 +38,7 @@ SANDBOXED = [
 
 _BUILD_TIMEOUT_S = 900.0
 _ANSWER_TIMEOUT_S = 60.0
+_SCRATCH = CHECKOUT / ".cache"
 _PROGRAMS = ("docker", "podman")
 
 
@@ -50,6 +51,7 @@ def prepare_engine() -> Engine:
     Raises:
         RuntimeError: None does; why not is told of each.
     """
+    _SCRATCH.mkdir(exist_ok=True)
     named = os.environ.get("CONTAINER_ENGINE")
     refused = []
     for name in [named] if named else _PROGRAMS:
@@ -81,6 +83,8 @@ class Engine:
         process = await asyncio.create_subprocess_exec(
             self.program,
             *args,
+            # Podman leaves a file here when a container is out of memory.
+            cwd=_SCRATCH,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -157,6 +161,12 @@ class RunningContainer:
         return state
 
 
+def settings_of_engines() -> dict[str, str]:
+    """Return what of the environment tells engines how to work: without it some cannot run here."""
+    kept = ("CONTAINERS_", "DOCKER_", "BUILDAH_", "XDG_RUNTIME_DIR")
+    return {name: value for name, value in os.environ.items() if name.startswith(kept)}
+
+
 @functools.cache
 def _is_podman(program: str) -> bool:
     said = subprocess.run([program, "--version"], capture_output=True, timeout=60, check=True)
@@ -178,9 +188,7 @@ def _build(program: str) -> str:
     """Build the image, unless another is named by `CODEXMCP_TEST_IMAGE`."""
     if "CODEXMCP_TEST_IMAGE" in os.environ:
         return ""
-    lock = CHECKOUT / ".cache" / "image.lock"
-    lock.parent.mkdir(exist_ok=True)
-    with lock.open("w") as held:
+    with (_SCRATCH / "image.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         argv = [program, "build", "--tag", IMAGE, str(CHECKOUT)]
         return _complaint(argv, timeout_s=_BUILD_TIMEOUT_S)

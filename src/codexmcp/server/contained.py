@@ -121,6 +121,8 @@ async def _contained(
                 launch,
                 codex=Path("codex"),
                 overrides=overrides,
+                # Source: podman leaves a file there when memory runs out (conmon 2.1.6).
+                cwd=box,
                 prefix=prefix,
                 clear=clear,
                 prefixed_home=options.home,
