@@ -28,8 +28,9 @@ INTERNAL_ERROR = -32603
 class Dialect(Enum):
     """Whether messages carry `"jsonrpc": "2.0"`."""
 
-    MCP = (("jsonrpc", "2.0"),)
-    APP_SERVER = ()
+    # Not what is in it: Python 3.11.2, which is Debian 12's, replaces an empty tuple by an object.
+    MCP = "with"
+    APP_SERVER = "without"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def _params(params: Mapping[str, Any] | None) -> JsonObject:
 
 def _encode(dialect: Dialect, message: JsonObject) -> bytes:
     # A lone surrogate cannot be UTF-8, so such text stays in JSON's own \\u form.
-    full = {**dict(dialect.value), **message}
+    full = {"jsonrpc": "2.0", **message} if dialect is Dialect.MCP else message
     try:
         return _dump(full, ascii_only=False)
     except UnicodeEncodeError:
