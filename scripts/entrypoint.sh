@@ -9,9 +9,13 @@ readonly SETPRIV_ROOT=/usr/local/libexec/codexmcp/setpriv
 readonly IMAGE_USER=10001
 readonly MODES=(newway mcp-server serve runs doctor skills)
 readonly SHELL_WORDS=" bash sh python codex codexmcp codex-runs env ls id cat "
-readonly AS_CALLER="--user \"\$(id -u):\$(id -g)\""
+AS_CALLER="--user \"\$(id -u):\$(id -g)\""
 readonly HOME_MB=8
 readonly EX_USAGE=2 EX_CONFIG=78
+# A rootless engine has numbers of its own for users: there the image's user is the one that fits.
+read -r _ user_outside _ </proc/self/uid_map
+((user_outside == 0)) || AS_CALLER="without --user, or with podman --userns keep-id $AS_CALLER"
+readonly AS_CALLER
 codex=${CODEX_BIN:-codex}
 key=""
 

@@ -43,11 +43,21 @@ async def test_what_is_written_belongs_to_the_folders_owner_where_that_is_not_ro
 
 
 async def test_the_caller_may_be_named(engine: Engine, output: Path) -> None:
-    caller = f"{os.getuid()}:{os.getgid()}"
-    flags = [f"--volume={output}:/app/output", f"--user={caller}", *UNPRIVILEGED]
+    flags = [f"--volume={output}:/app/output", *engine.as_caller, *UNPRIVILEGED]
     ran = await engine.run("--rehearse", WRITE, flags=flags)
     assert ran.code == 0, ran.err
     assert owner_and_mode(output / "made" / "file")[0] == os.getuid()
+
+
+async def test_where_users_have_other_numbers_the_remedy_is_another(
+    engine: Engine, output: Path
+) -> None:
+    if not engine.is_podman:
+        pytest.skip("this Docker has the host's users")
+    other = ["--user=1234:1234"] if engine.is_rootless else ["--uidmap=0:100000:65536"]
+    ran = await engine.run("--rehearse", WRITE, flags=[f"--volume={output}:/app/output", *other])
+    assert ran.code == 78
+    assert 'without --user, or with podman --userns keep-id --user "$(id -u)' in ran.err
 
 
 @pytest.mark.usefixtures("as_root")

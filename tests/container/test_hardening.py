@@ -68,4 +68,6 @@ async def test_a_full_output_is_told_by_the_command(engine: Engine) -> None:
 
 async def test_too_little_memory_ends_the_container(engine: Engine) -> None:
     ran = await engine.run("--rehearse", SMOKE, flags=["--memory=64m", "--memory-swap=64m"])
+    if "Resource limits are not supported" in ran.err:
+        pytest.skip("a rootless podman has no limits with cgroups of version 1")
     assert ran.code in {1, 137}

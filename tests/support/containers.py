@@ -11,6 +11,7 @@ import fcntl
 import functools
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import uuid
@@ -55,7 +56,7 @@ def prepare_engine() -> Engine:
     named = os.environ.get("CONTAINER_ENGINE")
     refused = []
     for name in [named] if named else _PROGRAMS:
-        program = shutil.which(name)
+        program = _at_home(shutil.which(name))
         why = _refusal(program) if program else "not installed"
         if program and not why:
             return Engine(program)
@@ -77,6 +78,17 @@ class Engine:
     def is_podman(self) -> bool:
         """Whether it is podman, perhaps under the name of docker."""
         return _is_podman(self.program)
+
+    @property
+    def is_rootless(self) -> bool:
+        """Whether users have other numbers in its containers."""
+        return self.is_podman and os.geteuid() != 0
+
+    @property
+    def as_caller(self) -> list[str]:
+        """The flags that run a container as us."""
+        keeps = ["--userns=keep-id"] if self.is_rootless else []
+        return [f"--user={os.getuid()}:{os.getgid()}", *keeps]
 
     async def call(self, *args: str, stdin: bytes = b"") -> Ended:
         """Run a command of the engine to its end."""
@@ -165,6 +177,28 @@ def settings_of_engines() -> dict[str, str]:
     """Return what of the environment tells engines how to work: without it some cannot run here."""
     kept = ("CONTAINERS_", "DOCKER_", "BUILDAH_", "XDG_RUNTIME_DIR")
     return {name: value for name, value in os.environ.items() if name.startswith(kept)}
+
+
+def _at_home(program: str | None) -> str | None:
+    """Return a client for an engine that keeps images by user, who many a test takes for another.
+
+    Without root podman looks for its storage in HOME and XDG_RUNTIME_DIR.
+    """
+    if program is None or os.geteuid() == 0 or not _is_podman(program):
+        return program
+    own = [
+        f"{name}={os.environ[name]}" for name in ("HOME", "XDG_RUNTIME_DIR") if name in os.environ
+    ]
+    words = ["env", "-u", "XDG_RUNTIME_DIR", *own, program]
+    client = _SCRATCH / "at-home" / "podman"
+    client.parent.mkdir(exist_ok=True)
+    text = f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n'
+    if not client.exists() or client.read_text() != text:
+        made = client.with_name(uuid.uuid4().hex)
+        made.write_text(text)
+        made.chmod(0o755)
+        made.replace(client)
+    return str(client)
 
 
 @functools.cache
