@@ -209,13 +209,17 @@ def _is_podman(program: str) -> bool:
 
 def _refusal(program: str) -> str:
     """Return why an engine cannot build or run the image; empty if it can."""
+    run = [program, "run", "--rm", "--entrypoint=true", IMAGE]
+    # Every test tells it, so only what a build says may be long.
     return (
-        _complaint([program, "info"], timeout_s=_ANSWER_TIMEOUT_S)
+        _last_line(_complaint([program, "info"], timeout_s=_ANSWER_TIMEOUT_S))
         or _build(program)
-        or _complaint(
-            [program, "run", "--rm", "--entrypoint=true", IMAGE], timeout_s=_ANSWER_TIMEOUT_S
-        )
+        or _last_line(_complaint(run, timeout_s=_ANSWER_TIMEOUT_S))
     )
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
 
 
 def _build(program: str) -> str:
