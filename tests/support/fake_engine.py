@@ -43,12 +43,22 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         case "run":
             return _run(argv, folder, env["CODEX_BIN"])
         case "rm":
-            for pid in containers(folder):
-                os.killpg(pid, signal.SIGKILL)
-                (folder / str(pid)).unlink()
+            _remove(folder, argv[2:])
         case _:
             pass
     return 0
+
+
+def _remove(folder: Path, names: Sequence[str]) -> None:
+    gone = [folder / f"{name}.gone" for name in names]
+    # Source: podman 4.3.1 removes none, and ends with 0, when one of them is not there.
+    if any(each.exists() for each in gone):
+        return
+    for each in gone:
+        each.touch()
+    for pid in containers(folder):
+        os.killpg(pid, signal.SIGKILL)
+        (folder / str(pid)).unlink()
 
 
 def _run(argv: Sequence[str], folder: Path, codex: str) -> int:

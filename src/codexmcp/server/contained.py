@@ -112,8 +112,7 @@ async def _contained(
             return container_argv(options, owner, number, box, serves=serves)
 
         async def clear() -> None:
-            if names:
-                await _remove(options.engine, launch.env, names)
+            await _remove(options.engine, launch.env, names)
 
         try:
             # The Codex of the image.
@@ -215,7 +214,9 @@ def _make_folders(options: ContainerOptions, box: Path) -> None:
 
 async def _remove(engine: Path, env: Mapping[str, str], names: list[str]) -> None:
     # An exit that was just noticed may still be under removal by the engine itself.
-    await _ask(engine, env, "rm", "--force", *names)
+    for name in names:
+        # One by one. Source: podman 4.3.1 removes none when one of several is not there.
+        await _ask(engine, env, "rm", "--force", name)
 
 
 async def _ask(engine: Path, env: Mapping[str, str], *args: str) -> str:
