@@ -182,14 +182,13 @@ def settings_of_engines() -> dict[str, str]:
 def _at_home(program: str | None) -> str | None:
     """Return a client for an engine that keeps images by user, who many a test takes for another.
 
-    Without root podman looks for its storage in HOME and XDG_RUNTIME_DIR.
+    Without root podman looks for its storage in them, and leaves files there.
     """
     if program is None or os.geteuid() == 0 or not _is_podman(program):
         return program
-    own = [
-        f"{name}={os.environ[name]}" for name in ("HOME", "XDG_RUNTIME_DIR") if name in os.environ
-    ]
-    words = ["env", "-u", "XDG_RUNTIME_DIR", *own, program]
+    places = ("HOME", "XDG_RUNTIME_DIR", "TMPDIR")
+    own = [f"{name}={os.environ[name]}" for name in places if name in os.environ]
+    words = ["env", "-u", "XDG_RUNTIME_DIR", "-u", "TMPDIR", *own, program]
     client = _SCRATCH / "at-home" / "podman"
     client.parent.mkdir(exist_ok=True)
     text = f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n'
