@@ -10,7 +10,7 @@ readonly IMAGE_USER=10001
 readonly MODES=(newway mcp-server serve runs doctor skills)
 readonly SHELL_WORDS=" bash sh python codex codexmcp codex-runs env ls id cat "
 AS_CALLER="--user \"\$(id -u):\$(id -g)\""
-readonly HOME_MB=8
+readonly HOME_MB=8 KEY_BYTES=16384
 readonly EX_USAGE=2 EX_CONFIG=78
 # A rootless engine has numbers of its own for users: there the image's user is the one that fits.
 read -r _ user_outside _ </proc/self/uid_map
@@ -130,7 +130,8 @@ space or a non-ASCII letter); set it again"
     elif [[ -n ${OPENAI_API_KEY_FILE:-} ]]; then
         [[ -r $OPENAI_API_KEY_FILE && ! -d $OPENAI_API_KEY_FILE ]] || fail "cannot read the key from \
 OPENAI_API_KEY_FILE $OPENAI_API_KEY_FILE as $UID:$(id -g); mount it there, readable for that user"
-        key=$(cleaned "$(<"$OPENAI_API_KEY_FILE")")
+        # A device would never end.
+        key=$(cleaned "$(head -c "$KEY_BYTES" -- "$OPENAI_API_KEY_FILE" | tr -d '\0')")
         is_key "$key" || fail "OPENAI_API_KEY_FILE $OPENAI_API_KEY_FILE holds no key; it must hold the \
 key and nothing else"
     fi
@@ -268,6 +269,10 @@ start_command() {
 
 main() {
     local kind
+    # As process 1 bash would ignore them; what is exec'd gets them anew.
+    trap 'exit 143' TERM
+    trap 'exit 130' INT
+    trap 'exit 129' HUP
     kind=$(kind_of "$@")
     become_owner "$CODEX_HOME" "$@"
     become_owner "$OUTPUT" "$@"

@@ -106,6 +106,12 @@ async def test_a_key_file_that_cannot_be_read_is_named(engine: Engine, folder: P
         assert f"cannot read the key from OPENAI_API_KEY_FILE {path}" in ran.err
 
 
+async def test_a_key_file_without_an_end_is_refused(engine: Engine) -> None:
+    ran = await engine.run("go on", env={"OPENAI_API_KEY_FILE": "/dev/zero"})
+    assert ran.code == 78
+    assert "OPENAI_API_KEY_FILE /dev/zero holds no key" in ran.err
+
+
 @pytest.mark.parametrize(
     ("env", "message"),
     [

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from codexmcp.testing import ScriptedModel, ShellCall, Stall
 from tests.support.containers import KEY, Engine, RunningContainer
@@ -67,3 +70,29 @@ async def test_stopping_a_server_ends_it_at_once(engine: Engine) -> None:
         await until(ready, "the supervisor is up")
         _, took = await stop(engine, container)
         assert took < STOPPED_S
+
+
+async def test_a_stop_before_the_program_runs_is_heeded(engine: Engine, folder: Path) -> None:
+    secret = folder / "key"
+    os.mkfifo(secret)
+    secret.chmod(0o666)
+    flags = [f"--volume={secret}:/run/secrets/key", "--env=OPENAI_API_KEY_FILE=/run/secrets/key"]
+    async with engine.start("sh", "-c", "sleep 300; true", flags=flags) as container:
+        ends: list[int] = []
+
+        async def read() -> bool:
+            # Source: fifo(7): as long as nobody reads, it cannot be opened like this.
+            with contextlib.suppress(OSError):
+                ends.append(os.open(secret, os.O_WRONLY | os.O_NONBLOCK))
+            return bool(ends)
+
+        await until(read, "the entrypoint reads the key")
+        await engine.call("kill", "--signal=TERM", container.name)
+        os.write(ends[0], KEY.encode())
+        os.close(ends[0])
+
+        async def ended() -> bool:
+            return bool((await container.state())["Status"] == "exited")
+
+        await until(ended, "the container has ended")
+        assert (await container.state())["ExitCode"] == 143
