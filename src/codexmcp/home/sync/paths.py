@@ -5,6 +5,7 @@ Pure but for `located`, which follows links to see where they lead.
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 
@@ -47,10 +48,7 @@ def located(root: Path, path: str, what: str) -> Path:
         ConfigurationError: A link on the way leads out of the folder.
     """
     whole = root.joinpath(*path.split("/"))
-    try:
-        real = whole.parent.resolve() / whole.name
-    except (OSError, RuntimeError):
-        raise ConfigurationError(f"{whole} cannot be followed: its links form a loop") from None
+    real = _followed(whole.parent) / whole.name
     if not real.is_relative_to(root):
         raise ConfigurationError(
             f"{whole} leads out of the {what} {root}, to {real}; links that lead out are not "
@@ -68,13 +66,20 @@ def resolved_file(root: Path, path: str, what: str) -> Path:
     real = located(root, path, what)
     if not real.is_symlink():
         return real
-    try:
-        target = real.resolve()
-    except (OSError, RuntimeError):
-        raise ConfigurationError(f"{real} cannot be followed: its links form a loop") from None
+    target = _followed(real)
     if not target.is_relative_to(root):
         raise ConfigurationError(
             f"{real} is a link that leads out of the {what} {root}, to {target}; links that lead "
             "out are not followed: put a file in the link's place, or keep its text there"
         )
     return target
+
+
+def _followed(path: Path) -> Path:
+    """Return where a path leads. Source: from Python 3.13 on `resolve` leaves loops as they are."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ConfigurationError(f"{path} cannot be followed: its links form a loop") from None
+    return path.resolve()

@@ -137,5 +137,9 @@ def test_the_parts_of_a_path_are_those_that_python_finds(path: str) -> None:
     except ValueError:
         return
     theirs = PureWindowsPath(path)
+    if not drive and theirs.drive:
+        # From Python 3.12 on everything is a drive that has a colon behind its first character.
+        assert any(fault_of_windows_name(name) for name in names)
+        return
     assert drive == theirs.drive.upper()
     assert names == [part for part in theirs.parts if part != theirs.anchor]
