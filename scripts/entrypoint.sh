@@ -130,8 +130,9 @@ space or a non-ASCII letter); set it again"
     elif [[ -n ${OPENAI_API_KEY_FILE:-} ]]; then
         [[ -r $OPENAI_API_KEY_FILE && ! -d $OPENAI_API_KEY_FILE ]] || fail "cannot read the key from \
 OPENAI_API_KEY_FILE $OPENAI_API_KEY_FILE as $UID:$(id -g); mount it there, readable for that user"
-        # A device would never end.
-        key=$(cleaned "$(head -c "$KEY_BYTES" -- "$OPENAI_API_KEY_FILE" | tr -d '\0')")
+        # A device would never end, and a pipe may never begin: a stop ends `read`, but waits for $().
+        IFS= read -r -d "" key < <(head -c "$KEY_BYTES" -- "$OPENAI_API_KEY_FILE" | tr -d '\0') || true
+        key=$(cleaned "$key")
         is_key "$key" || fail "OPENAI_API_KEY_FILE $OPENAI_API_KEY_FILE holds no key; it must hold the \
 key and nothing else"
     fi
