@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from codexmcp.errors import StateError
 from codexmcp.runs.active import ActiveRun
 from codexmcp.runs.approvals import Approvals
 from codexmcp.runs.audit.redaction import Redactor
@@ -97,16 +96,12 @@ async def test_a_run_can_be_interrupted_from_the_moment_it_is_claimed(office: Of
     assert ended.state is RunState.INTERRUPTED
 
 
-async def test_a_repeated_call_gets_its_run_and_another_call_with_its_key_is_refused(
+async def test_a_repeated_call_gets_its_run_and_leaves_no_files_of_its_own(
     office: Office, tmp_path: Path
 ) -> None:
     order = Order(idempotency_key="once")
     async with asyncio.timeout(BOUND_S):
         first = await office.service.start(office.request, order)
         again = await office.service.start(replace(office.request, timeout_s=9.0), order)
-        elsewhere = replace(office.request, cwd=str(tmp_path / "elsewhere"))
-        for other in (replace(office.request, prompt="another"), elsewhere):
-            with pytest.raises(StateError, match=f"key 'once' is that of run {first.id}, which"):
-                await office.service.start(other, order)
     assert again.id == first.id
     assert [path.stem for path in (tmp_path / "runs").glob("2*.jsonl")] == [first.id]

@@ -185,6 +185,12 @@ async def test_bounds_limits_and_repeated_orders_hold(here: Station) -> None:
         one = await client.run("once", idempotency_key="k")
         two = await client.run("once", idempotency_key="k")
         assert one == two
+        with pytest.raises(RefusedError, match=f"of run {one}, which was given another prompt"):
+            await client.run("another", idempotency_key="k")
+        elsewhere = here.project / "elsewhere"
+        elsewhere.mkdir()
+        with pytest.raises(RefusedError, match="another folder, so nothing was started"):
+            await client.run("once", idempotency_key="k", cwd=str(elsewhere))
         await client.wait(one)
         assert here.model.asked("once") == 1
         late = await client.run("late", delay_ms=600_000)

@@ -110,6 +110,8 @@ class RunService:
     async def start(self, request: RunRequest, order: Order, origin: Origin | None = None) -> Run:
         """Record a run with its audit files, and have it worked on.
 
+        Returns the run that was recorded with the same idempotency key before, if there is one.
+
         Args:
             request: What it shall do.
             order: How it is handed in.
@@ -118,8 +120,7 @@ class RunService:
         Raises:
             AuditError: Its audit files cannot be written.
             StoreError: It cannot be recorded.
-            StateError: No further runs are taken, or the idempotency key is that of a run with
-                another prompt or folder.
+            StateError: No further runs are taken.
         """
         submission = Submission(
             id=_new_id(),
@@ -141,7 +142,6 @@ class RunService:
             raise
         if not is_new:
             trail.discard()
-            _check_same(run, submission)
             return self._live(run)
         trail.close()
         await self._thread_known(run.id)
@@ -322,17 +322,6 @@ class RunService:
             for wait in waits:
                 wait.cancel()
         return [*elsewhere, *(run_id for run_id, ended in here.items() if ended.is_set())]
-
-
-def _check_same(run: Run, submission: Submission) -> None:
-    """Refuse to take a run for the result of a call that asks for something else."""
-    ours, its = submission.request, run.request
-    if (ours.prompt, ours.cwd) != (its.prompt, its.cwd):
-        what = "prompt" if ours.prompt != its.prompt else "folder"
-        raise StateError(
-            f"the idempotency key {submission.idempotency_key!r} is that of run {run.id}, which "
-            f"was given another {what}, so nothing was started: give new work a key of its own"
-        )
 
 
 def _without_thread(run_id: str, why: str) -> StateError:

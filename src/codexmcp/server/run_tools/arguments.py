@@ -147,6 +147,20 @@ def check_run(run: Run, caller: Caller) -> None:
         raise _refused(run.id)
 
 
+def check_same(run: Run, asked: RunRequest) -> None:
+    """Refuse to take a run for what a call with the same idempotency key has asked for.
+
+    Raises:
+        ArgumentsError: It was given another prompt or folder.
+    """
+    if (run.request.prompt, run.request.cwd) != (asked.prompt, asked.cwd):
+        what = "prompt" if run.request.prompt != asked.prompt else "folder"
+        raise ArgumentsError(
+            f"the idempotency_key is that of run {run.id}, which was given another {what}, so "
+            "nothing was started: give new work a key of its own"
+        )
+
+
 def may_see(run: Run, caller: Caller) -> bool:
     """Return whether a run is within a caller's policy."""
     return _within(run.request, caller)

@@ -20,6 +20,7 @@ from codexmcp.server.run_tools.arguments import (
     check,
     check_origin,
     check_run,
+    check_same,
     may_see,
     order_of,
     request_of,
@@ -105,8 +106,9 @@ class RunTools:
     ) -> dict[str, Any]:
         request = request_of(given, self._caller, origin, forks=forks)
         run = await self._service.start(request, order_of(given), origin)
-        # By an idempotency key it may be somebody else's.
+        # By an idempotency key it may be somebody else's, or other work.
         check_run(run, self._caller)
+        check_same(run, request)
         wait_s = given["wait_ms"] / 1000 if "wait_ms" in given else None
         if wait_s == 0 or (wait_s is None and given.get("async", True)):
             return answers.handle(run)
