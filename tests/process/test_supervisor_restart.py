@@ -89,6 +89,7 @@ async def test_ten_clients_go_on_with_one_new_supervisor(
             else:
                 result = await client.answer(waiting)
                 assert result["structuredContent"]["status"] == "interrupted"
+                await client.is_left_alone()
             status = (await client.wait(run_id))["status"]
             resumed = await client.tool(
                 "codex_resume", run_id=run_id, prompt=f"more {prompt}", wait_ms=20_000
@@ -120,6 +121,7 @@ async def test_a_stopped_supervisor_stays_away_until_a_client_wants_something(
     async with here.client() as client:
         await client.status()
         assert (await here.command("serve", "--stop")).code == 0
+        await client.is_left_alone()
         assert await client.ask("ping") == {}
         await client.raw.send({"jsonrpc": "2.0", "method": "notifications/cancelled"})
         assert await client.ask("ping") == {}

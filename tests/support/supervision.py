@@ -181,7 +181,7 @@ class RunClient:
                 pass
 
     async def is_left_alone(self) -> None:
-        """Wait until the relay knows that its supervisor was killed."""
+        """Wait until the relay knows that its supervisor has ended."""
         # By then it answers a ping, for one that is dying or by itself.
         with contextlib.suppress(RefusedError):
             await self.ask("ping")
