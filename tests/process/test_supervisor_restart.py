@@ -145,18 +145,34 @@ async def test_a_client_is_told_why_no_supervisor_can_be_started_and_may_try_aga
         assert (await client.tool("codex_runs"))["runs"] == []
 
 
-async def test_a_client_that_was_asked_something_ends_with_its_supervisor(here: Station) -> None:
-    """Its answer would be taken for one to a question of the next supervisor."""
+async def asked(here: Station, client: RunClient) -> int:
+    """Have a call of `codex` put a question to the client; return the id of the call."""
     arguments = {"cmd": "true", "sandbox_permissions": "require_escalated", "justification": "why"}
     here.model.on("ask", Reply((FunctionCall("exec_command", arguments),)))
+    number = await call(client, "codex", prompt="ask", **{"approval-policy": "on-request"})
+    await client.raw.wait_for(lambda each: each.get("method") == "elicitation/create", "a question")
+    return number
+
+
+async def test_a_client_that_was_asked_something_ends_with_its_supervisor(here: Station) -> None:
+    """Its answer would be taken for one to a question of the next supervisor."""
     async with here.client("--tools", "codex", "--strict-compat") as client:
-        await call(client, "codex", prompt="ask", **{"approval-policy": "on-request"})
-        await client.raw.wait_for(
-            lambda each: each.get("method") == "elicitation/create", "a question"
-        )
+        await asked(here, client)
         await here.killed((await client.status())["pid"])
         assert await client.raw.wait_exit() == 78
     assert "start this server again, and a new one takes over" in client.raw.stderr
+
+
+async def test_a_client_goes_on_when_what_it_was_asked_has_been_withdrawn(here: Station) -> None:
+    async with here.client("--tools", "codex", "--strict-compat") as client:
+        params = {"requestId": await asked(here, client)}
+        cancelled = "notifications/cancelled"
+        await client.raw.send({"jsonrpc": "2.0", "method": cancelled, "params": params})
+        await client.raw.wait_for(lambda each: each.get("method") == cancelled, "its withdrawal")
+        first = (await client.status())["pid"]
+        await here.killed(first)
+        await client.is_left_alone()
+        assert (await client.status())["pid"] != first
 
 
 async def test_a_relay_without_supervisor_ends_with_its_client(here: Station) -> None:

@@ -13,6 +13,8 @@ from codexmcp.jsonvalues import object_of
 _NOTIFICATION = b'{"jsonrpc":"2.0","method":'
 """How a supervisor begins a line that asks for nothing: a message may come in 20,000 of them."""
 
+_WITHDRAWAL = _NOTIFICATION + b'"notifications/cancelled"'
+
 _RELAY_ID = "codexmcp-relay"
 
 ENDED = (
@@ -53,6 +55,9 @@ class Exchange:
     def from_server(self, line: bytes) -> bool:
         """Take note of a supervisor's line; return whether it is meant for the client."""
         if line.startswith(_NOTIFICATION):
+            if line.startswith(_WITHDRAWAL):
+                params = object_of(_decoded(line).get("params"))
+                self._asking.discard(_key(params.get("requestId")))
             return True
         message = _decoded(line)
         message_id = message.get("id")
@@ -66,7 +71,7 @@ class Exchange:
 
     @property
     def is_asked(self) -> bool:
-        """Whether the client was asked something that it has not answered.
+        """Whether the client was asked something that it still has to answer.
 
         Another supervisor would take that answer for one to a question of its own.
         """

@@ -50,6 +50,18 @@ def test_what_the_client_was_asked_waits_until_it_answers() -> None:
     assert not exchange.is_asked
 
 
+def test_a_question_that_was_withdrawn_needs_no_answer() -> None:
+    exchange = Exchange()
+    for message_id in (0, 1):
+        exchange.from_server(request(message_id, "elicitation/create"))
+    for message_id in (0, 1):
+        assert exchange.is_asked
+        cancelled = {"requestId": message_id}
+        line = encode_notification(MCP, "notifications/cancelled", cancelled).rstrip()
+        assert exchange.from_server(line)
+    assert not exchange.is_asked
+
+
 def test_the_next_supervisor_is_told_who_the_client_is_and_its_answer_to_that_is_kept() -> None:
     exchange = Exchange()
     assert exchange.introduction == b""
