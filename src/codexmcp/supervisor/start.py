@@ -77,6 +77,16 @@ class Way:
 
     def connect(self) -> socket.socket:
         """Return a connection to the supervisor; see `connect`."""
+        try:
+            return self._connected()
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot connect to the supervisor at {self._address.socket}, nor start one: "
+                f"{error}; see that the files there are yours and that neither disk space nor "
+                "descriptors (`ulimit -n`) have run out"
+            ) from error
+
+    def _connected(self) -> socket.socket:
         for _ in range(_TRIES):
             connection = _dial(self._address) or self._awaited() or self._started()
             kept = _taken_in(connection, self._hello)
@@ -118,11 +128,9 @@ def _dial(address: Address) -> socket.socket | None:
     except (FileNotFoundError, ConnectionRefusedError):
         connection.close()
         return None
-    except OSError as error:
+    except OSError:
         connection.close()
-        raise ConfigurationError(
-            f"cannot connect to the supervisor at {address.socket}: {error.strerror or error}"
-        ) from error
+        raise
     return connection
 
 

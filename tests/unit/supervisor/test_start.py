@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -64,3 +65,20 @@ def test_one_that_somebody_keeps_is_waited_for(address: Address) -> None:
         with listener(address) as listening:
             take_in(listening, is_kept=True)
         connecting.result(BOUND_S).close()
+
+
+def test_a_lock_that_cannot_be_opened_is_told_with_its_name(address: Address) -> None:
+    # A folder, because root may open what belongs to others.
+    address.start_lock.mkdir()
+    with pytest.raises(ConfigurationError, match=str(address.start_lock)):
+        Way(address, HELLO, NO_PROGRAM).connect()
+
+
+def test_a_lack_of_descriptors_is_told(address: Address) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(ConfigurationError, match="ulimit -n"):
+            Way(address, HELLO, NO_PROGRAM).connect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
