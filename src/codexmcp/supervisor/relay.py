@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from codexmcp.errors import CodexMCPError, ConfigurationError, ProtocolError
+from codexmcp.errors import CodexMCPError, ConfigurationError
 from codexmcp.jsonrpc.framing import LineBuffer
 from codexmcp.supervisor.exchange import Exchange, pong, refusal
 
@@ -43,13 +43,13 @@ class _Relay:
         self._stdin = stdin
         self._stdout = stdout
         self._exchange = Exchange()
-        # Guards the exchange and what is below. Not held while stdout is written to: a client may
-        # read nothing before it has written all of its own.
+        # Guards the exchange and what is below. Not held while stdout is written to, which the main
+        # thread alone does: a client may read nothing before it has written all of its own.
         self._changed = threading.Condition()
         self._connection: socket.socket | None = None
+        self._answers = bytearray()
         self._has_left = False
-        self._trouble: ProtocolError | None = None
-        self._writing = threading.Lock()
+        self._trouble: Exception | None = None
 
     def run(self) -> None:
         connection: socket.socket | None = self._connect()
@@ -77,36 +77,39 @@ class _Relay:
         """Answer for a supervisor that ended; return the connection to the next, None for none."""
         with self._changed:
             self._connection = None
-            if self._has_left:
-                return None
-            if self._exchange.is_asked:
+            if self._exchange.is_asked and not self._has_left:
                 raise ConfigurationError(
                     "the supervisor ended while it waited for an answer of this client; start this "
                     "server again, and a new one takes over: its runs are on record and can be "
                     "waited for or resumed"
                 )
-            answers = self._exchange.abandoned()
-        self._write(answers)
-        with self._changed:
-            self._changed.wait_for(lambda: self._has_left or self._connection is not None)
-            return self._connection
+            self._answers += self._exchange.abandoned()
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._answers or self._has_left or self._connection is not None
+                )
+                if not self._answers:
+                    return self._connection
+                answers, self._answers = self._answers, bytearray()
+            self._write(answers)
 
     def _from_client(self) -> None:
         lines = LineBuffer()
         try:
-            while data := os.read(self._stdin, _CHUNK_BYTES):
+            while data := _read(self._stdin):
                 for line in lines.feed(data):
                     self._pass_on(line)
-        except OSError:
-            pass
-        except ProtocolError as error:
+        except Exception as error:  # noqa: BLE001 - it is raised by the main thread
             self._trouble = error
         with self._changed:
             self._has_left = True
-            self._changed.notify()
-            if self._connection is not None:
+            if self._connection is None:
+                self._answers += self._exchange.abandoned()
+            else:
                 with contextlib.suppress(OSError):
                     self._connection.shutdown(socket.SHUT_WR)
+            self._changed.notify()
 
     def _pass_on(self, line: bytes) -> None:
         with self._changed:
@@ -142,13 +145,20 @@ class _Relay:
     def _answer(self, line: bytes) -> None:
         with self._changed:
             self._exchange.from_server(line)
-        self._write(line)
+            self._answers += line
+            self._changed.notify()
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         view = memoryview(data)
-        with self._writing:
-            while view:
-                view = view[os.write(self._stdout, view) :]
+        while view:
+            view = view[os.write(self._stdout, view) :]
+
+
+def _read(stdin: int) -> bytes:
+    try:
+        return os.read(stdin, _CHUNK_BYTES)
+    except OSError:
+        return b""
 
 
 def _received(connection: socket.socket) -> bytes:
