@@ -71,7 +71,7 @@ class _Relay:
                 complete = lines.feed(data)
                 with self._changed:
                     meant = [line for line in complete if self._exchange.from_server(line)]
-                self._write(b"".join(line + b"\n" for line in meant))
+                self._write(b"\n".join([*meant, b""]))
 
     def _next(self) -> socket.socket | None:
         """Answer for a supervisor that ended; return the connection to the next, None for none."""

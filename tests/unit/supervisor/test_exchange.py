@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codexmcp.jsonrpc.messages import Dialect, encode_notification, encode_request, encode_result
 from codexmcp.supervisor.exchange import ENDED, Exchange, refusal
@@ -74,6 +76,31 @@ def test_the_next_supervisor_is_told_who_the_client_is_and_its_answer_to_that_is
     assert first["id"] != 7
     assert second["method"] == "notifications/initialized"
     assert not exchange.from_server(encode_result(MCP, first["id"], {}))
+    assert exchange.abandoned() == b""
+
+
+@given(
+    st.integers(min_value=-(2**70), max_value=2**70) | st.text(max_size=8),
+    st.sampled_from(["result", "error", "method"]),
+)
+def test_an_id_is_found_however_a_line_is_written(message_id: int | str, member: str) -> None:
+    fields = {"jsonrpc": "2.0", "id": message_id, member: {"id": 1, "method": "x"}}
+    for line in (
+        json.dumps(fields, separators=(",", ":")).encode(),
+        json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode(),
+        json.dumps(fields).encode(),
+    ):
+        exchange = Exchange()
+        exchange.from_client(request(message_id))
+        assert exchange.from_server(line)
+        assert exchange.is_asked == (member == "method")
+        assert (exchange.abandoned() == b"") == (member != "method")
+
+
+def test_an_answer_is_passed_on_without_being_read() -> None:
+    exchange = Exchange()
+    exchange.from_client(request(1))
+    assert exchange.from_server(b'{"jsonrpc":"2.0","id":1,"result":' + b"[" * 100_000)
     assert exchange.abandoned() == b""
 
 
