@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -121,6 +122,35 @@ async def test_clients_that_come_while_a_supervisor_ends_are_served_by_the_next(
 
     assert len(set(pids)) == 1
     assert supervisor.pid not in pids
+
+
+async def test_a_stop_ends_a_supervisor_that_waits_for_another_to_end(here: Station) -> None:
+    async with here.supervisor() as supervisor:
+        kill(supervisor.pid, signal.SIGTERM)
+        await asyncio.wait_for(supervisor.wait(), BOUND_S)
+    (lock,) = here.sockets.glob("*.lock")
+
+    def waiting() -> list[int]:
+        """Return the supervisors that have come to the lock, by when they heed signals."""
+        return [pid for pid in here.supervisor_pids() if lock in files_of(pid)]
+
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        serving = asyncio.create_task(here.command("serve"))
+        await until(waiting, "a supervisor at the lock")
+        kill(waiting()[0], signal.SIGTERM)
+        ended = await serving
+    assert (ended.code, ended.err) == (0, "")
+
+
+def files_of(pid: int) -> list[Path]:
+    """Return what a process has open."""
+    found = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        # It may be closed while it is looked at.
+        with contextlib.suppress(OSError):
+            found.append(entry.readlink())
+    return found
 
 
 async def test_a_client_of_a_supervisor_that_hangs_is_told_so(here: Station) -> None:

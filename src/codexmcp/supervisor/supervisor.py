@@ -93,7 +93,9 @@ async def supervise(options: SupervisorOptions) -> None:
     signals = Signals()
     # Outermost: a signal that comes while what is left is ended must not stop that.
     with signals.heeded():
-        async with _only_one(options.address, signals.stopping):
+        async with _only_one(options.address, signals.stopping) as is_ours:
+            if not is_ours:
+                return
             with orphans_ended(always=True):
                 raise_descriptor_limit()
                 async with orphans_reaped():
@@ -315,21 +317,24 @@ def _only(error: Exception) -> Exception:
 
 
 @contextlib.asynccontextmanager
-async def _only_one(address: Address, stopping: asyncio.Event) -> AsyncGenerator[None, None]:
-    """Be the only supervisor of an address while the block runs."""
+async def _only_one(address: Address, stopping: asyncio.Event) -> AsyncGenerator[bool, None]:
+    """Be the only supervisor of an address while the block runs; yield False if stopped first."""
     address.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = os.open(address.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         deadline = time.monotonic() + PREDECESSOR_S
         while not _is_locked(fd):
+            if stopping.is_set():
+                yield False
+                return
             # Without a socket it takes nobody any more: whoever starts us was sent away by it.
             is_ending = not address.socket.exists()
-            if not is_ending or stopping.is_set() or time.monotonic() > deadline:
+            if not is_ending or time.monotonic() > deadline:
                 raise _taken(fd)
             await asyncio.sleep(PREDECESSOR_POLL_S)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-        yield
+        yield True
     finally:
         os.close(fd)
 
