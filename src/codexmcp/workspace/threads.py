@@ -64,8 +64,12 @@ class Threads:
             self._start_thread()
         self._under_way.add(job)
         self._jobs.put(job)
-        result: Result = await job.future
-        return result
+        try:
+            result: Result = await job.future
+            return result
+        finally:
+            # An error knows this frame, and by the job it would know itself.
+            del job
 
     @contextlib.asynccontextmanager
     async def opened(
@@ -112,9 +116,15 @@ class Threads:
         while True:
             job = self._jobs.get()
             self._began[number] = time.monotonic()
-            job.do()
+            work = job.take()
+            outcome = None if work is None else _outcome(work)
+            # Whoever is told what came of it finds this thread free.
             self._began[number] = _IDLE
             self._under_way.discard(job)
+            if outcome is not None:
+                job.settle(*outcome)
+            # They would be kept until the next job comes.
+            del job, work, outcome
 
     def _part(self) -> None:
         end = time.monotonic() + _FAREWELL_S
@@ -128,25 +138,30 @@ def _leave(context: contextlib.AbstractContextManager[Any], entered: asyncio.Fut
         context.__exit__(None, None, None)
 
 
+def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    """Return what a function returns, and what it raises."""
+    try:
+        return work(), None
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+        return None, error
+
+
 class _Job:
     """Something to do, and who waits for it."""
 
-    __slots__ = ("_do", "_loop", "future")
+    __slots__ = ("_loop", "_work", "future")
 
-    def __init__(self, do: Callable[[], Any]) -> None:
-        self._do = do
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work: Callable[[], Any] = work
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self._loop.create_future()
 
-    def do(self) -> None:
-        """Do it, unless nobody waits any more."""
-        if self.future.cancelled():
-            return
-        result, error = None, None
-        try:
-            result = self._do()
-        except BaseException as problem:  # noqa: BLE001 - it is raised where the result is awaited
-            error = problem
+    def take(self) -> Callable[[], Any] | None:
+        """Return what is to be done, unless nobody waits any more."""
+        return None if self.future.cancelled() else self._work
+
+    def settle(self, result: object, error: BaseException | None) -> None:
+        """Tell whoever waits what came of it."""
         # The loop is gone when nobody waits any more.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._settle, result, error)

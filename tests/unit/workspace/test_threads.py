@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Generator
 
 import pytest
@@ -63,6 +65,36 @@ async def test_it_gives_what_a_function_gives_and_raises_what_it_raises() -> Non
     assert await some.run(sorted, [1, 2], reverse=True) == [2, 1]
     with pytest.raises(ZeroDivisionError):
         await some.run(divmod, 7, 0)
+
+
+class Large:
+    """Stands for the content of a file."""
+
+
+@pytest.fixture
+def no_collector() -> Generator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("fails", [False, True])
+async def test_nothing_is_kept_of_work_that_is_done(*, fails: bool) -> None:
+    some, large = Threads("tests", 1), Large()
+    kept = [weakref.ref(large)]
+
+    def work(_: Large) -> Large:
+        if fails:
+            raise ValueError("it fails")
+        result = Large()
+        kept.append(weakref.ref(result))
+        return result
+
+    with contextlib.suppress(ValueError):
+        await some.run(work, large)
+    del large
+    await until(lambda: not any(each() for each in kept), "nothing is kept")
 
 
 async def test_no_more_are_at_work_than_there_may_be_and_the_rest_comes_after() -> None:
