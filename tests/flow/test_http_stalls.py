@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from codexmcp.http.gate import Bounds
 from codexmcp.workspace import threads
 from codexmcp.workspace.files.tools import file_tools
 from codexmcp.workspace.git.session import GitPolicy
@@ -22,6 +23,7 @@ from codexmcp.workspace.paths.roots import ConfinedDir, Roots
 from codexmcp.workspace.portfolio_tools import portfolio_tools
 from tests.support.http_door import opened
 from tests.support.processes import until
+from tests.support.still_clock import StillClock
 
 BOUND_S = 20.0
 
@@ -131,4 +133,35 @@ async def test_who_comes_when_all_threads_are_held_up_is_told_so(
         finally:
             roots.released.set()
             await asyncio.wait_for(asyncio.gather(*calls), BOUND_S)
+        assert (await door.tool("agentOS_fs_list"))["entries"]
+
+
+async def test_who_waits_for_a_thread_when_all_are_held_up_is_told_so_and_leaves_room_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = StillClock()
+    monkeypatch.setattr(threads, "STALLED_S", 0.05)
+    monkeypatch.setattr(threads, "time", clock)
+    roots, most, bounds = StalledRoots(tmp_path), threads.FILES.most, Bounds(at_once=40)
+    tools = [*file_tools(roots), *portfolio_tools(tmp_path / "portfolio")]
+    async with opened(tmp_path, tools=tools, bounds=bounds) as door:
+        held_up = [asyncio.create_task(door.tool("agentOS_fs_list")) for _ in range(most)]
+        try:
+            await until(lambda: roots.reached == most, "every thread of the files is held up")
+            waiting = [
+                asyncio.create_task(door.failing("agentOS_fs_list"))
+                for _ in range(bounds.at_once - most)
+            ]
+
+            async with asyncio.timeout(BOUND_S):
+                while (await door.rpc("tools/list")).status != 503:
+                    assert not any(call.done() for call in waiting)
+            clock.now += 1
+            for told in await asyncio.wait_for(asyncio.gather(*waiting), BOUND_S):
+                assert "waited for a file system" in told
+            assert await door.tool("list_portfolio_files") == {"files": []}
+        finally:
+            roots.released.set()
+            await asyncio.wait_for(asyncio.gather(*held_up), BOUND_S)
+        assert roots.reached == most
         assert (await door.tool("agentOS_fs_list"))["entries"]

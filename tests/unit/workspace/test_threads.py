@@ -15,6 +15,7 @@ from codexmcp.errors import WorkspaceError
 from codexmcp.workspace import threads
 from codexmcp.workspace.threads import Threads
 from tests.support.processes import until
+from tests.support.still_clock import StillClock
 
 BOUND_S = 20.0
 
@@ -163,20 +164,74 @@ async def test_a_context_hears_of_what_happens_in_it() -> None:
     assert heard == ["in it 1"]
 
 
-async def test_only_who_comes_when_all_are_held_up_for_long_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> StillClock:
+    clock = StillClock()
+    monkeypatch.setattr(threads, "time", clock)
+    return clock
+
+
+async def test_who_comes_when_all_are_held_up_for_long_is_refused(clock: StillClock) -> None:
     some, held = Threads("tests", 2), Held()
     calls = [asyncio.create_task(some.run(held.work)) for _ in range(2)]
     await until(lambda: held.begun == 2, "all threads are at work")
-    waiting = asyncio.create_task(some.run(held.work))
-    await asyncio.sleep(0)
-    monkeypatch.setattr(threads, "STALLED_S", 0.0)
+    clock.now += threads.STALLED_S + 1
     with pytest.raises(WorkspaceError, match="2 calls for tests have waited"):
         await some.run(held.work)
     held.release.set()
-    assert await asyncio.wait_for(asyncio.gather(*calls, waiting), BOUND_S) == [7] * 3
+    assert await asyncio.wait_for(asyncio.gather(*calls), BOUND_S) == [7] * 2
     assert await some.run(held.work) == 7
+
+
+async def test_who_waits_while_all_are_held_up_is_refused_and_what_it_wanted_is_never_begun(
+    clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "STALLED_S", 0.05)
+    begun: list[int] = []
+
+    def never(given: Large) -> None:
+        begun.append(id(given))
+
+    some, held, large = Threads("tests", 2), Held(), Large()
+    kept = weakref.ref(large)
+    calls = [asyncio.create_task(some.run(held.work)) for _ in range(2)]
+    await until(lambda: held.begun == 2, "all threads are at work")
+    waiting = asyncio.create_task(some.run(never, large))
+    del large
+    # By this clock none of them has been held up for long, however often it is looked at.
+    assert not (await asyncio.wait({waiting}, timeout=0.2))[0]
+    clock.now += 1
+    with pytest.raises(WorkspaceError, match="2 calls for tests have waited"):
+        await asyncio.wait_for(waiting, BOUND_S)
+    del waiting
+    gc.collect()
+    assert kept() is None
+    held.release.set()
+    assert await asyncio.wait_for(asyncio.gather(*calls), BOUND_S) == [7] * 2
+    assert await some.run(divmod, 7, 2) == (3, 1)
+    assert not begun
+
+
+async def test_who_waits_gets_its_turn_once_one_of_them_goes_on(
+    clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "STALLED_S", 0.05)
+    some, stuck, slow, next_one = Threads("tests", 2), Held(), Held(), Held()
+    calls = [asyncio.create_task(some.run(each.work)) for each in (stuck, slow)]
+    await until(lambda: stuck.begun and slow.begun, "all threads are at work")
+    waiting = asyncio.create_task(some.run(next_one.work))
+    await asyncio.sleep(0)
+    slow.release.set()
+    await until(lambda: next_one.begun, "it has begun")
+    clock.now += 1
+    # That both are held up from here on is no matter to what has begun.
+    with pytest.raises(WorkspaceError):
+        await some.run(next_one.work)
+    assert not (await asyncio.wait({waiting}, timeout=0.2))[0]
+    next_one.release.set()
+    assert await asyncio.wait_for(waiting, BOUND_S) == 7
+    stuck.release.set()
+    assert await asyncio.wait_for(asyncio.gather(*calls), BOUND_S) == [7] * 2
 
 
 @pytest.mark.parametrize(
