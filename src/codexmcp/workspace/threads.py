@@ -22,7 +22,7 @@ STALLED_S = 10.0
 """Work that takes longer counts as held up."""
 
 _FAREWELL_S = 2.0
-"""How long the end of the process waits for what is under way, such as a file being written."""
+"""How long the end of the process waits for all that is under way, such as files being written."""
 
 _IDLE = float("inf")
 
@@ -129,7 +129,7 @@ class Threads:
     def _start_thread(self) -> None:
         number = len(self._began)
         if not number:
-            atexit.register(self._part)
+            _used.append(self)
         self._began.append(_IDLE)
         # Nobody waits for its end: it has none while a file system holds it up.
         thread = threading.Thread(target=self._work, args=(number,), name=self._what, daemon=True)
@@ -153,10 +153,21 @@ class Threads:
             # They would be kept until the next job comes.
             del job, work, outcome
 
-    def _part(self) -> None:
-        end = time.monotonic() + _FAREWELL_S
-        while self._under_way and time.monotonic() < end:
-            time.sleep(0.01)
+    @property
+    def is_at_work(self) -> bool:
+        """Whether anything is under way or waits."""
+        return bool(self._under_way)
+
+
+_used: list[Threads] = []
+
+
+@atexit.register
+def _part() -> None:
+    """Wait for all kinds together: those who stop us count the seconds."""
+    end = time.monotonic() + _FAREWELL_S
+    while any(each.is_at_work for each in _used) and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def _leave(context: contextlib.AbstractContextManager[Any], entered: asyncio.Future[Any]) -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,33 @@ import atexit
 # What is registered first is called last.
 asyncio.run(main())
 atexit.register(written.set)
+"""
+
+_ALL_STUCK = """
+import asyncio, atexit, threading
+from tests.support.still_clock import StillClock
+
+clock = StillClock()
+began = clock.now
+# What is registered first is called last.
+atexit.register(lambda: print(round(clock.now - began, 1)))
+from codexmcp.workspace import threads
+threads.time = clock
+
+async def main():
+    kinds = (threads.FILES, threads.SEARCHES, threads.GIT, threads.PORTFOLIO, threads.EXTENSION)
+    reached = threading.Semaphore(0)
+
+    def work():
+        reached.release()
+        threading.Event().wait()
+
+    for kind in kinds:
+        stuck = asyncio.create_task(kind.run(work))
+        await asyncio.to_thread(reached.acquire, timeout=20)
+        stuck.cancel()
+
+asyncio.run(main())
 """
 
 
@@ -248,3 +276,15 @@ def test_the_process_ends_beside_what_is_held_up_and_waits_for_what_is_not(
         check=True,
     )
     assert (ended.stdout, ended.stderr) == (out, "")
+
+
+def test_the_end_of_the_process_waits_once_for_all_kinds() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _ALL_STUCK],
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert (ended.stdout, ended.stderr) == (f"{threads._FAREWELL_S}\n", "")
