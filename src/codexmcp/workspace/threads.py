@@ -180,6 +180,11 @@ def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
     """Return what a function returns, and what it raises."""
     try:
         return work(), None
+    except StopIteration as error:
+        # A future takes none. Python itself makes this of one that leaves a coroutine.
+        raised = RuntimeError("the function raised StopIteration")
+        raised.__cause__ = error
+        return None, raised
     except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
         return None, error
 

@@ -94,6 +94,8 @@ async def test_it_gives_what_a_function_gives_and_raises_what_it_raises() -> Non
     assert await some.run(sorted, [1, 2], reverse=True) == [2, 1]
     with pytest.raises(ZeroDivisionError):
         await some.run(divmod, 7, 0)
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await asyncio.wait_for(some.run(next, iter(())), BOUND_S)
 
 
 class Large:
