@@ -20,6 +20,10 @@ _PACKED_BYTES = 256 * 1024
 _PIECE_BYTES = 1024 * 1024
 _HEAD_BYTES = 4096
 
+_FIRST_BYTES = 4096
+"""How much of a frame is unpacked first, each time twice as much from there on: what lies behind
+its end comes back as a copy, and there may be a frame for each line."""
+
 _OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 27}
 """Unpacking may hold 128 MiB, as with the `zstd` command. Codex's own files want 2 MiB."""
 
@@ -53,6 +57,9 @@ class _Unpacked(io.RawIOBase):
         _last: What was unpacked last, at least so much as to look back a little.
         _end: Where that ends.
         _packed: How much of the file it was unpacked from.
+        _block: What was read of the file last.
+        _taken: How much of that has been unpacked.
+        _share: How much is unpacked next.
         _frame: A file is one frame or several.
     """
 
@@ -89,18 +96,20 @@ class _Unpacked(io.RawIOBase):
         self._at += len(piece)
         return len(piece)
 
-    def _held(self, size: int) -> memoryview:
+    def _held(self, size: int) -> bytes | bytearray:
         """Return what is at hand of the bytes that come next."""
         for data, start in ((self._last, self._end - len(self._last)), (self._head, 0)):
             if start <= self._at < start + len(data):
-                return memoryview(data)[self._at - start :][:size]
-        return memoryview(b"")
+                return data[self._at - start : self._at - start + size]
+        return b""
 
     def _rewind(self) -> None:
         self._file.seek(0)
         self._frame: zstd.ZstdDecompressor | None = None
-        self._packed = self._end = 0
-        self._last = b""
+        self._packed = self._end = self._taken = 0
+        self._share = _FIRST_BYTES
+        self._block = b""
+        self._last = bytearray()
 
     def _unpack(self) -> bool:
         """Unpack the next piece; return whether there was one."""
@@ -108,23 +117,29 @@ class _Unpacked(io.RawIOBase):
         if not self._end:
             self._head = piece[:_HEAD_BYTES]
         self._end += len(piece)
-        self._last = self._last[-_PIECE_BYTES:] + piece
+        self._last += piece
+        # A piece may be a single line.
+        if len(self._last) > 2 * _PIECE_BYTES:
+            del self._last[:-_PIECE_BYTES]
         if self._end > max(_FREE_BYTES, _MOST_TIMES * self._packed):
             raise DamagedError(f"it unpacks to more than {_MOST_TIMES} times its size")
         return bool(piece)
 
     def _next(self) -> bytes:
         while True:
+            if self._frame is not None and self._frame.eof:
+                self._taken -= len(self._frame.unused_data)
+                self._share = _FIRST_BYTES
+                self._frame = None
             packed = b""
-            if self._frame is None or self._frame.eof:
-                packed = (self._frame and self._frame.unused_data) or self._read()
-                if not packed and self._packed:
+            if self._frame is None or self._frame.needs_input:
+                packed = self._take()
+                if not packed and (self._frame is not None or not self._packed):
+                    raise DamagedError("it is cut off")
+                if not packed:
                     return b""
+            if self._frame is None:
                 self._frame = zstd.ZstdDecompressor(options=_OPTIONS)
-            elif self._frame.needs_input:
-                packed = self._read()
-            if not packed and self._frame.needs_input:
-                raise DamagedError("it is cut off")
             try:
                 piece = self._frame.decompress(packed, _PIECE_BYTES)
             except zstd.ZstdError as error:
@@ -132,7 +147,13 @@ class _Unpacked(io.RawIOBase):
             if piece:
                 return piece
 
-    def _read(self) -> bytes:
-        packed = self._file.read(_PACKED_BYTES)
-        self._packed += len(packed)
+    def _take(self) -> bytes:
+        """Return what is unpacked next, which is nothing at the end of the file."""
+        if self._taken == len(self._block):
+            self._block = self._file.read(_PACKED_BYTES)
+            self._packed += len(self._block)
+            self._taken = 0
+        packed = self._block[self._taken : self._taken + self._share]
+        self._taken += len(packed)
+        self._share *= 2
         return packed

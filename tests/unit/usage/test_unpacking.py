@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from hashlib import shake_256
 
 import pytest
@@ -98,3 +99,15 @@ def test_what_repeats_a_lot_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "_FREE_BYTES", 0)
     data = (NOISE[:2000].hex().encode() + b"\n") * 500
     assert unpacked(io.BytesIO(zstd.compress(data))).read() == data
+
+
+def test_a_frame_for_each_line_costs_little_more_than_to_unpack_each_of_them() -> None:
+    lines = [NOISE[at : at + 125].hex().encode() + b"\n" for at in range(0, 500_000, 125)]
+    # What comes before them fills what is kept of what was unpacked last.
+    frames = [zstd.compress(NOISE), *map(zstd.compress, lines)]
+    began = time.process_time()
+    singly = b"".join(zstd.ZstdDecompressor().decompress(frame) for frame in frames)
+    floor_s = time.process_time() - began
+    began = time.process_time()
+    assert unpacked(io.BytesIO(b"".join(frames))).read() == singly
+    assert time.process_time() - began < 4 * floor_s
