@@ -26,6 +26,9 @@ _FAREWELL_S = 2.0
 
 _IDLE = float("inf")
 
+_REFUSED = object()
+"""The result of what no thread came to."""
+
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
@@ -58,8 +61,8 @@ class Threads:
             WorkspaceError: All threads are held up, and it has not begun.
         """
         must_wait = len(self._under_way) >= self.most
-        if must_wait:
-            self._expect_progress()
+        if must_wait and self._left_s() < 0:
+            raise self._held_up()
         job = _Job(lambda: work(*args, **kwargs))
         if len(self._began) < min(len(self._under_way) + 1, self.most):
             self._start_thread()
@@ -67,10 +70,14 @@ class Threads:
         self._jobs.put(job)
         try:
             if must_wait:
-                await self._until_begun(job)
+                self._look_after(job)
             result: Result = await job.future
+            if result is _REFUSED:
+                raise self._held_up()
             return result
         finally:
+            if must_wait:
+                job.withdraw()
             # An error knows this frame, and by the job it would know itself.
             del job
 
@@ -93,38 +100,30 @@ class Threads:
             entered.push(context)
             yield value
 
-    async def _until_begun(self, job: _Job) -> None:
-        """Wait until a thread takes a job, or withdraw it.
+    def _look_after(self, job: _Job) -> None:
+        """Refuse a job once all threads are held up, unless one takes it before."""
+        if not job.is_waiting:
+            return
+        left_s = self._left_s()
+        if left_s >= 0:
+            loop = asyncio.get_running_loop()
+            job.timer = loop.call_later(left_s, self._look_after, job)
+        # A thread may come to it just now: then it is done, and that is to be told.
+        elif job.take() is not None:
+            # Not with the error itself: by it the job, which stays in the queue, would keep all.
+            job.future.set_result(_REFUSED)
 
-        Raises:
-            WorkspaceError: All threads are held up.
-        """
-        try:
-            while job.is_waiting:
-                await asyncio.wait((job.future,), timeout=self._expect_progress())
-        except WorkspaceError:
-            # A thread may have come to it at last: then it is done, and that is to be told.
-            if job.take() is not None:
-                raise
-        except asyncio.CancelledError:
-            job.take()
-            raise
-
-    def _expect_progress(self) -> float:
-        """Return in how many seconds all count as held up if none goes on until then.
-
-        Raises:
-            WorkspaceError: They do already.
-        """
+    def _left_s(self) -> float:
+        """Return in how many seconds all count as held up if none goes on until then."""
         now = time.monotonic()
-        left_s = min(max(self._began), now) + STALLED_S - now
-        if left_s < 0:
-            raise WorkspaceError(
-                f"{self.most} calls for {self._what} have waited for a file system for more than "
-                f"{STALLED_S:g} s, and no more are taken; see what it is that does not answer, "
-                "such as a server of network folders"
-            )
-        return left_s
+        return min(max(self._began), now) + STALLED_S - now
+
+    def _held_up(self) -> WorkspaceError:
+        return WorkspaceError(
+            f"{self.most} calls for {self._what} have waited for a file system for more than "
+            f"{STALLED_S:g} s, and no more are taken; see what it is that does not answer, "
+            "such as a server of network folders"
+        )
 
     def _start_thread(self) -> None:
         number = len(self._began)
@@ -192,13 +191,14 @@ def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
 class _Job:
     """Something to do, and who waits for it."""
 
-    __slots__ = ("_loop", "_work", "future")
+    __slots__ = ("_loop", "_work", "future", "timer")
 
     def __init__(self, work: Callable[[], Any]) -> None:
         # Whoever is first takes it out: a thread, or who does not wait for one any longer.
         self._work = [work]
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self._loop.create_future()
+        self.timer: asyncio.TimerHandle | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -212,6 +212,12 @@ class _Job:
         except IndexError:
             return None
         return None if self.future.cancelled() else work
+
+    def withdraw(self) -> None:
+        """Keep it from being begun, and let go of it."""
+        self.take()
+        if self.timer is not None:
+            self.timer.cancel()
 
     def settle(self, result: object, error: BaseException | None) -> None:
         """Tell whoever waits what came of it."""
