@@ -5,17 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from codexmcp.usage.tokens import Tokens
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from codexmcp.usage.unpacking import zstd
 
 NOON = "2026-11-20T12:00:00.000Z"
 

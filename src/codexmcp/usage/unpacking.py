@@ -16,6 +16,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+__all__ = ["DamagedError", "unpacked", "zstd"]
+
 _PACKED_BYTES = 256 * 1024
 _PIECE_BYTES = 1024 * 1024
 _HEAD_BYTES = 4096
@@ -108,7 +110,7 @@ class _Unpacked(io.RawIOBase):
         self._frame: zstd.ZstdDecompressor | None = None
         self._packed = self._end = self._taken = 0
         self._share = _FIRST_BYTES
-        self._block = b""
+        self._block: bytes = b""
         self._last = bytearray()
 
     def _unpack(self) -> bool:

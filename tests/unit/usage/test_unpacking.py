@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import sys
 import time
 from hashlib import shake_256
 
@@ -10,12 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codexmcp.usage import unpacking
-from codexmcp.usage.unpacking import DamagedError, unpacked
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from codexmcp.usage.unpacking import DamagedError, unpacked, zstd
 
 NOISE = shake_256(b"").digest(3_000_000)
 """Cannot be compressed."""
