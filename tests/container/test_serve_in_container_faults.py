@@ -68,7 +68,7 @@ async def test_a_run_starts_though_codex_was_killed_in_a_container_while_it_inde
         await client.wait(await client.run("hello"))
         (supervisor,) = box.here.supervisor_pids()
         await box.here.killed(supervisor)
-        await until(lambda: not box.here.processes(), "the container's client is gone")
+    await until(lambda: not box.here.processes(), "the container's client is gone")
     (index,) = box.here.home.glob(f"mcp-wrapper/container-homes/*/{FILE}")
     claim(index)
     async with box.client() as client:
