@@ -280,7 +280,7 @@ class Engine:
         self, result: TurnResult, schema: Mapping[str, Any] | None, duration_ms: int
     ) -> CallResult:
         answer = _answer_of(result, schema)
-        if answer.is_error and self._keeper.trouble:
+        if answer.is_error:
             answer = replace(answer, content=explained(answer.content, self._keeper.trouble))
         meta = {"usage": result.usage.to_json(), "durationMs": duration_ms}
         return cut_to(replace(answer, meta=meta), self._options.max_result_bytes)
