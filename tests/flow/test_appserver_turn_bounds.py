@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,7 @@ from codexmcp.appserver import client, turns
 from codexmcp.appserver.events import TurnError, TurnStatus
 from codexmcp.appserver.turns import TurnLimits
 from codexmcp.errors import DeadlineError
-from tests.support.fake_app_server import BOUND_S, Answer, FakeAppServer, Refuse, Silence
+from tests.support.fake_app_server import BOUND_S, Answer, Refuse, Silence
 from tests.support.turns import (
     GIVEN_UP,
     SHORT_S,
@@ -24,13 +24,6 @@ from tests.support.turns import (
 )
 
 pytestmark = pytest.mark.timeout(20)
-
-
-@pytest.fixture
-async def talk() -> AsyncIterator[Conversation]:
-    fake = FakeAppServer()
-    async with fake.attached() as server:
-        yield Conversation(fake, server)
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "interrupted"])

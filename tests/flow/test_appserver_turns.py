@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from codexmcp.appserver.events import ConnectionLost, Event, TokenUsage, TurnError, TurnStatus
 from codexmcp.appserver.turns import TurnLimits, TurnResult
 from codexmcp.errors import AppServerClosedError, RequestError
-from tests.support.fake_app_server import FakeAppServer, Refuse, Silence
+from tests.support.fake_app_server import Refuse, Silence
 from tests.support.turns import (
     SHORT_S,
     THREAD,
@@ -20,13 +18,6 @@ from tests.support.turns import (
 )
 
 pytestmark = pytest.mark.timeout(20)
-
-
-@pytest.fixture
-async def talk() -> AsyncIterator[Conversation]:
-    fake = FakeAppServer()
-    async with fake.attached() as server:
-        yield Conversation(fake, server)
 
 
 async def test_a_turn_returns_its_last_message_and_what_it_spent(talk: Conversation) -> None:
