@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
 from collections.abc import AsyncIterator
@@ -13,18 +12,16 @@ from pathlib import Path
 import pytest
 
 from codexmcp.runs.active import ActiveRun
-from codexmcp.runs.approvals import Approvals
-from codexmcp.runs.audit.redaction import Redactor
-from codexmcp.runs.embedded import EmbeddedEngine, Work
+from codexmcp.runs.embedded import Work
 from codexmcp.runs.memory_store import MemoryStore
 from codexmcp.runs.run import Run, RunRequest
-from codexmcp.runs.service import Keeping, Order, RunService
+from codexmcp.runs.service import Order
 from codexmcp.runs.states import RunState
-from codexmcp.runs.store import Limits, Owner
+from codexmcp.runs.store import Limits
 from tests.support.processes import until
+from tests.support.run_service import InMemory
 
 BOUND_S = 5.0
-GROUP = "group"
 
 
 class EagerStore(MemoryStore):
@@ -41,18 +38,14 @@ class EagerStore(MemoryStore):
         return run
 
 
-class Office:
+class Office(InMemory):
     """A service whose runs go on until they are stopped."""
 
     def __init__(self, folder: Path) -> None:
         self.store = EagerStore()
         self.sweeps = 0
         self.request = RunRequest(prompt="p", cwd=str(folder), audit_dir=str(folder / "runs"))
-        owner = Owner("owner", 1, "", GROUP)
-        work = Work(self._execute, self._sweep)
-        self.engine = EmbeddedEngine(self.store, owner, Limits(9, 9), work)
-        keeping = Keeping(self.store, folder, GROUP, Redactor(()))
-        self.service = RunService(keeping, self.engine, Approvals(lambda _run_id: None))
+        super().__init__(self.store, Work(self._execute, self._sweep), folder)
 
     async def _execute(self, active: ActiveRun) -> None:
         endless = asyncio.ensure_future(asyncio.Event().wait())
@@ -70,11 +63,8 @@ class Office:
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
     office = Office(tmp_path)
-    serving = asyncio.create_task(office.engine.serve())
-    yield office
-    serving.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
+    async with office.serving():
+        yield office
 
 
 async def test_a_system_that_refuses_something_once_ends_no_work(

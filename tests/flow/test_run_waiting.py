@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from codexmcp.runs.active import ActiveRun
-from codexmcp.runs.approvals import Approvals
-from codexmcp.runs.audit.redaction import Redactor
-from codexmcp.runs.embedded import EmbeddedEngine, Work
+from codexmcp.runs.embedded import Work
 from codexmcp.runs.memory_store import MemoryStore
 from codexmcp.runs.run import Run, RunRequest, Submission
-from codexmcp.runs.service import Keeping, RunService
 from codexmcp.runs.states import RunState
-from codexmcp.runs.store import Limits, Owner
 from tests.support.processes import until
+from tests.support.run_service import GROUP, InMemory
 
 BOUND_S = 10.0
-GROUP = "group"
 
 
 class CountingStore(MemoryStore):
@@ -57,17 +52,13 @@ class Works:
         pass
 
 
-class Office:
+class Office(InMemory):
     """A service whose runs end when told to."""
 
     def __init__(self, pointer_dir: Path) -> None:
         self.store = CountingStore()
         self.works = Works(self.store)
-        work = Work(self.works.execute, self.works.sweep)
-        owner = Owner("owner", 1, "", GROUP)
-        self.engine = EmbeddedEngine(self.store, owner, Limits(1000, 1000), work)
-        keeping = Keeping(self.store, pointer_dir, GROUP, Redactor(()))
-        self.service = RunService(keeping, self.engine, Approvals(lambda _run_id: None))
+        super().__init__(self.store, Work(self.works.execute, self.works.sweep), pointer_dir)
 
     async def running(self, count: int) -> list[str]:
         """Have so many runs worked on, and return their ids."""
@@ -82,11 +73,8 @@ class Office:
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
     office = Office(tmp_path)
-    serving = asyncio.create_task(office.engine.serve())
-    yield office
-    serving.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
+    async with office.serving():
+        yield office
 
 
 async def test_waiting_for_all_looks_at_each_run_a_few_times_however_many_there_are(
