@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import httpx2 as httpx
@@ -17,7 +18,7 @@ from codexmcp.appserver.client import AppServer
 from codexmcp.errors import CodexBinaryError, ConfigurationError
 from codexmcp.home import key_proxy
 from codexmcp.home.access import KeyAccess, provider_overrides
-from codexmcp.home.key_proxy import KeyProxy
+from codexmcp.home.key_proxy import KeyProxy, RunningProxy
 from codexmcp.testing import Outcome, Request, ScriptedModel, ShellCall, Text, unreachable_base_url
 from tests.support.builds import pinned_codex
 from tests.support.processes import is_alive, processes_of, until
@@ -30,6 +31,20 @@ BOUND_S = 20.0
 def proxy_for(home: Path, base_url: str, *, codex: Path | None = None) -> KeyProxy:
     access = KeyAccess(KEY, base_url)
     return KeyProxy(codex or pinned_codex(), environment(home), access)
+
+
+@contextlib.asynccontextmanager
+async def refused(home: Path) -> AsyncGenerator[RunningProxy]:
+    """Run a proxy that has told of a request which its upstream refused."""
+    async with (
+        proxy_for(home, unreachable_base_url()).start() as proxy,
+        httpx.AsyncClient(timeout=BOUND_S) as http,
+    ):
+        # How it answers without an upstream is its own affair.
+        with contextlib.suppress(httpx.TransportError):
+            await http.post(f"{proxy.base_url}/responses", json={"model": "m", "input": "hi"})
+        await until(lambda: proxy.trouble, "the proxy tells of the failed request")
+        yield proxy
 
 
 def entries_of(folder: Path) -> list[str]:
@@ -100,14 +115,7 @@ async def test_nothing_but_the_responses_endpoint_is_forwarded(
 
 
 async def test_an_upstream_that_refuses_is_named_as_the_trouble(codex_home: Path) -> None:
-    async with (
-        proxy_for(codex_home, unreachable_base_url()).start() as proxy,
-        httpx.AsyncClient(timeout=BOUND_S) as http,
-    ):
-        # How it answers without an upstream is its own affair.
-        with contextlib.suppress(httpx.TransportError):
-            await http.post(f"{proxy.base_url}/responses", json={"model": "m", "input": "hi"})
-        await until(lambda: proxy.trouble, "the proxy tells of the failed request")
+    async with refused(codex_home) as proxy:
         assert "error" in proxy.trouble
         assert KEY not in proxy.trouble
 
@@ -115,13 +123,7 @@ async def test_an_upstream_that_refuses_is_named_as_the_trouble(codex_home: Path
 async def test_the_trouble_of_an_outage_that_has_passed_is_told_no_more(
     codex_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with (
-        proxy_for(codex_home, unreachable_base_url()).start() as proxy,
-        httpx.AsyncClient(timeout=BOUND_S) as http,
-    ):
-        with contextlib.suppress(httpx.TransportError):
-            await http.post(f"{proxy.base_url}/responses", json={"model": "m", "input": "hi"})
-        await until(lambda: proxy.trouble, "the proxy tells of the failed request")
+    async with refused(codex_home) as proxy:
         monkeypatch.setattr(key_proxy, "TROUBLE_S", -1.0)
         assert proxy.trouble == ""
 
