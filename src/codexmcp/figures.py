@@ -1,4 +1,4 @@
-"""Times, sizes and counts in few characters, for people.
+"""Short forms of times, sizes and counts, for people.
 
 Pure.
 """
@@ -13,7 +13,7 @@ _THOUSAND, _KIB = 1000, 1024
 
 
 def duration(seconds: float) -> str:
-    """Return a time span in at most seven characters, such as `4.2s`, `4m12s`, `2h02m` or `12d`."""
+    """Return a time span in at most seven characters: `4.2s`, `4m12s`, `2h02m` or `12d`."""
     whole = max(0, int(seconds))
     if whole < _MINUTE_S:
         return f"{max(0.0, seconds):.1f}s" if whole < _TEN_S else f"{whole}s"
@@ -27,11 +27,11 @@ def duration(seconds: float) -> str:
 
 
 def ago(seconds: float, now: float) -> str:
-    """Return how long ago a time was, or its date when that is long ago.
+    """Return the time since a past moment, or the date after 30 days.
 
     Args:
-        seconds: Unix time, in seconds.
-        now: Unix time now.
+        seconds: Unix time of the moment, in seconds.
+        now: Unix time now, in seconds.
     """
     passed = now - seconds
     if passed < _MINUTE_S:
@@ -49,9 +49,9 @@ def ago(seconds: float, now: float) -> str:
 
 
 def count(number: int) -> str:
-    """Return a number of things, such as `950`, `12.3k` or `1.2M`."""
+    """Return a count, for example `950`, `12.3k` or `1.2M`."""
     for unit, factor in (("M", _THOUSAND**2), ("k", _THOUSAND)):
-        # What rounds up to the next unit is told in it.
+        # A value that rounds up to the next unit is shown in the next unit.
         if number >= factor * (1 - 0.5 / _THOUSAND):
             value = number / factor
             return f"{value:.1f}{unit}" if value < 100 - 0.05 else f"{value:.0f}{unit}"
@@ -59,7 +59,7 @@ def count(number: int) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """Return a size in powers of 1024, such as `812 B` or `1.4 MiB`."""
+    """Return a size in powers of 1024, for example `812 B` or `1.4 MiB`."""
     value, unit = float(size_bytes), "B"
     for larger in ("KiB", "MiB", "GiB", "TiB"):
         if value < _KIB:

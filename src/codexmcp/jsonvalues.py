@@ -1,7 +1,7 @@
-"""Reads decoded JSON that may have any shape.
+"""Access to decoded JSON of any shape.
 
-Pure. A peer's message is looked into field by field; what is missing or of the wrong type counts as
-empty, so that nothing a peer sends can raise.
+Pure. Fields of a peer's message are read individually; a missing field, or a field of the wrong
+type, counts as empty. So no message can raise an error here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def integer_of(value: object) -> int | None:
 
 
 def dig(value: object, *names: str) -> object:
-    """Return what lies in nested objects under these names; None where one is missing."""
+    """Return the value in nested objects under a path of names; None if a name is missing."""
     for name in names:
         value = object_of(value).get(name)
     return value

@@ -1,71 +1,97 @@
-"""What the environment says about runs, and what of it their commands may see.
+"""Run settings from the environment, and the part of the environment visible to commands.
 
-Pure: the environment is a value, because a supervisor works with those of its callers.
+Pure: the environment is a parameter, because a supervisor works with the environments of its
+clients.
 
-Source: the variables `CODEX_MCP_WRAPPER_*`, their meanings and their defaults are those of Codex
-MCP Sidecar, so that its users can move over; only the default permissions are narrower.
+Source: the variables `CODEX_MCP_WRAPPER_*`, their meanings and defaults come from Codex MCP
+Sidecar, to ease migration; only the default permissions are narrower.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError
-from codexmcp.secret_like import holds_password, names_secret
+from codexmcp.secret_like import WITHHELD_VARIABLE, holds_password, names_secret
+from codexmcp.settings import (
+    DEFAULT_SANDBOX_MODE,
+    MODEL_VARIABLE,
+    SANDBOX_VARIABLE,
+    sandbox_mode,
+)
 
 PREFIX = "CODEX_MCP_WRAPPER_"
 ALLOWED_VARIABLE = "CODEXMCP_RUN_ENV"
-"""Names further variables that commands may see, separated by commas."""
+"""Names of further variables visible to commands, separated by commas."""
 
-DEFAULT_PERMISSIONS = "workspace-write"
 DEFAULT_TIMEOUT_S = 30 * 60.0
 DEFAULT_SOFT_TIMEOUT_S = 240.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """What holds for the runs of one caller.
+    """Settings for the runs of a caller.
 
     Attributes:
-        run_dir: Where audit files go; None means the run's own folder.
-        pointer_dir: The folder of the store and the index of all projects; None means the home's.
-        timeout_s: Bound on a run, in seconds; None means none.
-        soft_timeout_s: How long a wait lasts, in seconds; None means until the end.
-        permissions: What a run may do unless it says otherwise.
-        is_private: Whether runs belong to the MCP server's process instead of a supervisor.
+        run_dir: Folder of audit files. None: the run's own folder.
+        pointer_dir: Folder of the store and of the index over all projects. None: the Codex home's.
+        timeout_s: Bound on a run, in seconds. None: unbounded.
+        soft_timeout_s: Bound on a wait, in seconds. None: wait until the end.
+        permissions: Default sandbox mode.
+        model: Default model for runs without a model and a profile. None: Codex's default.
+        withheld: Files denied to sandboxed commands, in addition to the supervisor's.
+        is_private: Runs belong to the MCP server's process instead of a supervisor.
     """
 
     run_dir: Path | None = None
     pointer_dir: Path | None = None
     timeout_s: float | None = DEFAULT_TIMEOUT_S
     soft_timeout_s: float | None = DEFAULT_SOFT_TIMEOUT_S
-    permissions: str = DEFAULT_PERMISSIONS
+    permissions: str = DEFAULT_SANDBOX_MODE
+    model: str | None = None
+    withheld: tuple[Path, ...] = ()
     is_private: bool = False
 
 
 def read_run_settings(env: Mapping[str, str]) -> RunSettings:
-    """Return the settings that an environment holds. An empty variable counts as missing.
+    """Return the run settings in an environment. An empty variable counts as missing.
 
     Raises:
-        ConfigurationError: A value cannot be used.
+        ConfigurationError: A value is invalid.
     """
     return RunSettings(
         run_dir=_path(env.get(f"{PREFIX}RUN_DIR")),
         pointer_dir=_path(env.get(f"{PREFIX}POINTER_DIR")),
         timeout_s=_seconds(env, "TIMEOUT_MS", DEFAULT_TIMEOUT_S),
         soft_timeout_s=_seconds(env, "WAIT_SOFT_TIMEOUT_MS", DEFAULT_SOFT_TIMEOUT_S),
-        permissions=env.get(f"{PREFIX}DEFAULT_PERMISSIONS") or DEFAULT_PERMISSIONS,
+        permissions=env.get(f"{PREFIX}DEFAULT_PERMISSIONS")
+        or sandbox_mode(env)
+        or DEFAULT_SANDBOX_MODE,
+        model=env.get(MODEL_VARIABLE) or None,
+        withheld=_paths(env.get(WITHHELD_VARIABLE)),
         is_private=_mode(env.get(f"{PREFIX}APP_SERVER_MODE")) == "private",
     )
 
 
-def command_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return what the commands of a run see of its caller's environment.
+_TOLD = frozenset({ALLOWED_VARIABLE, MODEL_VARIABLE, SANDBOX_VARIABLE, WITHHELD_VARIABLE})
 
-    Only names on a list pass, and no value that carries a password. PATH and HOME are there in any
-    case: without them a shell reads other people's files.
+
+def client_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of a client's environment sent to the supervisor, without secrets."""
+    settings = {
+        name: value for name, value in env.items() if name.startswith(PREFIX) or name in _TOLD
+    }
+    return {**command_environment(env), **settings}
+
+
+def command_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of a caller's environment visible to the commands of a run.
+
+    Only listed names pass, and no value with a password. PATH and HOME are always set: without
+    them, a shell reads other users' files.
     """
     further = {name.strip() for name in env.get(ALLOWED_VARIABLE, "").split(",")}
     passed = {
@@ -93,7 +119,7 @@ NETWORK_VARIABLES = (
     "NODE_EXTRA_CA_CERTS",
     "CURL_CA_BUNDLE",
 )
-"""By which programs find their way to the network."""
+"""Variables for proxies and certificates, as read by common programs."""
 
 _ALLOWED = frozenset(
     [
@@ -151,7 +177,7 @@ _ALLOWED = frozenset(
 
 
 def _holds_password(name: str, value: str) -> bool:
-    # A proxy may be named without a scheme.
+    # A proxy may have no scheme.
     is_proxy = name.lower().endswith("_proxy")
     return holds_password(value) or (is_proxy and "@" in value)
 
@@ -160,13 +186,18 @@ def _path(value: str | None) -> Path | None:
     return Path(value).expanduser().absolute() if value else None
 
 
+def _paths(value: str | None) -> tuple[Path, ...]:
+    named = (part for part in (value or "").split(os.pathsep) if part)
+    return tuple(Path(part).expanduser().absolute() for part in named)
+
+
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float | None:
     value = env.get(PREFIX + name)
     if not value:
         return default
     if not value.isdecimal():
         raise ConfigurationError(
-            f"{PREFIX}{name} is {value!r}; it must be a number of milliseconds, 0 for no bound"
+            f"invalid {PREFIX}{name} {value!r}: set a number of milliseconds, 0 for no limit"
         )
     return int(value) / 1000 or None
 
@@ -174,7 +205,5 @@ def _seconds(env: Mapping[str, str], name: str, default: float) -> float | None:
 def _mode(value: str | None) -> str:
     mode = value or "shared"
     if mode not in {"shared", "private"}:
-        raise ConfigurationError(
-            f"{PREFIX}APP_SERVER_MODE is {mode!r}; it must be shared or private"
-        )
+        raise ConfigurationError(f"invalid {PREFIX}APP_SERVER_MODE {mode!r}: set shared or private")
     return mode

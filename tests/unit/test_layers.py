@@ -16,14 +16,18 @@ ROOT = Path(codexmcp.__file__).parent
 DESIGN = CHECKOUT / "docs" / "design.md"
 
 LAYERS = [
-    {"errors", "figures", "jsonvalues", "secret_like", "__init__"},
-    {"settings", "run_settings", "jsonrpc"},
+    {"errors", "figures", "jsonvalues", "secret_like", "worker_thread", "__init__"},
+    {"command_line", "entry", "env_file", "installation", "network", "units"},
+    {"settings", "jsonrpc", "own_files"},
+    {"run_settings"},
     {"appserver"},
     {"home"},
+    {"codex"},
+    {"policy"},
     {"runs", "workspace"},
     {"server", "rehearsal", "usage"},
     {"supervisor"},
-    {"picker", "http"},
+    {"picker", "http", "api"},
     {"testing", "agents"},
     {"cli"},
     {"__main__"},
@@ -38,14 +42,15 @@ ONLY_IN = {
     "httpx2": {"home"},
     "tomlkit": {"home"},
     "rich": {"agents", "picker"},
-    "h11": {"http", "rehearsal"},
-    "dotenv": {"settings"},
-    "jsonschema": {"server"},
-    "referencing": {"server"},
-    "codex_cli_bin": {"home"},
+    "h11": {"codex", "http", "rehearsal"},
+    "dotenv": {"env_file"},
+    "truststore": {"network"},
+    "jsonschema": {"appserver", "policy"},
+    "referencing": {"policy"},
+    "codex_cli_bin": {"codex"},
     "websockets": {"appserver"},
     "textual": {"picker"},
-    "backports": {"usage"},
+    "backports": {"codex"},
     "yaml": {"home"},
 }
 """Third-party packages, and the parts that may import them."""
@@ -78,13 +83,23 @@ IMPORTS = [(path, name) for path in sorted(ROOT.rglob("*.py")) for name in _impo
 
 def test_a_module_imports_only_from_its_own_part_or_below() -> None:
     parts = {each.stem for each in ROOT.iterdir()}
-    own = [(path, name.split(".")[1]) for path, name in IMPORTS if name.startswith("codexmcp.")]
+    own = [
+        (path, name.split(".")[1])
+        for path, name in IMPORTS
+        if name.startswith("codexmcp.") and path != ROOT / "__init__.py"
+    ]
     upward = [
         f"{path}: {imported}"
         for path, imported in own
         if imported in parts and imported != _part(path) and _level(imported) >= _level(_part(path))
     ]
     assert upward == []
+
+
+def test_the_package_itself_names_the_api_alone() -> None:
+    """The names are imported when they are used; see the test of what importing loads."""
+    own = [name for path, name in IMPORTS if path == ROOT / "__init__.py" and "codexmcp." in name]
+    assert {name.split(".")[1] for name in own} == {"api"}
 
 
 def test_third_party_packages_stay_in_their_part() -> None:
@@ -121,8 +136,22 @@ def _map() -> dict[str, int]:
     return {part: row for row, cell in enumerate(cells) for part in re.findall(r"`(\w+)/?`", cell)}
 
 
+def test_each_change_has_a_place_in_at_most_four_files() -> None:
+    text = DESIGN.read_text(encoding="utf-8").split("## Where to change")[1].split("## ")[0]
+    rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith(("| a", "| the"))]
+    assert len(rows) == 10
+    for change, places in rows:
+        files = set(re.findall(r"`([\w/]+\.(?:py|toml))`", places))
+        missing = [each for each in files if not (ROOT / each).is_file()]
+        assert missing == [], change
+        assert 1 <= len(files) <= 4, change
+
+
 def test_importing_the_package_prints_nothing_and_loads_no_library() -> None:
-    code = "import sys, codexmcp; print(sorted(m for m in sys.modules if m in {'mcp', 'agents'}))"
+    code = (
+        "import sys, codexmcp; own = 'codexmcp.';"
+        "print([m for m in sys.modules if m in {'mcp', 'agents'} or m.startswith(own)])"
+    )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
     )
@@ -132,7 +161,7 @@ def test_importing_the_package_prints_nothing_and_loads_no_library() -> None:
 def test_the_mcp_server_starts_without_heavy_libraries() -> None:
     heavy = ["mcp", "agents", "openai", "pydantic", "rich", "h11", "jsonschema"]
     code = (
-        "import sys, codexmcp.cli, codexmcp.server.stdio, codexmcp.home.key_proxy;"
+        "import sys, codexmcp.cli, codexmcp.server.stdio, codexmcp.codex.key_proxy;"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     run = subprocess.run(

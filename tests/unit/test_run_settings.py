@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from codexmcp.errors import ConfigurationError
-from codexmcp.run_settings import RunSettings, command_environment, read_run_settings
+from codexmcp.run_settings import (
+    RunSettings,
+    client_environment,
+    command_environment,
+    read_run_settings,
+)
 
 
 def test_an_empty_environment_gives_safe_defaults() -> None:
@@ -28,12 +33,44 @@ def test_every_variable_is_taken() -> None:
     )
 
 
+def test_the_variables_of_every_program_hold_for_runs_unless_theirs_are_set() -> None:
+    env = {"CODEX_SANDBOX_MODE": "read-only", "CODEX_MODEL": "m"}
+    settings = read_run_settings(env)
+    assert (settings.permissions, settings.model) == ("read-only", "m")
+    own = {**env, "CODEX_MCP_WRAPPER_DEFAULT_PERMISSIONS": "yolo"}
+    assert read_run_settings(own).permissions == "yolo"
+    with pytest.raises(ConfigurationError, match="invalid CODEX_SANDBOX_MODE 'full'"):
+        read_run_settings({"CODEX_SANDBOX_MODE": "full"})
+
+
+def test_a_supervisor_is_told_the_settings_of_its_client_and_no_secret() -> None:
+    told = client_environment(
+        {
+            "PATH": "/bin",
+            "HOME": "/home/me",
+            "OPENAI_API_KEY": "sk-1",
+            "CODEX_MODEL": "m",
+            "CODEX_SANDBOX_MODE": "read-only",
+            "CODEX_MCP_WRAPPER_RUN_DIR": "/runs",
+            "CODEXMCP_RUN_ENV": "A",
+        }
+    )
+    assert told.keys() == {
+        "PATH",
+        "HOME",
+        "CODEX_MODEL",
+        "CODEX_SANDBOX_MODE",
+        "CODEX_MCP_WRAPPER_RUN_DIR",
+        "CODEXMCP_RUN_ENV",
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("TIMEOUT_MS", "soon"), ("WAIT_SOFT_TIMEOUT_MS", "-1"), ("APP_SERVER_MODE", "public")],
 )
 def test_a_value_that_cannot_be_used_is_named(name: str, value: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{name} is '{value}'"):
+    with pytest.raises(ConfigurationError, match=f"{name} '{value}'"):
         read_run_settings({f"CODEX_MCP_WRAPPER_{name}": value})
 
 

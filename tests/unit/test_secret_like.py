@@ -8,7 +8,11 @@ from codexmcp.settings import secret_values
 
 
 @pytest.mark.parametrize(
-    "name", ["MY_KEY", "db_password", "PGPASSWD", "Authorization", "SESSION_COOKIE"]
+    "name",
+    [
+        *("MY_KEY", "db_password", "PGPASSWD", "Authorization", "SESSION_COOKIE"),
+        *("DB_PASS", "MYSQL_PWD", "GITHUB_PAT", "GPG_PASSPHRASE"),
+    ],
 )
 def test_what_names_a_secret_does_so_for_everyone(name: str) -> None:
     assert names_secret(name)
@@ -16,7 +20,10 @@ def test_what_names_a_secret_does_so_for_everyone(name: str) -> None:
     assert name not in command_environment({name: "value", ALLOWED_VARIABLE: name})
 
 
-@pytest.mark.parametrize("name", ["PATH", "LANG", "SSH_AUTH_SOCK", "XAUTHORITY"])
+@pytest.mark.parametrize(
+    "name",
+    ["PATH", "LANG", "SSH_AUTH_SOCK", "XAUTHORITY", "PWD", "OLDPWD", "COMPASS", "SUDO_ASKPASS"],
+)
 def test_other_names_are_no_secrets(name: str) -> None:
     assert not names_secret(name)
     assert secret_values(None, {name: "value"}) == ()

@@ -7,6 +7,7 @@ import pytest
 
 from codexmcp.errors import ConfigurationError
 from codexmcp.run_settings import command_environment
+from codexmcp.secret_like import WITHHELD_VARIABLE
 from codexmcp.settings import (
     SECRET_VARIABLES,
     HttpSettings,
@@ -26,31 +27,67 @@ def dotenv(tmp_path: Path) -> Path:
 
 
 def test_without_anything_the_defaults_hold(dotenv: Path) -> None:
-    assert load_settings({}, dotenv=dotenv) == Settings()
+    assert load_settings({}, project=dotenv.parent) == Settings()
     assert load_settings({}) == Settings()
 
 
 def test_a_key_of_the_file_is_used_when_none_is_exported(dotenv: Path) -> None:
     dotenv.write_text(f"OPENAI_API_KEY={KEY}\n")
-    settings = load_settings({}, dotenv=dotenv)
+    settings = load_settings({}, project=dotenv.parent)
     assert (settings.api_key, settings.key_file) == (KEY, dotenv)
+
+
+def test_a_file_that_is_named_is_read_in_place_of_the_checkouts(dotenv: Path) -> None:
+    dotenv.write_text("OPENAI_API_KEY=sk-other\n")
+    named = dotenv.with_name("settings")
+    named.write_text(f"OPENAI_API_KEY={KEY}\nCODEX_MODEL=m\n")
+    env = {"CODEXMCP_ENV_FILE": str(named)}
+    settings = load_settings(env, project=dotenv.parent)
+    assert (settings.api_key, settings.model, settings.dotenv) == (KEY, "m", named)
+    assert settings.secret_files == (named,)
+
+
+def test_a_file_that_is_named_and_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="correct or unset the variable"):
+        load_settings({"CODEXMCP_ENV_FILE": str(tmp_path / "none")})
+
+
+def test_the_file_of_the_working_directory_is_not_read(
+    dotenv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dotenv.write_text(f"OPENAI_API_KEY={KEY}\nCODEX_BIN=./evil\n")
+    monkeypatch.chdir(dotenv.parent)
+    assert load_settings({}) == Settings()
+
+
+def test_relative_paths_are_made_absolute_for_what_works_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    env = {"CODEX_HOME": "home", "CODEX_BIN": "bin/codex", "CODEX_PATH": "codex"}
+    settings = load_settings(env)
+    assert settings.codex_home == tmp_path / "home"
+    assert env["CODEX_HOME"] == str(tmp_path / "home")
+    assert env["CODEX_BIN"] == str(tmp_path / "bin" / "codex")
+    # A bare name is looked for on PATH.
+    assert env["CODEX_PATH"] == "codex"
 
 
 def test_an_exported_key_wins_over_the_file(dotenv: Path) -> None:
     dotenv.write_text("OPENAI_API_KEY=sk-other\n")
-    settings = load_settings({"OPENAI_API_KEY": KEY}, dotenv=dotenv)
+    settings = load_settings({"OPENAI_API_KEY": KEY}, project=dotenv.parent)
     assert (settings.api_key, settings.key_file) == (KEY, None)
 
 
 def test_an_exported_key_wins_over_the_file_also_by_its_other_name(dotenv: Path) -> None:
     dotenv.write_text("OPENAI_API_KEY=sk-other\n")
-    assert load_settings({"CODEX_API_KEY": KEY}, dotenv=dotenv).api_key == KEY
+    assert load_settings({"CODEX_API_KEY": KEY}, project=dotenv.parent).api_key == KEY
 
 
 @pytest.mark.parametrize("empty", ["", " ", "''", '""', "\r\n"])
 def test_an_empty_key_counts_as_missing(dotenv: Path, empty: str) -> None:
     dotenv.write_text(f"OPENAI_API_KEY={KEY}\n")
-    assert load_settings({"OPENAI_API_KEY": empty}, dotenv=dotenv).api_key == KEY
+    assert load_settings({"OPENAI_API_KEY": empty}, project=dotenv.parent).api_key == KEY
 
 
 @pytest.mark.parametrize("raw", [f'"{KEY}"', f"'{KEY}'", f"{KEY}\r", f" {KEY}\n", f'"{KEY}\r\n"'])
@@ -61,13 +98,13 @@ def test_what_a_key_brings_along_is_taken_off(raw: str) -> None:
 @pytest.mark.parametrize("content", ["OPENAI_API_KEY={}\r\n", "\ufeffOPENAI_API_KEY={}\n"])
 def test_a_file_from_windows_is_read(dotenv: Path, content: str) -> None:
     dotenv.write_bytes(content.format(KEY).encode())
-    assert load_settings({}, dotenv=dotenv).api_key == KEY
+    assert load_settings({}, project=dotenv.parent).api_key == KEY
 
 
 @pytest.mark.parametrize("line", ["export OPENAI_API_KEY={}", "OPENAI_API_KEY = '{}'  # mine"])
 def test_a_line_may_be_written_as_for_a_shell(dotenv: Path, line: str) -> None:
     dotenv.write_text(f"# keys\n\n{line.format(KEY)}\n")
-    assert load_settings({}, dotenv=dotenv).api_key == KEY
+    assert load_settings({}, project=dotenv.parent).api_key == KEY
 
 
 @pytest.mark.parametrize("key", ["sk-a b", "sk-\x07", "sk-é", "sk-a\nsk-b"])
@@ -83,7 +120,8 @@ def test_a_key_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
     env = {"OPENAI_API_KEY_FILE": str(file)}
     settings = load_settings(env)
     assert (settings.api_key, settings.key_file) == (KEY, file)
-    assert env == {}
+    # Of the file nothing but its place is left, so that it can be withheld.
+    assert env.keys() == {WITHHELD_VARIABLE}
 
 
 def test_a_key_may_come_through_a_pipe() -> None:
@@ -91,7 +129,9 @@ def test_a_key_may_come_through_a_pipe() -> None:
     os.write(writer, f"{KEY}\n".encode())
     os.close(writer)
     try:
-        assert load_settings({"OPENAI_API_KEY_FILE": f"/dev/fd/{reader}"}).api_key == KEY
+        # Some commands read the settings twice.
+        for _ in range(2):
+            assert load_settings({"OPENAI_API_KEY_FILE": f"/dev/fd/{reader}"}).api_key == KEY
     finally:
         os.close(reader)
 
@@ -104,9 +144,9 @@ def test_an_exported_key_wins_over_a_file_and_that_over_dotenv(
     dotenv.write_text("OPENAI_API_KEY=sk-dotenv\n")
     named = {"OPENAI_API_KEY_FILE": str(file)}
     exported = {**named, "OPENAI_API_KEY": KEY}
-    assert load_settings(exported, dotenv=dotenv).api_key == KEY
+    assert load_settings(exported, project=dotenv.parent).api_key == KEY
     assert "OPENAI_API_KEY_FILE" not in exported
-    assert load_settings(named, dotenv=dotenv).api_key == "sk-file"
+    assert load_settings(named, project=dotenv.parent).api_key == "sk-file"
 
 
 def test_dotenv_may_name_a_key_file(tmp_path: Path, dotenv: Path) -> None:
@@ -114,8 +154,9 @@ def test_dotenv_may_name_a_key_file(tmp_path: Path, dotenv: Path) -> None:
     file.write_text(KEY)
     dotenv.write_text(f"OPENAI_API_KEY_FILE={file}\n")
     env: dict[str, str] = {}
-    assert load_settings(env, dotenv=dotenv).key_file == file
-    assert env == {}
+    assert load_settings(env, project=dotenv.parent).key_file == file
+    # Of the file nothing but its place is left, so that it can be withheld.
+    assert env.keys() == {WITHHELD_VARIABLE}
 
 
 def test_a_key_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path: Path) -> None:
@@ -146,7 +187,7 @@ def test_a_key_file_with_more_than_a_key_is_refused_without_being_shown(tmp_path
 def test_a_broken_line_is_named_with_its_file_and_not_shown(dotenv: Path) -> None:
     dotenv.write_text(f"A=1\n\n'{KEY}\nB=2\n")
     with pytest.raises(ConfigurationError) as caught:
-        load_settings({}, dotenv=dotenv)
+        load_settings({}, project=dotenv.parent)
     assert f"{dotenv}, line 3: not a NAME=value line" in str(caught.value)
     assert KEY not in str(caught.value)
 
@@ -154,27 +195,27 @@ def test_a_broken_line_is_named_with_its_file_and_not_shown(dotenv: Path) -> Non
 def test_a_file_that_is_not_utf_8_is_named(dotenv: Path) -> None:
     dotenv.write_bytes(b"OPENAI_API_KEY=\xff\xfe\n")
     with pytest.raises(ConfigurationError, match="it is not UTF-8 text") as caught:
-        load_settings({}, dotenv=dotenv)
+        load_settings({}, project=dotenv.parent)
     assert str(dotenv) in str(caught.value)
 
 
 def test_a_directory_in_place_of_the_file_is_named(dotenv: Path) -> None:
     dotenv.mkdir()
     with pytest.raises(ConfigurationError, match="Is a directory"):
-        load_settings({}, dotenv=dotenv)
+        load_settings({}, project=dotenv.parent)
 
 
 def test_a_file_that_cannot_be_opened_is_named(dotenv: Path) -> None:
     dotenv.symlink_to(dotenv)
     with pytest.raises(ConfigurationError, match=f"cannot read {dotenv}"):
-        load_settings({}, dotenv=dotenv)
+        load_settings({}, project=dotenv.parent)
 
 
 def test_every_secret_leaves_the_environment(dotenv: Path) -> None:
     dotenv.write_text("".join(f"{name}={KEY}\n" for name in SECRET_VARIABLES))
     env = dict.fromkeys(SECRET_VARIABLES, KEY) | {"PATH": "/bin"}
-    assert load_settings(env, dotenv=dotenv).api_key == KEY
-    assert env == {"PATH": "/bin"}
+    assert load_settings(env, project=dotenv.parent).api_key == KEY
+    assert env == {"PATH": "/bin", WITHHELD_VARIABLE: str(dotenv)}
 
 
 def test_a_child_inherits_no_secret_and_gets_what_is_added() -> None:
@@ -191,19 +232,20 @@ def test_no_key_is_shown() -> None:
 def test_what_the_libraries_read_is_passed_on_and_nothing_else(dotenv: Path) -> None:
     dotenv.write_text("OPENAI_ORG_ID=o\nhttps_proxy=p\nCODEX_EMPTY=\nDATABASE_PASSWORD=x\n")
     env = {"OPENAI_ORG_ID": "mine"}
-    load_settings(env, dotenv=dotenv)
-    assert env == {"OPENAI_ORG_ID": "mine", "https_proxy": "p"}
+    load_settings(env, project=dotenv.parent)
+    shared = {"OPENAI_ORG_ID": "mine", "https_proxy": "p"}
+    assert env == {**shared, WITHHELD_VARIABLE: str(dotenv)}
 
 
 def test_an_empty_variable_is_filled_from_the_file(dotenv: Path) -> None:
     dotenv.write_text("CODEX_HOME=/srv/codex\n")
     env = {"CODEX_HOME": ""}
-    assert load_settings(env, dotenv=dotenv).codex_home == Path("/srv/codex")
+    assert load_settings(env, project=dotenv.parent).codex_home == Path("/srv/codex")
 
 
 def test_values_are_not_interpolated(dotenv: Path) -> None:
     dotenv.write_text("OPENAI_BASE_URL=http://h/${PATH}/v1\n")
-    assert load_settings({}, dotenv=dotenv).base_url == "http://h/${PATH}/v1"
+    assert load_settings({}, project=dotenv.parent).base_url == "http://h/${PATH}/v1"
 
 
 def test_the_slash_at_the_end_of_a_base_url_is_taken_off() -> None:
@@ -212,7 +254,7 @@ def test_the_slash_at_the_end_of_a_base_url_is_taken_off() -> None:
 
 @pytest.mark.parametrize("url", ["h/v1", "ftp://h/v1", '"http://h/v1"'])
 def test_a_base_url_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="which is no URL"):
+    with pytest.raises(ConfigurationError, match="invalid OPENAI_BASE_URL"):
         load_settings({"OPENAI_BASE_URL": url})
 
 

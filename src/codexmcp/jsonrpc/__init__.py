@@ -1,5 +1,5 @@
-"""JSON-RPC over newline-delimited JSON, as both `codex app-server` and MCP's stdio speak it.
+"""JSON-RPC over newline-delimited JSON, the wire format of `codex app-server` and of MCP on stdio.
 
-`framing` and `messages` are pure; `connection` binds them to an asyncio byte stream, and `pipes`
-makes such a stream of a child's pipes, or of this process's own stdin and stdout.
+`framing` and `messages` are pure. `connection` binds them to an asyncio byte stream. `pipes` makes
+byte streams of a child's pipes and of this process's stdin and stdout.
 """

@@ -1,4 +1,4 @@
-"""Splits a byte stream into lines without ever holding more than a stated bound.
+"""Split a byte stream into lines within a bound on memory.
 
 Pure: bytes in, lines out.
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 from codexmcp.errors import ProtocolError
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-"""Longest line accepted. One `item/completed` with a 1 MiB command output is a line of 1 MiB, and
-`thread/read` of a long thread was measured at several MiB; a line beyond this is a broken peer."""
+"""Longest line accepted. An `item/completed` with a command output of 1 MiB is a line of 1 MiB,
+and `thread/read` of a long thread was measured at several MiB. A longer line means a broken
+peer."""
 
 
 class LineBuffer:
-    """Collects bytes and gives back complete lines.
+    """A buffer of bytes, emptied line by line.
 
     Args:
-        max_line_bytes: Longest line allowed, in bytes, its newline not counted.
+        max_line_bytes: Longest line allowed, in bytes, without the newline.
     """
 
     def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
@@ -25,7 +26,7 @@ class LineBuffer:
         self._held_bytes = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Add bytes and return the lines they complete, without newlines.
+        """Add bytes and return the completed lines, without newlines.
 
         Raises:
             ProtocolError: A line is longer than the bound. The buffer is unusable afterwards.

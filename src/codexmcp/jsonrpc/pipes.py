@@ -1,7 +1,7 @@
-"""Byte streams over a child's pipes and over this process's own stdin and stdout.
+"""Byte streams over a child's pipes and over this process's stdin and stdout.
 
-Promises that a write never blocks the event loop on a pipe or a socket. An event loop cannot wait
-for a file or a terminal: these are written at once, and block it for as long as the write takes.
+Promises: a write to a pipe or a socket never blocks the event loop. An event loop cannot poll a
+file or a terminal: a write to these is synchronous and blocks the loop for its duration.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ import stat
 import sys
 import threading
 
-from codexmcp.errors import ConfigurationError
-
 READ_BYTES = 256 * 1024
-"""Bytes taken from a pipe at once; a burst of small messages is then one wake-up."""
+"""Bytes read from a pipe at once: a burst of small messages is a single wake-up."""
 
 
 class PipeStream:
-    """The byte stream of a reader and a writer of asyncio, such as a child's pipes."""
+    """A byte stream over an asyncio reader and writer, for example a child's pipes."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -33,12 +31,12 @@ class PipeStream:
             return b""
 
     def write(self, data: bytes) -> None:
-        """Take bytes for the peer; they are dropped once it has closed its end."""
+        """Queue bytes for the peer; dropped after the peer has closed its end."""
         if not self._writer.is_closing():
             self._writer.write(data)
 
     async def drain(self) -> None:
-        """Wait until the bytes held back are few; returns at once when the peer is gone."""
+        """Wait until the write buffer is small; return at once if the peer is gone."""
         try:
             await self._writer.drain()
         except ConnectionError:
@@ -48,62 +46,60 @@ class PipeStream:
 class StdioStream:
     """This process's stdin and stdout as a byte stream.
 
-    File descriptor 1 is pointed at stderr while the stream lives, so that a stray `print`, or a
-    child that inherits stdout, cannot tear the protocol. Regular files and terminals, which an
-    event loop cannot poll, are read by a thread.
+    File descriptor 1 points to stderr during the stream's life, so a stray `print`, or a child with
+    the inherited stdout, cannot corrupt the protocol. Regular files and terminals cannot be polled
+    by an event loop; a thread reads them.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: _Writer) -> None:
         self._reader = reader
         self._writer = writer
         self.error: OSError | None = None
-        """Why stdout could not be written to; the stream has ended then."""
+        """The error of a failed write to stdout. The stream has ended. None: no failure."""
 
     @classmethod
-    async def open(cls) -> StdioStream:
-        """Take over stdin and stdout. Call once per process.
+    async def open(cls, received: bytes = b"") -> StdioStream:
+        """Take over stdin and stdout. Call once per process, after `expect_client`.
 
-        Raises:
-            ConfigurationError: One of them is closed.
+        Args:
+            received: Bytes of stdin that were read already.
         """
-        if sys.stdin is None or sys.stdout is None or sys.stderr is None:
-            raise ConfigurationError(
-                "stdin, stdout or stderr is closed, and an MCP client is expected there; start "
-                "this from a client, or with the three of them open"
-            )
         output_fd = os.dup(sys.stdout.fileno())
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        return cls(await _open_reader(sys.stdin.fileno()), await _open_writer(output_fd))
+        reader = asyncio.StreamReader(limit=READ_BYTES)
+        reader.feed_data(received)
+        await _read_into(reader, sys.stdin.fileno())
+        return cls(reader, await _open_writer(output_fd))
 
     async def read(self) -> bytes:
-        """Return the next bytes of stdin; empty at its end."""
+        """Return the next bytes of stdin; empty at the end of stdin."""
         return await self._reader.read(READ_BYTES)
 
     def write(self, data: bytes) -> None:
-        """Take bytes for stdout; they are dropped once the reader of stdout is gone."""
+        """Queue bytes for stdout; dropped after the reader of stdout is gone."""
         if self.error is not None:
             return
         try:
             self._writer.write(data)
         except OSError as error:
-            # Nobody can be answered any more, so nothing more is read.
+            # No answer can be sent any more, so reading ends.
             self.error = error
             self._reader.feed_eof()
 
     async def drain(self) -> None:
-        """Wait until the bytes held back are few; returns at once when the reader is gone."""
+        """Wait until the write buffer is small; return at once if the reader is gone."""
         await self._writer.drain()
 
     async def flush(self) -> None:
-        """Wait until every byte has been given to the operating system."""
+        """Wait until the operating system has accepted every byte."""
         await self._writer.flush()
 
 
 class _Writer:
-    """Writes to a descriptor: through the event loop where it can be polled, else at once.
+    """Writes to a descriptor: through the event loop if pollable, else synchronously.
 
-    What is written to a pipe in one go of the loop leaves in one system call, which a burst of
-    small messages is a third faster for.
+    All writes to a pipe within one iteration of the loop leave in one system call, which makes a
+    burst of small messages faster by a third.
     """
 
     def __init__(self, fd: int, pipe: asyncio.StreamWriter | None) -> None:
@@ -150,16 +146,14 @@ def _write_all(fd: int, data: bytes) -> None:
         return
 
 
-async def _open_reader(fd: int) -> asyncio.StreamReader:
-    reader = asyncio.StreamReader(limit=READ_BYTES)
+async def _read_into(reader: asyncio.StreamReader, fd: int) -> None:
     loop = asyncio.get_running_loop()
     if _can_be_polled(fd):
         protocol = asyncio.StreamReaderProtocol(reader)
         await loop.connect_read_pipe(lambda: protocol, os.fdopen(os.dup(fd), "rb", buffering=0))
     else:
-        # A daemon thread, because one that waits in read() cannot be told to stop.
+        # A daemon thread, because a thread blocked in read() cannot be stopped.
         threading.Thread(target=_feed, args=(fd, reader, loop), daemon=True).start()
-    return reader
 
 
 async def _open_writer(fd: int) -> _Writer:
@@ -173,7 +167,7 @@ async def _open_writer(fd: int) -> _Writer:
 
 
 def _can_be_polled(fd: int) -> bool:
-    # Terminals could be polled too, but making one non-blocking changes it for the user's shell.
+    # A terminal can be polled too, but O_NONBLOCK would also hold for the user's shell.
     mode = os.fstat(fd).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 

@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codexmcp.errors import UsageError
 from codexmcp.jsonrpc import messages
 from codexmcp.jsonrpc.messages import (
     Dialect,
     ErrorResponse,
-    Junk,
+    InvalidMessage,
     Notification,
     Request,
     Response,
     decode,
+    head_of,
 )
 
 APP = Dialect.APP_SERVER
@@ -23,8 +25,8 @@ JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text(st.characters(exclude_categories=[])),
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
     ),
@@ -67,6 +69,16 @@ def test_an_encoded_message_is_one_line_whatever_it_holds(value: Any) -> None:
     assert line.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_is_not_finite_is_not_sent(number: str) -> None:
+    message = decode(f'{{"id":1,"method":"m","params":{{"n":[{number}]}}}}'.encode())
+    assert isinstance(message, Request)
+    with pytest.raises(UsageError, match="infinite or NaN"):
+        messages.encode_request(APP, 1, "m", message.params)
+    with pytest.raises(UsageError, match="infinite or NaN"):
+        messages.encode_result(APP, 1, {"\ud800": message.params})
+
+
 def test_only_the_mcp_dialect_names_the_protocol() -> None:
     assert json.loads(messages.encode_notification(Dialect.MCP, "m", None)) == {
         "jsonrpc": "2.0",
@@ -80,9 +92,15 @@ def test_both_dialects_are_read_alike() -> None:
 
 
 def test_text_with_a_lone_surrogate_is_sent_in_escaped_form() -> None:
-    line = messages.encode_notification(APP, "m", {"text": "é\ud800"})
-    assert line == b'{"method":"m","params":{"text":"\\u00e9\\ud800"}}\n'
+    line = messages.encode_notification(Dialect.MCP, "m", {"text": "é\ud800"})
+    assert line == b'{"jsonrpc":"2.0","method":"m","params":{"text":"\\u00e9\\ud800"}}\n'
     assert decode(line) == Notification("m", {"text": "é\ud800"})
+
+
+@pytest.mark.parametrize("params", [{"text": "é\ud800"}, {"\udc00": 1}])
+def test_text_with_a_lone_surrogate_is_not_sent_to_app_server(params: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="lone surrogate"):
+        messages.encode_request(APP, 1, "m", params)
 
 
 def test_ordinary_text_is_sent_as_utf_8() -> None:
@@ -105,7 +123,7 @@ def test_any_object_is_decoded_without_raising(value: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("line", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 9_000 + b"]" * 9_000])
 def test_deep_nesting_is_junk_and_no_crash(line: bytes) -> None:
-    assert isinstance(decode(line), Junk)
+    assert isinstance(decode(line), InvalidMessage)
 
 
 @pytest.mark.parametrize(
@@ -128,20 +146,20 @@ def test_deep_nesting_is_junk_and_no_crash(line: bytes) -> None:
 )
 def test_what_is_no_message_is_junk_with_a_reason(line: bytes) -> None:
     junk = decode(line)
-    assert isinstance(junk, Junk)
+    assert isinstance(junk, InvalidMessage)
     assert junk.reason
     assert line.startswith(junk.line)
 
 
 def test_junk_keeps_only_the_beginning_of_a_long_line() -> None:
     junk = decode(b"x" * 10_000)
-    assert isinstance(junk, Junk)
+    assert isinstance(junk, InvalidMessage)
     assert len(junk.line) == 200
 
 
 @pytest.mark.parametrize("flag", [b"true", b"false"])
 def test_a_bool_is_no_id(flag: bytes) -> None:
-    assert isinstance(decode(b'{"id":' + flag + b',"method":"m"}'), Junk)
+    assert isinstance(decode(b'{"id":' + flag + b',"method":"m"}'), InvalidMessage)
     assert not messages.is_request_id(json.loads(flag))
 
 
@@ -171,3 +189,44 @@ def test_a_null_result_is_a_result() -> None:
 def test_both_dialects_survive_every_python() -> None:
     # Source: with 3.11.2 a member whose value is an empty tuple gets a bare object instead.
     assert all(each.value for each in Dialect)
+
+
+@pytest.mark.parametrize("message_id", [0, 7, -1, "abc", "a.b:c/d-1 2"])
+@pytest.mark.parametrize(
+    "order",
+    [
+        ("jsonrpc", "id", "method", "params"),
+        ("id", "jsonrpc", "method", "params"),
+        ("id", "method", "params"),
+        ("jsonrpc", "method", "params", "id"),
+        ("method", "params", "jsonrpc", "id"),
+    ],
+)
+def test_the_head_of_a_request_is_read_without_the_rest(
+    message_id: object, order: tuple[str, ...]
+) -> None:
+    fields = {"jsonrpc": "2.0", "id": message_id, "method": "a/b", "params": {"id": 3, "x": [1]}}
+    for separators in ((",", ":"), (", ", ": ")):
+        line = json.dumps({name: fields[name] for name in order}, separators=separators)
+        assert head_of(line.encode()) == (message_id, "a/b")
+
+
+@pytest.mark.parametrize(
+    ("line", "head"),
+    [
+        (b'{"method":"note","params":{"id":5}}', (None, "note")),
+        (
+            b'{"jsonrpc":"2.0","method":"note","params":{"a":{"id":5}},"jsonrpc":"2.0"}',
+            (None, "note"),
+        ),
+        (b'{"id":5,"result":{"method":"a"}}', None),
+        (b'{"jsonrpc":"2.0","id":5,"result":{"method":"a"}}', None),
+        (b'{"error":{"code":1},"id":5}', None),
+        (b'{"id":01,"method":"a"}', None),
+        (b'[{"id":1,"method":"a"}]', None),
+        (b"\xff{", None),
+        (b"", None),
+    ],
+)
+def test_other_messages_have_no_id_in_their_head(line: bytes, head: object) -> None:
+    assert head_of(line) == head
