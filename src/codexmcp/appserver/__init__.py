@@ -1,5 +1,5 @@
-"""The asyncio client of `codex app-server`: any number of threads over one process.
+"""The asyncio client of `codex app-server`: any number of threads over a single process.
 
-`events` and `requests` are pure; `child` owns the process, `client` the connection, `turns` one
-turn from its start to a found ending. Imports nothing above `jsonrpc`.
+`events` and `requests` are pure; `child` owns the process, `client` the connection. Imports nothing
+above `jsonrpc`.
 """

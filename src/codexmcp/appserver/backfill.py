@@ -1,10 +1,10 @@
-"""Codex's claim to fill its index of past conversations, which the start of app-server waits for.
+"""Codex's claim on indexing past conversations; the start of app-server waits for the index.
 
-Source (0.153.4, 0.163.0 and 0.169.0, measured): the first app-server of a Codex home notes in
-`backfill_state` that it fills the index, some 200 conversations a second, and takes no client
-before it is done. The others wait for 30 s and end with exit code 1. A note counts for 900 s after
-it was last renewed, and names no process: when that one was killed, nobody can start meanwhile.
-`codex exec` does not wait.
+Source (0.153.4, 0.163.0 and 0.169.0, measured): the first app-server of a Codex home records a
+claim in `backfill_state`, indexes about 200 conversations a second, and accepts no client before
+the end. Other app-servers wait for 30 s and end with exit code 1. A claim is valid for 900 s after
+its last renewal, and has no process id: after a kill of the owner, no app-server can start during
+that time. `codex exec` does not wait.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import quote
 
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.own_files import open_lock
 
 _PATIENCE_S = 1.0
 _DMS_BYTE = 128
@@ -31,18 +32,18 @@ _MAX_STEPS = 100
 _NAME = re.compile(r"state_[0-9]{1,9}\.sqlite")
 _RUNNING = " FROM backfill_state WHERE status = 'running' LIMIT 1"
 
-# Closing a file drops the locks that this whole process has on it, also those of SQLite.
+# Closing a file drops all locks of this process on the file, also SQLite's.
 _one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """A claim that stands.
+    """A valid claim.
 
     Attributes:
-        file: The database that it stands in.
-        done_to: The conversation up to which the index is filled; empty before the first.
-        renewed_at: When it was last renewed, in whole seconds since the epoch.
+        file: The database with the claim.
+        done_to: The last indexed conversation; empty before the first.
+        renewed_at: Time of the last renewal, in whole seconds since the epoch.
     """
 
     file: Path
@@ -51,22 +52,22 @@ class Backfill:
 
     @property
     def has_expired(self) -> bool:
-        """Whether it was given up already."""
+        """The claim was already given up."""
         return self.renewed_at == _EXPIRED
 
 
 def state_folder(options: LaunchOptions) -> Path | None:
-    """Return where Codex keeps its databases; None when nobody else ever has them.
+    """Return Codex's folder of databases; None if inaccessible from here.
 
-    Source: an override goes before the file and that before the variable; `~` is expanded in the
-    first two, and a relative variable counts from the working directory (0.163.0).
+    Source: order of precedence: an override, the file, the variable; `~` is expanded in the first
+    two, and a relative variable is relative to the working directory (0.163.0).
 
     Args:
-        options: How it is started.
+        options: Launch options of app-server.
     """
     home = options.home
     if home is None or options.prefix:
-        # A path in the settings would be one of the container.
+        # A path in the settings would be a path in the container.
         return home
     for override in reversed(options.overrides):
         name, _, value = override.partition("=")
@@ -74,7 +75,7 @@ def state_folder(options: LaunchOptions) -> Path | None:
             return _within(home, value.strip().strip("\"'"))
     config = home / "config.toml"
     with contextlib.suppress(OSError, ValueError):
-        # Anything else, such as a pipe, could hold us up.
+        # Regular files only: a pipe, for example, could block.
         setting = tomllib.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
         if isinstance(configured := setting.get("sqlite_home"), str):
             return _within(home, configured)
@@ -89,14 +90,14 @@ def _within(home: Path, value: str) -> Path:
 
 
 def standing_claim(folder: Path) -> Backfill | None:
-    """Return the claim that stands; None when the index is filled, or nothing can be told.
+    """Return the valid claim; None if the index is complete, or unreadable.
 
     Args:
-        folder: Where Codex keeps its databases. One behind a link is passed over: whoever works in
-            a container could make a link in its home.
+        folder: Codex's folder of databases. Links are ignored: a command in a container could
+            create a link in its home.
     """
     with _one_at_a_time:
-        # The number is that of the layout, which rises with the versions of Codex.
+        # The number is the layout's, which increases with Codex's versions.
         for file in sorted(_databases(folder), key=_layout, reverse=True):
             row = _asked(file, "SELECT last_watermark, updated_at" + _RUNNING)
             if row is not None and type(row[1]) is int:
@@ -106,20 +107,19 @@ def standing_claim(folder: Path) -> Backfill | None:
 
 
 def is_abandoned(claim: Backfill) -> bool:
-    """Return whether surely no process is left that could have made a claim.
+    """Return whether certainly no process is left that could own a claim.
 
-    Source: sqlite's os_unix.c: every process that has a database in WAL mode open holds a shared
-    lock on byte 128 of its `-shm` file. The kernel lets go of it with the process, also in a
+    Source: sqlite's os_unix.c: every process with an open database in WAL mode holds a shared lock
+    on byte 128 of the `-shm` file. The kernel releases the lock with the process, also in a
     container.
     """
     with _one_at_a_time:
         if _asked(claim.file, "PRAGMA journal_mode") != ("wal",):
             return False
         try:
-            flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            fd = os.open(f"{claim.file}-shm", flags)
+            fd = open_lock(Path(f"{claim.file}-shm"), os.O_RDWR)
         except FileNotFoundError:
-            # The last one who closes the database deletes it.
+            # The last process to close the database deletes the file.
             return True
         except OSError:
             return False
@@ -133,12 +133,12 @@ def is_abandoned(claim: Backfill) -> bool:
 
 
 def give_up(claim: Backfill) -> bool:
-    """Have an abandoned claim expire, so that the next app-server goes on where it ended.
+    """Let an abandoned claim expire; the next app-server continues from there.
 
-    Nothing else is changed, and a claim that was renewed meanwhile stays.
+    Changes nothing else; a renewed claim is unchanged.
 
     Returns:
-        Whether it was the claim that still stood.
+        True if the claim was still valid.
     """
     change = "UPDATE backfill_state SET updated_at = ? WHERE status = 'running' AND updated_at = ?"
     with _one_at_a_time:
@@ -161,10 +161,10 @@ def _layout(file: Path) -> int:
 
 
 def _asked(file: Path, statement: str, given: tuple[int, ...] = ()) -> tuple[Any, ...] | None:
-    """Return the first row that a statement gives; None without one, or when it cannot be asked."""
+    """Return the first row of a statement's result; None without a row, or after an error."""
     import sqlite3  # noqa: PLC0415 - 3 ms, and most starts do not need it
 
-    # Never made here: Codex would take an empty file for its own.
+    # Never create the file: Codex would use an empty file.
     address = f"file:{quote(os.fspath(file))}?mode=rw"
     steps = itertools.count(1)
     with (
@@ -173,7 +173,7 @@ def _asked(file: Path, statement: str, given: tuple[int, ...] = ()) -> tuple[Any
             sqlite3.connect(address, uri=True, timeout=_PATIENCE_S, isolation_level=None)
         ) as connection,
     ):
-        # What lies there may be made to have us calculate for ever.
+        # A hostile database could cause an endless computation.
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.set_progress_handler(lambda: next(steps) > _MAX_STEPS, _STEP)
         rows = connection.execute(statement, given).fetchall()

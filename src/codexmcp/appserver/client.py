@@ -1,7 +1,7 @@
 """A running `codex app-server` and its typed calls.
 
-Owns the process and the connection to it. Promises: `AppServer` ends both when its `async with`
-block ends; when the process dies every open call fails at once with the cause.
+Owns the process and the connection. Promises: the end of the `async with` block ends both; the
+death of the process fails every open call at once, with the cause.
 """
 
 from __future__ import annotations
@@ -21,14 +21,20 @@ from collections.abc import (
 from typing import Any
 
 import codexmcp
+from codexmcp.appserver import oversized
+from codexmcp.appserver.agents import Agents
 from codexmcp.appserver.child import Child
-from codexmcp.appserver.events import ConnectionLost, Event, parse_event
+from codexmcp.appserver.events import ConnectionLost, parse_event
 from codexmcp.appserver.launch import LaunchOptions
-from codexmcp.appserver.not_started import did_not_start
-from codexmcp.appserver.patience import Patience
+from codexmcp.appserver.listeners import EventCallback, Listeners
+from codexmcp.appserver.not_started import did_not_start, informative_lines
 from codexmcp.appserver.peer import Peer
+from codexmcp.appserver.refusals import ArchivedThreadError, typed
 from codexmcp.appserver.requests import ThreadInfo, ThreadOptions, TurnOptions
-from codexmcp.appserver.unloading import UNARCHIVE_TIMEOUT_S, Unloading
+from codexmcp.appserver.sandboxes import end_sandboxes_of_thread
+from codexmcp.appserver.spawn import Spawned, spawn_server
+from codexmcp.appserver.startup import StartupWait
+from codexmcp.appserver.tool_log import ToolLog
 from codexmcp.appserver.version import check_user_agent
 from codexmcp.errors import AppServerClosedError, DeadlineError, RequestError
 from codexmcp.jsonrpc import messages
@@ -38,39 +44,52 @@ from codexmcp.jsonvalues import dig, object_of, text_of
 logger = logging.getLogger(__name__)
 
 HANDSHAKE_TIMEOUT_S = 30.0
-"""Bound on `initialize`. It took 0.05 s here, 0.13 s with a new Codex home."""
+"""Bound on `initialize`, which took 0.05 s here, and 0.13 s with a new Codex home."""
 
 CALL_TIMEOUT_S = 60.0
-"""Bound on a call that does not wait for the model. The slowest measured, `thread/resume` of a
+"""Bound on a call without a model request. The slowest measured call, `thread/resume` of a
 thread with 1,000 turns, took 0.8 s."""
 
 INTERRUPT_TIMEOUT_S = 2.0
-"""Bound on `turn/interrupt`: up to 0.163.0 it is never answered when the turn has just ended
+"""Bound on `turn/interrupt`: up to 0.163.0, an interrupt of a just ended turn is never answered
 (https://github.com/openai/codex/issues/36926)."""
 
-EventCallback = Callable[[Event], None]
+UNARCHIVE_TIMEOUT_S = 600.0
+"""Bound on unarchiving, generous because an aborted call would leave a conversation in the
+archive."""
+
 RequestCallback = Callable[[messages.Request], Awaitable[object]]
 PaceCallback = Callable[[], Awaitable[None]]
 
 
 class AppServer:
-    """The client's end of one app-server. Make one with `launch` or `attach`."""
+    """The client of an app-server, created by `launch` or `attach`."""
 
     def __init__(
-        self, child: Peer, on_request: RequestCallback | None, pace: PaceCallback | None
+        self,
+        child: Peer,
+        on_request: RequestCallback | None,
+        pace: PaceCallback | None,
+        aliases: Mapping[str, str],
     ) -> None:
         self._child = child
         self._on_request = on_request
-        self._listeners: dict[str, list[EventCallback]] = {}
         self._connection = Connection(
             child.stream,
             self,
             messages.Dialect.APP_SERVER,
+            bounds=oversized.BOUNDS,
+            reduce=oversized.reduce,
             pace=pace,
         )
+        self._connection.set_aliases(aliases)
+        self.agents = Agents()
+        """The trees of threads known to this connection."""
+        self._listeners = Listeners(self.agents)
         self.siblings: Collection[AppServer] = (self,)
-        """All connections of this process to the same app-server, this one among them."""
-        self._unloading = Unloading(self)
+        """All connections of this process to the same app-server, including this connection."""
+        self.unloads_on_unsubscribe = False
+        """Codex unloads a thread without subscribers."""
         self._closed_by: AppServerClosedError | None = None
         self.closed = asyncio.Event()
         self.info: Mapping[str, Any] = {}
@@ -80,38 +99,42 @@ class AppServer:
     async def launch(
         cls,
         options: LaunchOptions,
+        spawned: Spawned | None = None,
         *,
         on_request: RequestCallback | None = None,
         pace: PaceCallback | None = None,
     ) -> AsyncGenerator[AppServer, None]:
-        """Start an app-server, shake hands, and end it with the block.
+        """Start an app-server, shake hands, and end the process with the block.
 
         Args:
-            options: What to start.
-            on_request: Answers Codex's own requests, such as approvals. Without it each is
-                refused, which Codex takes as a decline.
+            options: Launch options.
+            spawned: The running process of the first start, if any.
+            on_request: Answers Codex's requests, for example approvals. None: refuse each request,
+                which Codex treats as a decline.
             pace: Awaited after each batch of events: a slow consumer then slows Codex down.
 
         Raises:
-            CodexBinaryError: It cannot be started, or is older than supported.
-            AppServerClosedError: It ended, or did not shake hands in time.
+            CodexBinaryError: The binary cannot be started, or is too old.
+            AppServerClosedError: The process ended, or the handshake timed out.
         """
-        patience = Patience(options)
+        startup = StartupWait(options)
+        log = ToolLog()
         async with contextlib.AsyncExitStack() as stack:
 
             async def start() -> AppServer:
-                child = await Child.start(
-                    options.argv(),
-                    env=options.env,
-                    cwd=options.cwd,
-                    on_stderr=patience.on_stderr,
+                nonlocal spawned
+                first, spawned = spawned, None
+                child = await Child.own(
+                    first or spawn_server(options),
+                    on_stderr=startup.on_stderr,
+                    digest=log.digest,
                 )
                 attaching = cls.attach(
-                    child, options, on_request=on_request, pace=pace, patience=patience
+                    child, options, on_request=on_request, pace=pace, startup=startup, log=log
                 )
                 return await stack.enter_async_context(attaching)
 
-            yield await patience.see_through(start)
+            yield await startup.run(start)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -122,25 +145,28 @@ class AppServer:
         *,
         on_request: RequestCallback | None = None,
         pace: PaceCallback | None = None,
-        patience: Patience | None = None,
+        startup: StartupWait | None = None,
+        log: ToolLog | None = None,
     ) -> AsyncGenerator[AppServer, None]:
-        """Shake hands with an app-server that runs, and end it with the block.
+        """Shake hands with a running app-server, and end the process with the block.
 
         Args:
             child: The app-server.
-            options: How it was started.
+            options: The launch options of the process.
             on_request: See `launch`.
             pace: See `launch`.
-            patience: What the bound on the handshake is subject to, where it is just starting.
+            startup: Extends the bound on the handshake during indexing, for a starting process.
+            log: Source of tool results. None: stderr is not read.
         """
-        server = cls(child, on_request, pace)
+        server = cls(child, on_request, pace, options.aliases)
         reading = asyncio.create_task(server._read())
         try:
-            await server._initialize(options, patience or Patience(None))
-            yield server
+            with contextlib.nullcontext() if log is None else log.added(server._listeners.tell):
+                await server._initialize(options, startup or StartupWait(None))
+                yield server
         finally:
             stopped = AppServerClosedError("the app-server was stopped")
-            # First of all, because what is still being called now waits for nothing else.
+            # First, because pending calls wait only for this.
             server._lose(stopped)
             try:
                 await server._connection.close(stopped)
@@ -156,108 +182,91 @@ class AppServer:
 
     @property
     def closed_by(self) -> AppServerClosedError | None:
-        """Why the connection ended; None while it lives."""
+        """Cause of the connection's end. None: connected."""
         return self._closed_by
 
     @contextlib.contextmanager
     def listen(self, thread_id: str, callback: EventCallback) -> Generator[None, None, None]:
-        """Hand every event of a thread to `callback`, in order, while the block runs.
+        """Call `callback` with every event of a thread's tree, in order, during the block.
 
-        The end of the app-server is handed over as `ConnectionLost`.
+        Events of sub-agents have their own thread's id. The end of the app-server is a
+        `ConnectionLost`, each tool result a `ToolFinished`.
         """
-        callbacks = self._listeners.setdefault(thread_id, [])
-        callbacks.append(callback)
-        try:
+        with self._listeners.added(thread_id, callback):
             yield
-        finally:
-            callbacks.remove(callback)
-            if not callbacks:
-                self._listeners.pop(thread_id, None)
 
     def abort(self, reason: str) -> None:
-        """Take the app-server for ended, for a reason that it does not know itself."""
+        """Treat the app-server as ended, for an external reason."""
         self._lose(AppServerClosedError(reason))
 
     async def start_thread(self, options: ThreadOptions) -> ThreadInfo:
         """Start a thread.
 
         Raises:
-            RequestError: Codex cannot use the options.
+            RequestError: Codex refused the options.
         """
-        return _thread_info(await self.call("thread/start", options.to_wire()))
+        return ThreadInfo.of(await self.call("thread/start", options.to_wire()))
 
     async def resume_thread(self, thread_id: str, options: ThreadOptions) -> ThreadInfo:
         """Load a thread from its rollout, and become its only writer.
 
         Raises:
-            RequestError: There is no such thread, or another process writes to it.
+            RequestError: The thread does not exist, or another process is the writer.
         """
         params = {"threadId": thread_id, "excludeTurns": True, **options.to_wire()}
-        return _thread_info(await self.call("thread/resume", params))
+        return ThreadInfo.of(await self.call("thread/resume", params))
 
     async def load_thread(self, thread_id: str, options: ThreadOptions) -> ThreadInfo:
-        """Resume a thread, out of the archive if it lies there.
+        """Resume a thread, archived or not.
 
         Raises:
-            RequestError: There is no such thread, or another process writes to it.
+            RequestError: The thread does not exist, or another process is the writer.
         """
         try:
             return await self.resume_thread(thread_id, options)
-        except RequestError as error:
-            if "is archived" not in error.message:
-                raise
-        # A kill may have left it there while it was being unloaded.
-        params = {"threadId": thread_id}
-        await self.call("thread/unarchive", params, timeout_s=UNARCHIVE_TIMEOUT_S)
+        except ArchivedThreadError:
+            # A kill during an unload may have left the thread in the archive.
+            params = {"threadId": thread_id}
+            await self.call("thread/unarchive", params, timeout_s=UNARCHIVE_TIMEOUT_S)
         return await self.resume_thread(thread_id, options)
 
     async def fork_thread(
         self, thread_id: str, options: ThreadOptions, *, after: str | None = None
     ) -> ThreadInfo:
-        """Start a thread with the history of another, which any process may write to meanwhile.
+        """Start a thread with the history of another, which may have any writer.
 
         Args:
             thread_id: The other thread.
-            options: How the new one is to work.
-            after: The last turn that it shall have; None for all.
+            options: Options of the new thread.
+            after: The last turn to copy. None: copy all turns.
 
         Raises:
-            RequestError: There is no such thread, or Codex cannot use the options.
+            RequestError: The thread does not exist, or Codex refused the options.
         """
         params = {"threadId": thread_id, "excludeTurns": True, **options.to_wire()}
         if after is not None:
             params["lastTurnId"] = after
-        return _thread_info(await self.call("thread/fork", params))
+        return ThreadInfo.of(await self.call("thread/fork", params))
 
     async def read_thread(self, thread_id: str, *, include_turns: bool = True) -> Mapping[str, Any]:
-        """Return the thread as Codex has recorded it, without becoming its writer."""
+        """Return Codex's record of a thread, without becoming the writer."""
         params = {"threadId": thread_id, "includeTurns": include_turns}
-        answer = await self.call("thread/read", params)
-        return object_of(answer.get("thread"))
+        return object_of((await self.call("thread/read", params)).get("thread"))
 
-    async def is_resting(self, thread_id: str) -> bool:
-        """Return whether no turn of a loaded thread is under way, whoever started it."""
+    async def is_idle(self, thread_id: str) -> bool:
+        """Return whether a loaded thread has no running turn, started by any client."""
         thread = await self.read_thread(thread_id, include_turns=False)
         return text_of(dig(thread, "status", "type")) != "active"
-
-    async def unload_thread(self, thread_id: str) -> None:
-        """Unload a resting thread, whoever uses it, which frees its memory and its writer lock."""
-        await self._unloading.unload(thread_id)
-
-    async def leave_thread(self, thread_id: str) -> None:
-        """Unload a resting thread, unless others use it; then it is unloaded once they leave."""
-        await self._unloading.leave(thread_id)
 
     async def start_turn(
         self, thread_id: str, items: Sequence[Mapping[str, Any]], options: TurnOptions
     ) -> str:
-        """Give a thread input and return the id of the turn that works on it.
+        """Send input to a thread and return the id of the turn.
 
-        While another turn of the thread runs, Codex steers that one and returns its id.
+        During another turn of the thread, Codex steers that turn and returns its id.
         """
         params = {"threadId": thread_id, "input": list(items), **options.to_wire()}
-        answer = await self.call("turn/start", params)
-        return text_of(dig(answer, "turn", "id")) or ""
+        return text_of(dig(await self.call("turn/start", params), "turn", "id")) or ""
 
     async def steer_turn(
         self, thread_id: str, turn_id: str, items: Sequence[Mapping[str, Any]]
@@ -265,19 +274,20 @@ class AppServer:
         """Add input to a running turn.
 
         Raises:
-            RequestError: That turn is not running.
+            RequestError: The turn is not running.
         """
-        params = {"threadId": thread_id, "expectedTurnId": turn_id, "input": list(items)}
-        await self.call("turn/steer", params)
+        turn = {"threadId": thread_id, "expectedTurnId": turn_id}
+        await self.call("turn/steer", {**turn, "input": list(items)})
 
     async def interrupt_turn(self, thread_id: str, turn_id: str) -> None:
-        """Interrupt a turn; returns also when it had ended already."""
+        """Interrupt a turn; no error if already ended."""
         params = {"threadId": thread_id, "turnId": turn_id}
         with contextlib.suppress(DeadlineError, RequestError):
             await self.call("turn/interrupt", params, timeout_s=INTERRUPT_TIMEOUT_S)
 
     async def clean_background_terminals(self, thread_id: str) -> None:
-        """Kill the commands that a thread's turns have left running."""
+        """End the background commands of a thread's turns."""
+        await end_sandboxes_of_thread(self.pid, thread_id)
         with contextlib.suppress(DeadlineError, RequestError):
             await self.call(
                 "thread/backgroundTerminals/clean",
@@ -285,18 +295,26 @@ class AppServer:
                 timeout_s=INTERRUPT_TIMEOUT_S,
             )
 
+    async def clear_goal(self, thread_id: str) -> bool:
+        """Clear a thread's goal, for which Codex would begin turns; return whether a goal existed.
+
+        Source: works also with `features.goals=false` (0.153.4, 0.163.0 and 0.171.0).
+        """
+        answer = await self.call("thread/goal/clear", {"threadId": thread_id})
+        return answer.get("cleared") is True
+
     async def call(
         self, method: str, params: Mapping[str, Any], *, timeout_s: float | None = CALL_TIMEOUT_S
     ) -> dict[str, Any]:
         """Call any method of app-server.
 
         Args:
-            method: Its name.
-            params: Its parameters.
-            timeout_s: Bound on the wait, in seconds; None waits as long as Codex lives.
+            method: The method.
+            params: The parameters.
+            timeout_s: Bound on the wait, in seconds. None: wait until Codex ends.
 
         Raises:
-            RequestError: Codex refused.
+            RequestError: Codex refused; `refusals` has the kinds.
             DeadlineError: No answer within the bound.
             AppServerClosedError: The app-server ended first.
         """
@@ -307,22 +325,28 @@ class AppServer:
         except AppServerClosedError:
             await self.closed.wait()
             raise (self.closed_by or AppServerClosedError("the app-server ended")) from None
+        except RequestError as error:
+            raise typed(error) from None
         return object_of(answer)
 
     async def on_request(self, request: messages.Request) -> object:
-        """Answer a request of Codex (the connection calls this)."""
+        """Answer a request of Codex; called by the connection."""
         if self._on_request is None:
-            raise RequestError(request.method, messages.METHOD_NOT_FOUND, "nobody answers here")
+            raise RequestError(request.method, messages.METHOD_NOT_FOUND, "no handler")
         return await self._on_request(request)
 
     def on_notification(self, notification: messages.Notification) -> None:
-        """Hand an event to those who listen to its thread (the connection calls this)."""
+        """Deliver an event to the listeners of its tree; called by the connection."""
+        if notification.method == "turn/completed":
+            # The log already has the tool results of the turn.
+            self._child.read_stderr()
         event = parse_event(notification.method, notification.params)
-        self._tell(self._listeners.get(event.thread_id, ()), event)
+        self.agents.note(event)
+        self._listeners.tell(event)
 
-    def on_junk(self, junk: messages.Junk) -> None:
-        """Log a line that is no message (the connection calls this)."""
-        logger.warning("app-server sent a line that is no message: %s", junk.reason)
+    def on_invalid(self, message: messages.InvalidMessage) -> None:
+        """Log an invalid line; called by the connection."""
+        logger.warning("app-server sent an invalid line: %s", message.reason)
 
     async def _read(self) -> None:
         try:
@@ -334,28 +358,21 @@ class AppServer:
             await self._note_closed("the app-server closed the connection")
 
     async def _note_closed(self, reason: str) -> None:
-        if await self._child.exited(timeout_s=1.0):
+        exited = await self._child.exited(timeout_s=1.0)
+        last_words = await self._child.last_words()
+        if exited:
             reason = f"`codex app-server` ended: {self._child.describe_exit()}"
-        self._lose(AppServerClosedError(reason, telling(await self._child.last_words())))
+        self._lose(AppServerClosedError(reason, informative_lines(last_words)))
 
     def _lose(self, reason: AppServerClosedError) -> None:
-        """Take the connection for ended; only the first reason counts."""
+        """Mark the connection as ended; only the first reason counts."""
         if self._closed_by is not None:
             return
         self._closed_by = reason
         self.closed.set()
-        lost = ConnectionLost(reason)
-        for callbacks in tuple(self._listeners.values()):
-            self._tell(callbacks, lost)
+        self._listeners.tell_all(ConnectionLost(reason))
 
-    def _tell(self, callbacks: Sequence[EventCallback], event: Event) -> None:
-        for callback in tuple(callbacks):
-            try:
-                callback(event)
-            except Exception:  # one broken listener must not cost the others an ending
-                logger.exception("a listener failed on %s", event.method)
-
-    async def _initialize(self, options: LaunchOptions, patience: Patience) -> None:
+    async def _initialize(self, options: LaunchOptions, startup: StartupWait) -> None:
         params = {
             "clientInfo": {
                 "name": "codexmcp",
@@ -368,25 +385,14 @@ class AppServer:
             },
         }
         try:
-            async with patience.bound(HANDSHAKE_TIMEOUT_S):
+            async with startup.bound(HANDSHAKE_TIMEOUT_S):
                 self.info = await self.call("initialize", params, timeout_s=None)
         except AppServerClosedError as error:
             raise did_not_start(options, error) from None
         except TimeoutError:
-            raise AppServerClosedError(
-                f"{options.codex} did not answer as an app-server within {HANDSHAKE_TIMEOUT_S:g} s",
-                self._child.stderr_tail,
-            ) from None
+            reason = f"did not answer as an app-server within {HANDSHAKE_TIMEOUT_S:g} s"
+            told = self._child.stderr_tail
+            raise AppServerClosedError(f"{options.codex} {reason}", told) from None
         version = check_user_agent(options.codex, str(self.info.get("userAgent", "")))
-        self._unloading.by_leaving = options.unloads_what_is_left(version)
+        self.unloads_on_unsubscribe = options.unloads_on_unsubscribe(version)
         self._connection.notify("initialized", {})
-
-
-def telling(stderr: str) -> str:
-    """Return what of app-server's last words may say why it ended."""
-    # Said at every start without a bubblewrap on PATH, where Codex uses its own.
-    return "\n".join(line for line in stderr.splitlines() if "find bubblewrap" not in line)
-
-
-def _thread_info(answer: Mapping[str, Any]) -> ThreadInfo:
-    return ThreadInfo(text_of(dig(answer, "thread", "id")) or "", answer)

@@ -1,28 +1,28 @@
-"""The notifications of `codex app-server` as typed values.
+"""Notifications of `codex app-server` as typed values.
 
-Pure. An event or item that this version does not know is kept as `UnknownEvent` or `Item` with all
-its fields, so that a newer Codex loses nothing on the way.
+Pure. An unknown event or item is an `UnknownEvent` or `Item` with all its fields, so nothing from a
+newer Codex is lost.
 
-Source: `codex app-server generate-json-schema` of 0.153.4, 0.163.0 and 0.169.0.
+Source: `codex app-server generate-json-schema` of 0.153.4, 0.163.0 and 0.171.0.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import reduce
 from typing import Any
 
 from codexmcp.errors import AppServerClosedError
 from codexmcp.jsonvalues import integer_of, is_object, list_of, object_of, text_of
 
 Fields = Mapping[str, Any]
-"""The decoded `params` of a notification, or an item's own object."""
+"""The decoded `params` of a notification, or an item's object."""
 
 
 class TurnStatus(StrEnum):
-    """How a turn stands, in Codex's words."""
+    """Status of a turn, in Codex's words."""
 
     IN_PROGRESS = "inProgress"
     COMPLETED = "completed"
@@ -32,32 +32,37 @@ class TurnStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A unit inside a turn; the base of the known kinds, and itself the unknown one."""
+    """A unit inside a turn: the base of the known kinds, and the class of unknown kinds."""
 
     raw: Fields
 
     @property
     def id(self) -> str:
-        """Codex's id of the item."""
+        """Codex's item id."""
         return str(self.raw.get("id", ""))
 
     @property
     def type(self) -> str:
-        """Codex's name of the kind, such as `commandExecution`."""
+        """Codex's name of the kind, for example `commandExecution`."""
         return str(self.raw.get("type", ""))
 
 
 class AgentMessage(Item):
-    """Text that the model says."""
+    """A text of the model."""
 
     @property
     def text(self) -> str:
         """The whole text so far."""
         return str(self.raw.get("text", ""))
 
+    @property
+    def phase(self) -> str:
+        """Codex's `MessagePhase`, for example `commentary` or `final_answer`; empty if unknown."""
+        return text_of(self.raw.get("phase")) or ""
+
 
 class CommandExecution(Item):
-    """A shell command that the model runs."""
+    """A shell command of the model."""
 
     @property
     def command(self) -> str:
@@ -66,47 +71,109 @@ class CommandExecution(Item):
 
     @property
     def exit_code(self) -> int | None:
-        """Its exit code; None while it runs or when it never started."""
+        """The exit code. None: running, or never started."""
         return integer_of(self.raw.get("exitCode"))
 
     @property
     def failed(self) -> bool:
-        """Whether it ended and did not succeed. Codex's own exit code never says this."""
+        """The command ended without success. Codex's own exit code never shows this."""
         status = str(self.raw.get("status"))
         return status in {"failed", "declined"} or self.exit_code not in {None, 0}
 
     @property
     def output(self) -> str:
-        """Its output as far as Codex keeps it (1 MiB, measured on 0.163.0)."""
+        """The output kept by Codex, at most 1 MiB (measured on 0.163.0)."""
         return str(self.raw.get("aggregatedOutput") or "")
 
 
+def without_shell(command: str) -> str:
+    """Return a command without the shell that Codex starts for it."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    is_wrapped = len(words) == _SHELL_WORDS and words[1] in {"-c", "-lc"}
+    is_shell = is_wrapped and words[0].rpartition("/")[2] in {"bash", "sh", "zsh"}
+    return words[2] if is_shell else command
+
+
+_SHELL_WORDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """The change of a file.
+
+    Attributes:
+        path: The file; the old name of a moved file.
+        kind: Codex's word, `add`, `update` or `delete`; `move` for a moved file, changed or not.
+        moved_to: The new name of a moved file; otherwise empty.
+    """
+
+    path: str
+    kind: str
+    moved_to: str = ""
+
+
 class FileChange(Item):
-    """Files that the model changes by a patch."""
+    """A patch of the model."""
+
+    @property
+    def edits(self) -> tuple[FileEdit, ...]:
+        """The changes per file."""
+        changes = map(object_of, list_of(self.raw.get("changes")))
+        return tuple(map(_edit, (change for change in changes if "path" in change)))
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The files named by the patch."""
-        changes = map(object_of, list_of(self.raw.get("changes")))
-        return tuple(str(change["path"]) for change in changes if "path" in change)
+        """The files in the patch; both names of a moved file."""
+        names = (name for edit in self.edits for name in (edit.path, edit.moved_to) if name)
+        return tuple(dict.fromkeys(names))
+
+
+def _edit(change: Fields) -> FileEdit:
+    kind = change.get("kind")
+    moved_to = text_of(object_of(kind).get("move_path")) or ""
+    word = "move" if moved_to else str(object_of(kind).get("type") or kind or "change")
+    return FileEdit(str(change["path"]), word, moved_to)
+
+
+class SubAgentActivity(Item):
+    """A change in the state of a sub-agent, in the parent's thread."""
+
+    @property
+    def agent_thread_id(self) -> str:
+        """The sub-agent's thread."""
+        return text_of(self.raw.get("agentThreadId")) or ""
+
+    @property
+    def agent_path(self) -> str:
+        """The sub-agent's place in the tree, for example `/root/slow`."""
+        return text_of(self.raw.get("agentPath")) or ""
+
+    @property
+    def kind(self) -> str:
+        """Codex's `SubAgentActivityKind`: started, interacted, interrupted or completed."""
+        return text_of(self.raw.get("kind")) or ""
 
 
 _ITEMS: dict[str, type[Item]] = {
     "agentMessage": AgentMessage,
     "commandExecution": CommandExecution,
     "fileChange": FileChange,
+    "subAgentActivity": SubAgentActivity,
 }
 
 
 def parse_item(raw: object) -> Item:
-    """Return the item that a decoded object describes."""
+    """Return the item of a decoded object."""
     fields = object_of(raw)
     return _ITEMS.get(str(fields.get("type")), Item)(fields)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens spent, as the model's provider counts them."""
+    """Spent tokens, as counted by the model's provider."""
 
     input_tokens: int = 0
     cached_input_tokens: int = 0
@@ -130,7 +197,7 @@ class TokenUsage:
 
 
 def parse_usage(raw: object) -> TokenUsage:
-    """Return the usage that a decoded `TokenUsageBreakdown` holds; missing counts are 0."""
+    """Return the usage in a decoded `TokenUsageBreakdown`; missing counts are 0."""
     fields = object_of(raw)
 
     def count(name: str) -> int:
@@ -147,12 +214,12 @@ def parse_usage(raw: object) -> TokenUsage:
 
 @dataclass(frozen=True, slots=True)
 class TurnError:
-    """Why a turn failed.
+    """The error of a failed turn.
 
     Attributes:
-        message: Codex's words.
+        message: Codex's message.
         info: Codex's `codexErrorInfo`: a word, an object with one key, or None.
-        will_retry: Whether Codex goes on by itself.
+        will_retry: Codex continues by itself.
         details: Codex's `additionalDetails`.
     """
 
@@ -163,7 +230,7 @@ class TurnError:
 
 
 def parse_error(raw: object, *, will_retry: bool = False) -> TurnError | None:
-    """Return the error that a decoded `TurnError` holds; None for null."""
+    """Return the error in a decoded `TurnError`; None for null."""
     if not is_object(raw):
         return None
     return TurnError(
@@ -176,11 +243,11 @@ def parse_error(raw: object, *, will_retry: bool = False) -> TurnError | None:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A notification about a thread; the base of the known kinds, and itself the unknown one.
+    """A notification about a thread: the base of the known kinds, and the class of unknown kinds.
 
     Attributes:
         method: Codex's name of the notification.
-        params: Its fields.
+        params: The fields.
     """
 
     method: str
@@ -188,18 +255,18 @@ class Event:
 
     @property
     def thread_id(self) -> str:
-        """The thread it is about; empty when it is about none."""
+        """The thread; empty if none."""
         return str(self.params.get("threadId", ""))
 
     @property
     def turn_id(self) -> str:
-        """The turn it is about; empty when it is about none."""
+        """The turn; empty if none."""
         turn = object_of(self.params.get("turn"))
         return str(turn.get("id", "") if turn else self.params.get("turnId", ""))
 
 
 class ConnectionLost(Event):
-    """The app-server is gone: no further event comes. Made here, not by Codex."""
+    """The end of the app-server, and the last event. Created here, not by Codex."""
 
     __slots__ = ("reason",)
 
@@ -211,7 +278,7 @@ class ConnectionLost(Event):
 
 
 class UnknownEvent(Event):
-    """A notification without a type of its own here."""
+    """A notification without a specific type."""
 
 
 class TurnStarted(Event):
@@ -223,7 +290,7 @@ class ItemStarted(Event):
 
     @property
     def item(self) -> Item:
-        """The item as far as it is known."""
+        """The item so far."""
         return parse_item(self.params.get("item"))
 
 
@@ -250,11 +317,11 @@ class CommandOutputDelta(Event):
 
 
 class TokenUsageUpdated(Event):
-    """The tokens that the thread has spent so far."""
+    """The tokens spent by the thread so far."""
 
     @property
     def total(self) -> TokenUsage:
-        """Since the thread began."""
+        """Since the start of the thread."""
         return parse_usage(self._usage().get("total"))
 
     @property
@@ -267,27 +334,27 @@ class TokenUsageUpdated(Event):
 
 
 class ErrorReported(Event):
-    """Something went wrong; a retry may follow."""
+    """An error; a retry may follow."""
 
     @property
     def error(self) -> TurnError:
-        """What went wrong."""
+        """The error."""
         will_retry = self.params.get("willRetry") is True
         error = parse_error(self.params.get("error"), will_retry=will_retry)
         return error or TurnError("unknown error", will_retry=will_retry)
 
 
 class TurnCompleted(Event):
-    """A turn ended, well or not."""
+    """The end of a turn, successful or not."""
 
     @property
     def status(self) -> TurnStatus:
-        """How it ended. A word that is not known here counts as failed."""
+        """The status; an unknown word counts as failed."""
         return parse_turn_status(self._turn().get("status"))
 
     @property
     def error(self) -> TurnError | None:
-        """Why it failed; None when it did not."""
+        """The error of a failed turn; otherwise None."""
         return parse_error(self._turn().get("error"))
 
     def _turn(self) -> Fields:
@@ -295,33 +362,11 @@ class TurnCompleted(Event):
 
 
 def parse_turn_status(raw: object) -> TurnStatus:
-    """Return the status that a word names; a word not known here counts as failed."""
+    """Return the status of a word; an unknown word counts as failed."""
     try:
         return TurnStatus(str(raw))
     except ValueError:
         return TurnStatus.FAILED
-
-
-def final_message(before: str, item: Item) -> str:
-    """Return the final message of a turn as it stands with one more of its items.
-
-    What the model said before it went on to use a tool was commentary, not its answer.
-
-    Args:
-        before: The final message so far.
-        item: A completed message, or an item of another kind that started.
-    """
-    if isinstance(item, AgentMessage):
-        return item.text
-    return before if item.type in _QUIET_ITEMS else ""
-
-
-_QUIET_ITEMS = frozenset({"userMessage", "reasoning", "plan", "hookPrompt", "contextCompaction"})
-
-
-def last_message_of(turn: Fields) -> str:
-    """Return the final message among a turn's items; empty without one."""
-    return reduce(final_message, map(parse_item, list_of(turn.get("items"))), "")
 
 
 _EVENTS: dict[str, Callable[[str, Fields], Event]] = {

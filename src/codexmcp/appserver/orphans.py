@@ -1,28 +1,43 @@
-"""Ends what Codex leaves behind.
+"""Ends processes left behind by Codex.
 
-Source: a command that Codex is just starting when it is ended is not yet bound to Codex's life, and
-would run on for ever (seen on 0.163.0, `codex exec` and `codex app-server`); and with full access a
-command may leave processes of its own. Linux only; nothing happens elsewhere.
+Source: a command that is starting during Codex's end is not yet bound to Codex's life, and would
+run for ever (seen on 0.163.0, `codex exec` and `codex app-server`); with full access, a command may
+leave processes, too. Linux only; no effect on other systems.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from pathlib import Path
 
 from codexmcp.appserver.child import live_children
+from codexmcp.appserver.processes import (
+    all_pids,
+    arguments_of,
+    children_of,
+    environment_of,
+    lineage_of,
+    namespaces_of,
+    send_if,
+    thread_mark,
+)
+from codexmcp.appserver.sandboxes import end_command, is_helper
+
+logger = logging.getLogger(__name__)
 
 SWEEP_S = 1.0
-"""Bound on ending orphans: each that is killed may leave further ones."""
+"""Bound on ending orphans: a killed orphan may leave further orphans."""
 
 REAP_INTERVAL_S = 5.0
-"""How often ended orphans are taken off the system's list of processes."""
+"""Interval between removals of ended orphans from the process table."""
 
 _POLL_S = 0.005
 _PR_SET_CHILD_SUBREAPER = 36
@@ -30,10 +45,11 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 @contextlib.contextmanager
 def orphans_ended(*, always: bool = False) -> Generator[None, None, None]:
-    """Kill what was left behind during the block, when the block fails or is cancelled.
+    """Kill the orphans of the block, if the block fails or is cancelled.
 
     Args:
-        always: Kill it after a good end, too. Otherwise a command may leave something on purpose.
+        always: Kill the orphans after success, too. Otherwise a command may leave processes on
+            purpose.
     """
     adopted = _adopt_orphans()
     before = _children()
@@ -49,7 +65,10 @@ def orphans_ended(*, always: bool = False) -> Generator[None, None, None]:
 
 @contextlib.asynccontextmanager
 async def orphans_reaped() -> AsyncGenerator[None, None]:
-    """Take orphans that end while the block runs off the list of processes."""
+    """Reap ended orphans during the block.
+
+    Leftovers of sandboxes from an earlier server are ended, too.
+    """
     before = _children()
     reaping = asyncio.create_task(_reap_for_ever(before))
     try:
@@ -61,19 +80,22 @@ async def orphans_reaped() -> AsyncGenerator[None, None]:
 
 async def _reap_for_ever(spared: set[int]) -> None:
     unowned: set[int] = set()
+    await asyncio.sleep(REAP_INTERVAL_S)
+    if lost := await asyncio.to_thread(end_lost_sandboxes):
+        logger.warning("ended what dead sandboxes have left: %s", lost)
     while True:
         await asyncio.sleep(REAP_INTERVAL_S)
         before = unowned
-        # asyncio waits for our own children itself.
+        # asyncio waits for owned children.
         unowned = _children() - spared - live_children()
-        # Only at the second sight: one of ours that was just forked has its owner by then.
+        # Only at the second sight: a just forked child has an owner by then.
         for pid in unowned & before:
             with contextlib.suppress(OSError):
                 os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 - it does not wait
 
 
 def _adopt_orphans() -> bool:
-    """Become the parent of every descendant whose own parent ends."""
+    """Become the parent of every orphaned descendant."""
     if sys.platform != "linux":
         return False
     import ctypes  # noqa: PLC0415 - costs 10 ms
@@ -82,82 +104,141 @@ def _adopt_orphans() -> bool:
 
 
 def _sweep(spared: set[int]) -> None:
-    deadline = time.monotonic() + SWEEP_S
-    while (orphans := _children() - spared) and time.monotonic() < deadline:
+    began = time.monotonic()
+    while (orphans := _children() - spared) and time.monotonic() < began + SWEEP_S:
         for pid in orphans:
             with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+                if not _tidies_up(pid, began):
+                    os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, os.WNOHANG)
         time.sleep(_POLL_S)
 
 
-def end_carriers(mark: str) -> list[int]:
-    """Kill all processes of ours with an entry in their environment; return their ids.
+def _tidies_up(pid: int, began: float) -> bool:
+    """End the command of a sandbox helper; return whether the helper may have a moment to exit.
 
-    We ourselves, our own children and theirs are spared: whoever started us may have carried it.
+    False for any other process.
+    """
+    if time.monotonic() > began + SWEEP_S / 2 or not is_helper(pid):
+        return False
+    end_command(pid)
+    return True
+
+
+def orphaned_threads(home: Path) -> set[str]:
+    """Return the threads with a sandboxed command that outlived its Codex.
 
     Args:
-        mark: The entry, such as `CODEX_THREAD_ID=...`. Source: each command of Codex carries that
-            one, and so does what it leaves behind (0.153.4, 0.163.0 and 0.169.0).
+        home: The Codex home. Source: the path of Codex's sandbox helper is below the home (0.153.4,
+            0.163.0 and 0.171.0).
+    """
+    marks = (_mark_of(pid) for pid in all_pids() if is_helper(pid, below=home) and _is_left(pid))
+    return {mark.removeprefix(thread_mark()).decode(errors="replace") for mark in marks if mark}
+
+
+def _is_left(pid: int) -> bool:
+    """Return whether a helper has no Codex among its ancestors.
+
+    Source: helper and Codex are the same program.
+    """
+    with contextlib.suppress(OSError):
+        _, *ancestors = lineage_of(pid)
+        return not any(_is_same_program(pid, each) for each in ancestors)
+    return False
+
+
+def _is_same_program(pid: int, other: int) -> bool:
+    # The adopting process may belong to another user.
+    with contextlib.suppress(PermissionError):
+        return Path(f"/proc/{pid}/exe").samefile(f"/proc/{other}/exe")
+    return False
+
+
+def _mark_of(pid: int) -> bytes:
+    """Return the thread mark of a command's process; empty without a mark."""
+    marks = (each for each in environment_of(pid) if each.startswith(thread_mark()))
+    return next(marks, b"")
+
+
+def end_lost_sandboxes() -> list[int]:
+    """Kill the inner processes of sandboxes with ended outer processes; return the process ids.
+
+    Source: the inner process of a bubblewrap killed during its start waits for ever. Codex kills
+    sandboxes this way at the end of stdin (0.163.0). In read-only mode the outer process is a child
+    of Codex, in workspace-write one of the sandbox's helper (0.163.0).
+    """
+    lost = (pid for pid in all_pids() if _is_lost(pid))
+    return [pid for pid in lost if send_if(pid, signal.SIGKILL, functools.partial(_is_lost, pid))]
+
+
+def _is_lost(pid: int) -> bool:
+    if not _is_bubblewrap(pid) or not _mark_of(pid):
+        return False
+    with contextlib.suppress(OSError):
+        parent = lineage_of(pid)[1]
+        # An outer process, which Codex itself may have started, is in the namespace of its parent.
+        is_inner = namespaces_of(pid) > namespaces_of(parent)
+        return is_inner and not _is_bubblewrap(parent)
+    return False
+
+
+def _is_bubblewrap(pid: int) -> bool:
+    program, *arguments = arguments_of(pid) or [b""]
+    return program.rpartition(b"/")[2] == b"bwrap" and b"--die-with-parent" in arguments
+
+
+def end_carriers(threads: Iterable[str]) -> list[int]:
+    """Kill all own processes that are, or were left by, commands of threads; return the ids.
+
+    This process, its children and their descendants are spared: the starter of this process may
+    have a mark.
+
+    Args:
+        threads: The thread ids.
     """
     if sys.platform != "linux":
         return []
-    deadline, ended = time.monotonic() + SWEEP_S, list[int]()
-    # Again until none is found: one that was just starting another may have left that.
-    while (found := _carriers(mark.encode())) and time.monotonic() < deadline:
+    began, ended = time.monotonic(), list[int]()
+    # Repeat until none is found: a carrier may have just started another process.
+    sought = frozenset(map(thread_mark, threads))
+    while (found := _carriers(sought, began)) and time.monotonic() < began + SWEEP_S:
         ended += [pid for pid in found if pid not in ended]
         time.sleep(_POLL_S)
     return ended
 
 
-def _carriers(mark: bytes) -> list[int]:
-    """Kill the carriers that there are now; return their ids."""
-    return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _kill_carrier(each, mark)]
+def _carriers(marks: frozenset[bytes], began: float) -> list[int]:
+    """Kill the current carriers; return the process ids."""
+    return [pid for pid in all_pids() if _kill_carrier(pid, marks, began)]
 
 
-def _kill_carrier(entry: Path, mark: bytes) -> bool:
-    # Others' processes cannot be looked at, and one may end while it is.
+def _kill_carrier(pid: int, marks: frozenset[bytes], began: float) -> bool:
+    def is_one() -> bool:
+        return not marks.isdisjoint(environment_of(pid)) and not _is_ours(pid)
+
+    # Other users' processes are unreadable, and a process may end meanwhile.
     with contextlib.suppress(OSError):
-        pid = int(entry.name)
-        if entry.stat().st_uid != os.geteuid() or mark not in _environment(entry):
-            return False
-        # Held first and looked at again, so that no process that took over the id is killed.
-        holder = os.pidfd_open(pid)
-        try:
-            if mark not in _environment(entry) or _is_ours(pid):
-                return False
-            signal.pidfd_send_signal(holder, signal.SIGKILL)
-        finally:
-            os.close(holder)
-        return True
+        if Path(f"/proc/{pid}").stat().st_uid == os.geteuid() and is_one():
+            return _tidies_up(pid, began) or send_if(pid, signal.SIGKILL, is_one)
     return False
 
 
-def _environment(entry: Path) -> list[bytes]:
-    return (entry / "environ").read_bytes().split(b"\0")
+def end_adopted(threads: Iterable[str]) -> None:
+    """Kill adopted orphans of the threads' commands."""
+    marks = frozenset(map(thread_mark, threads))
+    for pid in _children() - live_children():
+        if not marks.isdisjoint(environment_of(pid)):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _is_ours(pid: int) -> bool:
-    """Return whether a process is this one, or comes from a child that somebody here owns.
+    """Return whether a process is this process or a descendant of an owned child.
 
-    An orphan that we have adopted is none of ours.
+    False for an adopted orphan.
     """
-    return pid == os.getpid() or not live_children().isdisjoint(_lineage(pid))
-
-
-def _lineage(pid: int) -> list[int]:
-    """Return a process, its parent, and so on."""
-    lineage = [pid]
-    while lineage[-1] > 1:
-        # The second field, the name in parentheses, may hold spaces.
-        status = Path(f"/proc/{lineage[-1]}/stat").read_text(errors="replace")
-        lineage.append(int(status.rpartition(")")[2].split()[1]))
-    return lineage
+    return pid == os.getpid() or not live_children().isdisjoint(lineage_of(pid))
 
 
 def _children() -> set[int]:
-    children: set[int] = set()
-    for listing in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            children.update(map(int, listing.read_text().split()))
-    return children
+    return children_of(os.getpid())

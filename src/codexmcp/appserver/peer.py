@@ -1,4 +1,4 @@
-"""What a connection needs to know of the process at its other end."""
+"""The connection's port to the peer process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from codexmcp.jsonrpc.connection import ByteStream
 
 
 class Peer(Protocol):
-    """The process at the other end, as far as `AppServer` needs it; `Child` is one."""
+    """The process behind an `AppServer`; implemented by `Child`."""
 
     @property
     def pid(self) -> int:
@@ -17,26 +17,30 @@ class Peer(Protocol):
 
     @property
     def stream(self) -> ByteStream:
-        """What it is spoken to over: its stdin and stdout, or a socket."""
+        """The transport: stdin and stdout, or a socket."""
         ...
 
     @property
     def stderr_tail(self) -> str:
-        """The last lines it wrote to stderr."""
+        """The last lines of stderr."""
         ...
 
     async def last_words(self) -> str:
-        """Return the last lines it wrote to stderr, once no more are to come."""
+        """Return the last lines of stderr, after the end of stderr."""
+        ...
+
+    def read_stderr(self) -> None:
+        """Read stderr up to now."""
         ...
 
     def describe_exit(self) -> str:
-        """Return one line that says how it ended."""
+        """Return a line about the exit."""
         ...
 
     async def exited(self, timeout_s: float) -> bool:
-        """Wait for its exit; return whether it came within the bound."""
+        """Wait for the exit; return False after the bound."""
         ...
 
     async def stop(self) -> None:
-        """End it and all that it started."""
+        """End the process and all its descendants."""
         ...

@@ -1,7 +1,7 @@
-"""Codex's own terminal interface on a thread of an app-server that listens on a unix socket.
+"""Codex's own terminal interface, attached to a thread of an app-server on a unix socket.
 
-Owns the Codex home that the interface gets, so that the user's own is never written to. Promises
-that no dialog hides the thread. Starts nothing: a frontend runs the command in the terminal.
+Owns the interface's Codex home, so the user's home is never written to. Promises: no dialog hides
+the thread. Starts nothing: a frontend runs the command in the terminal.
 """
 
 from __future__ import annotations
@@ -33,20 +33,19 @@ show_tooltips = false
 """
 """Settings of the interface.
 
-Source (measured with 0.153.4, 0.163.0 and 0.169.0): it names no model, because a dialog about a
-newer one would hide the thread, and its answer would change the thread's model.
-"""
+Source (measured with 0.153.4, 0.163.0 and 0.169.0): no model is set, because a dialog about a newer
+model would hide the thread, and the answer would change the thread's model."""
 
 _KEYS = frozenset({"OPENAI_API_KEY", "CODEX_API_KEY"})
 
 
 class TuiCommand(NamedTuple):
-    """How to start the interface.
+    """The command of the interface.
 
     Attributes:
         argv: The command line.
-        env: Its whole environment.
-        cwd: Where to start it: elsewhere it would read that project's settings.
+        env: The whole environment.
+        cwd: The working directory: elsewhere, the interface would read the project's settings.
     """
 
     argv: list[str]
@@ -57,19 +56,19 @@ class TuiCommand(NamedTuple):
 def tui_command(
     codex: Path, socket: Path, thread_id: str, tui_home: Path, env: Mapping[str, str]
 ) -> TuiCommand:
-    """Return the command that shows a thread to a human, who can also take part in it.
+    """Return the command to show a thread to a person, with the option to take part.
 
-    The thread must be loaded by a connection of ours, and stay so. Source (measured up to 0.169.0):
-    the interface loads a thread that is not with its own settings, among them a read-only sandbox;
-    and it does not notice when a thread is unloaded: what is typed then is lost. `/quit`, Ctrl-D
-    and the end of the terminal leave a turn running, but Ctrl-C and Esc interrupt it.
+    The thread must be loaded by an own connection, and stay loaded. Source (measured up to
+    0.169.0): the interface loads an unloaded thread with its own settings, for example a read-only
+    sandbox; the interface does not notice an unload, and loses later input. `/quit`, Ctrl-D and the
+    end of the terminal leave a turn running, but Ctrl-C and Esc interrupt the turn.
 
     Args:
         codex: Absolute path of the Codex binary.
         socket: Absolute path of the app-server's socket.
         thread_id: The thread.
         tui_home: The interface's own Codex home; see `prepare_tui_home`.
-        env: The environment of the terminal. Keys are taken out: it calls no model.
+        env: The terminal's environment. Keys are removed: the interface calls no model.
     """
     kept = {name: value for name, value in env.items() if name not in _KEYS}
     argv = [str(codex), "resume", "--remote", f"unix://{socket}", thread_id]
@@ -77,10 +76,10 @@ def tui_command(
 
 
 def prepare_tui_home(tui_home: Path) -> None:
-    """Make the interface's Codex home, or put its settings back as they were.
+    """Create the interface's Codex home, or restore its settings.
 
     Raises:
-        ConfigurationError: It cannot be written.
+        ConfigurationError: The home cannot be written.
     """
     try:
         tui_home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,7 +93,7 @@ def prepare_tui_home(tui_home: Path) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    # An interface that runs may read it at any time.
+    # A running interface may read the file at any time.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

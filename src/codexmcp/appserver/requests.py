@@ -1,6 +1,6 @@
-"""What we ask of `codex app-server`, as values and as the parameters on the wire.
+"""Requests to `codex app-server`, as values and as wire parameters.
 
-Pure. Spellings are app-server's; a field left at None is left out, and Codex's own default applies.
+Pure. Spellings are app-server's; a None field is omitted, and Codex's default applies.
 
 Source: `codex app-server generate-json-schema` of 0.153.4, 0.163.0 and 0.169.0.
 """
@@ -11,20 +11,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from codexmcp.jsonvalues import dig, text_of
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadOptions:
-    """How a thread is to work.
+    """Options of a thread.
 
     Attributes:
-        model: Model name; None means the one of Codex's configuration.
+        model: Model name. None: the model of Codex's configuration.
         cwd: Absolute path of the working directory.
         sandbox: `read-only`, `workspace-write` or `danger-full-access`.
-        permissions: Name of a permissions profile; takes the place of `sandbox`.
-        approval_policy: `on-request` or `never` (Codex knows more).
-        base_instructions: Replaces Codex's own instructions.
+        permissions: Name of a permissions profile; replaces `sandbox`.
+        approval_policy: `on-request` or `never` (Codex has more).
+        base_instructions: Replaces Codex's instructions.
         developer_instructions: Added as a developer message.
         config: Settings that override config.toml, nested or with dotted keys.
+        allow_git: Allow commands to write to the repository's git folder, for commits. Not Codex's
+            option: `codex.thread_options` converts the option into a permissions profile.
+        distrusts: Ignore the project's own settings, also if the user trusts the project. Not
+            Codex's option either.
     """
 
     model: str | None = None
@@ -35,6 +41,8 @@ class ThreadOptions:
     base_instructions: str | None = None
     developer_instructions: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    allow_git: bool = False
+    distrusts: bool = False
 
     def to_wire(self) -> dict[str, Any]:
         """Return the parameters of `thread/start` and `thread/resume`."""
@@ -48,45 +56,47 @@ class ThreadOptions:
             "baseInstructions": self.base_instructions,
             "developerInstructions": self.developer_instructions,
             "config": dict(self.config) or None,
+            "allowGit": self.allow_git or None,
+            "distrusts": self.distrusts or None,
         }
         return {name: value for name, value in fields.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class TurnOptions:
-    """How one turn is to work.
+    """Options of a turn.
 
     Attributes:
-        effort: Reasoning effort, such as `low`.
-        output_schema: JSON Schema that the final message must fit.
+        effort: Reasoning effort, for example `low`.
+        output_schema: JSON Schema of the final message.
     """
 
     effort: str | None = None
     output_schema: Mapping[str, Any] | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the parameters that `turn/start` takes beside thread and input."""
+        """Return the parameters of `turn/start`, without thread and input."""
         fields = {"effort": self.effort, "outputSchema": self.output_schema}
         return {name: value for name, value in fields.items() if value is not None}
 
 
 def text_input(text: str) -> dict[str, Any]:
-    """Return the input item that carries a prompt."""
+    """Return the input item of a prompt."""
     return {"type": "text", "text": text}
 
 
 def image_input(path: str) -> dict[str, Any]:
-    """Return the input item that carries a local image.
+    """Return the input item of a local image.
 
     Args:
-        path: Its absolute path; app-server reads it.
+        path: Absolute path; app-server reads the file.
     """
     return {"type": "localImage", "path": path}
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadInfo:
-    """What Codex says of a thread that it started or resumed.
+    """Codex's answer about a started or resumed thread.
 
     Attributes:
         id: The thread's id, a UUID.
@@ -95,3 +105,8 @@ class ThreadInfo:
 
     id: str
     raw: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> ThreadInfo:
+        """Return the thread in an answer to `thread/start`, `thread/resume` or `thread/fork`."""
+        return cls(text_of(dig(answer, "thread", "id")) or "", answer)

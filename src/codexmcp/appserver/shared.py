@@ -1,7 +1,7 @@
-"""One `codex app-server` on a unix socket, with any number of connections.
+"""A `codex app-server` on a unix socket, with any number of connections.
 
-Owns the process, its socket file and the waiting for it. Promises: the process ends with the block,
-and with ours; every connection then ends with how it ended and its last words.
+Owns the process, the socket file and the wait for the start. Promises: the process ends with the
+block, and with this process; every connection then ends with the cause and the last words.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.appserver.child import Child
-from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback, telling
+from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback
 from codexmcp.appserver.launch import LaunchOptions
-from codexmcp.appserver.not_started import did_not_start
-from codexmcp.appserver.patience import Patience
-from codexmcp.appserver.socket_file import prepare_socket, remove_socket
+from codexmcp.appserver.not_started import did_not_start, informative_lines
+from codexmcp.appserver.socket_file import prepare_socket, remove_socket, stable_path
+from codexmcp.appserver.startup import StartCollisionError, StartupWait
+from codexmcp.appserver.tool_log import ToolLog
 from codexmcp.appserver.websocket import WebSocketStream
 from codexmcp.errors import AppServerClosedError
 
 START_TIMEOUT_S = 30.0
-"""Bound on the start until connections are taken. It took 0.1 s here, 0.2 s with a new home."""
+"""Bound on the start until connections are accepted; a start took 0.1 s here, 0.2 s with a new
+home."""
 
 _POLL_S = 0.005
 # An idle app-server ended within 0.03 s of SIGTERM, a busy one within 0.03 s of the second.
@@ -32,13 +34,17 @@ _READ_BYTES = 65536
 
 
 class SharedAppServer:
-    """An app-server that several connections share. Start one with `launch`."""
+    """An app-server shared by several connections, created by `launch`."""
 
-    def __init__(self, child: Child, options: LaunchOptions, socket: Path) -> None:
+    def __init__(self, child: Child, options: LaunchOptions, socket: Path, log: ToolLog) -> None:
         self._child = child
+        self._log = log
         self._options = options
         self.socket = socket
-        """Where it listens."""
+        """The socket's path."""
+        self.stable_socket = socket
+        """A path to the socket that stays valid after a deletion of `socket` (Linux only)."""
+        self._folder = _identity(socket.parent)
         self._draining = asyncio.create_task(_drain(child.stdout))
 
     @classmethod
@@ -51,52 +57,58 @@ class SharedAppServer:
         on_stderr: Callable[[str], None] | None = None,
         timeout_s: float = START_TIMEOUT_S,
     ) -> AsyncGenerator[SharedAppServer, None]:
-        """Start an app-server that listens on a unix socket, and end it with the block.
+        """Start an app-server on a unix socket, and end the process with the block.
 
         Args:
-            options: What to start; `opt_out` counts for no connection, see `connect`. With a
-                `listen`, that is where it listens as it sees it, and `socket` leads there.
-            socket: Absolute path of the socket. Its folder is made, with access for us only; a
-                socket that a killed app-server left there is replaced.
-            on_stderr: Called with each line of its stderr; must not block.
-            timeout_s: Bound on the start, in seconds; it counts anew while past conversations are
-                being indexed.
+            options: Launch options; `opt_out` is ignored, see `connect`. A `listen` is the address
+                as seen by app-server, and `socket` is the path here.
+            socket: Absolute path of the socket. The folder is created, with private access; a stale
+                socket of a killed app-server is replaced.
+            on_stderr: Called with each line of stderr; must not block.
+            timeout_s: Bound on the start, in seconds; extended while past conversations are
+                indexed.
 
         Raises:
-            ConfigurationError: The path cannot be used for a socket of our own.
-            CodexBinaryError: It cannot be started.
-            AppServerClosedError: It ended, or took no connection in time.
+            ConfigurationError: The path is unusable for an own socket.
+            CodexBinaryError: The binary cannot be started.
+            AppServerClosedError: The process ended, or accepted no connection in time.
         """
-        prepare_socket(socket)
-        patience = Patience(options, on_stderr)
+        startup = StartupWait(options, on_stderr)
         async with contextlib.AsyncExitStack() as stack:
 
             async def start() -> SharedAppServer:
-                starting = cls._started(options, socket, patience, timeout_s)
+                prepare_socket(socket)
+                starting = cls._started(options, socket, startup, timeout_s)
                 return await stack.enter_async_context(starting)
 
-            yield await patience.see_through(start)
+            yield await startup.run(start)
 
     @classmethod
     @contextlib.asynccontextmanager
     async def _started(
-        cls, options: LaunchOptions, socket: Path, patience: Patience, timeout_s: float
+        cls, options: LaunchOptions, socket: Path, startup: StartupWait, timeout_s: float
     ) -> AsyncGenerator[SharedAppServer, None]:
+        log = ToolLog()
         child = await Child.start(
             replace(options, listen=options.listen or f"unix://{socket}").argv(),
-            # Source: else it colours its stderr, also where nobody can see colours.
-            env={"NO_COLOR": "1", **options.env},
+            # Source: otherwise Codex colours its stderr, even without a terminal.
+            env={"NO_COLOR": "1", **options.environment},
             cwd=options.cwd,
-            # Listening on a socket it does not notice the end of its stdin.
+            # With a listening socket, Codex ignores the end of stdin.
             die_with_parent=True,
-            on_stderr=patience.on_stderr,
+            on_stderr=startup.on_stderr,
+            digest=log.digest,
         )
-        server = cls(child, options, socket)
-        try:
-            await server._wait_until_it_accepts(patience, timeout_s)
-            yield server
-        finally:
-            await asyncio.shield(server._stop())
+        server = cls(child, options, socket, log)
+        with contextlib.ExitStack() as held:
+            try:
+                await server._wait_until_it_accepts(startup, timeout_s)
+                server.stable_socket = held.enter_context(stable_path(socket))
+                if server.stable_socket == socket and _identity(socket) is None:
+                    raise _SocketRemovedError(socket)
+                yield server
+            finally:
+                await asyncio.shield(server._stop())
 
     @property
     def pid(self) -> int:
@@ -105,7 +117,7 @@ class SharedAppServer:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process has ended."""
+        """The process has ended."""
         return self._child.returncode is not None
 
     @contextlib.asynccontextmanager
@@ -116,12 +128,12 @@ class SharedAppServer:
         on_request: RequestCallback | None = None,
         pace: PaceCallback | None = None,
     ) -> AsyncGenerator[AppServer, None]:
-        """Open a connection, shake hands, and close it with the block; the process lives on.
+        """Open a connection, shake hands, and close the connection with the block.
 
         Args:
-            opt_out: Notifications that this connection shall not get.
-            on_request: Answers Codex's own requests; see `AppServer.launch`. Source: each of them
-                goes to every connection that has loaded the thread, and the first answer counts.
+            opt_out: Notifications to suppress on this connection.
+            on_request: Answers Codex's requests; see `AppServer.launch`. Source: every connection
+                that has loaded the thread gets each request, and the first answer counts.
             pace: Awaited after each batch of events.
 
         Raises:
@@ -129,55 +141,67 @@ class SharedAppServer:
         """
         peer = _SocketPeer(self._child, await self._open())
         options = replace(self._options, opt_out=tuple(opt_out))
-        async with AppServer.attach(peer, options, on_request=on_request, pace=pace) as server:
+        async with AppServer.attach(
+            peer, options, on_request=on_request, pace=pace, log=self._log
+        ) as server:
             yield server
 
+    async def answers(self, timeout_s: float) -> bool:
+        """Return whether the process accepts a connection within the bound, in seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                return await self._accepts()
+        return False
+
     def kill(self) -> None:
-        """End the process at once, as when what it depends on has ended."""
+        """Kill the process at once, for example after the end of its key proxy."""
         self._child.signal_group(signal.SIGKILL)
 
     async def ended(self) -> AppServerClosedError:
-        """Wait until the process has ended, and return how."""
-        # Its stdout is closed then, which costs no polling meanwhile.
+        """Wait for the end of the process, and return the cause."""
+        # The close of stdout marks the end without polling.
         await asyncio.wait({self._draining})
         await self._child.exited(1.0)
         return await self._ending()
 
     async def _ending(self) -> AppServerClosedError:
+        last_words = await self._child.last_words()
         reason = f"`codex app-server` ended: {self._child.describe_exit()}"
-        return AppServerClosedError(reason, telling(await self._child.last_words()))
+        return AppServerClosedError(reason, informative_lines(last_words))
 
     async def _open(self) -> WebSocketStream:
         if self._child.returncode is not None:
             raise await self._ending()
         try:
-            return await WebSocketStream.open(self.socket)
+            return await WebSocketStream.open(self.stable_socket)
         except OSError as error:
             if await self._child.exited(1.0):
                 raise await self._ending() from None
             raise AppServerClosedError(
-                f"the app-server (pid {self.pid}) takes no connections at {self.socket}: "
-                f"{error.strerror or error}; somebody may have removed the file: start it anew"
+                f"cannot connect to the app-server (pid {self.pid}) at {self.socket}: "
+                f"{error.strerror or error}; if the file was removed, restart the app-server"
             ) from error
 
-    async def _wait_until_it_accepts(self, patience: Patience, timeout_s: float) -> None:
+    async def _wait_until_it_accepts(self, startup: StartupWait, timeout_s: float) -> None:
         try:
-            async with patience.bound(timeout_s):
+            async with startup.bound(timeout_s):
                 while not await self._accepts():
                     if self._child.returncode is not None:
                         raise self._did_not_start(await self._ending())
+                    if _identity(self.socket.parent) != self._folder:
+                        raise _SocketRemovedError(self.socket)
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
-            reason = f"no connection was taken within {timeout_s:g} s"
+            reason = f"no connection was accepted within {timeout_s:g} s"
             raise self._did_not_start(
                 AppServerClosedError(reason, self._child.stderr_tail)
             ) from None
 
     async def _accepts(self) -> bool:
         try:
-            stream = await WebSocketStream.open(self.socket)
+            stream = await WebSocketStream.open(self.stable_socket)
         except (OSError, AppServerClosedError):
-            # Nobody listens yet, or it dies at this moment: the caller asks again.
+            # No listener yet, or the process is dying: the caller asks again.
             return False
         await stream.close()
         return True
@@ -187,8 +211,9 @@ class SharedAppServer:
 
     async def _stop(self) -> None:
         try:
-            # Source: at the first SIGTERM it waits for running turns, at the second it ends at
-            # once and takes the process groups of its commands along, which SIGKILL does not.
+            await self._child.end_sandboxes()
+            # Source: at the first SIGTERM, Codex waits for running turns; at the second, Codex ends
+            # at once, together with the process groups of its commands, in contrast to SIGKILL.
             self._child.signal_group(signal.SIGTERM)
             await self._child.stop(eof_grace_s=_FIRST_TERM_GRACE_S)
         finally:
@@ -197,8 +222,15 @@ class SharedAppServer:
             remove_socket(self.socket)
 
 
+class _SocketRemovedError(StartCollisionError):
+    """The socket was removed before the first connection, so no client can connect."""
+
+    def __init__(self, socket: Path) -> None:
+        super().__init__(f"{socket} was removed while the app-server started to listen there")
+
+
 class _SocketPeer:
-    """The process as one connection sees it: stopping ends the connection only."""
+    """The process behind a single connection: stopping ends only the connection."""
 
     def __init__(self, child: Child, stream: WebSocketStream) -> None:
         self._child = child
@@ -215,6 +247,9 @@ class _SocketPeer:
     async def last_words(self) -> str:
         return await self._child.last_words()
 
+    def read_stderr(self) -> None:
+        self._child.read_stderr()
+
     def describe_exit(self) -> str:
         return self._child.describe_exit()
 
@@ -225,7 +260,16 @@ class _SocketPeer:
         await self.stream.close()
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return the device and the inode of a file or folder; None if missing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 async def _drain(stdout: asyncio.StreamReader) -> None:
-    # It says nothing there, but a pipe that nobody reads could stop it one day.
+    # Codex writes nothing there, but an unread pipe could block Codex one day.
     while await stdout.read(_READ_BYTES):
         pass

@@ -1,33 +1,36 @@
-"""The file and the folder of a unix socket that Codex is to listen on.
+"""The file and the folder of a unix socket for Codex to listen on.
 
-Promises: the folder is ours alone, the path is free and short enough, else the error says what to
-change; and nothing is left at the end. Must not know who listens.
+Promises: the folder is private, the path is free and short enough, otherwise the error has the
+remedy; nothing is left at the end. Must not depend on the listener.
 
-Source: 0.153.4 binds the path itself. 0.163.0 and 0.169.0 bind `/tmp/codex-daemon-UID/HASH`, which
-sandboxed commands cannot connect to, and make the path a link to it. All replace what is stale.
+Source: 0.153.4 binds the path itself. 0.163.0 and 0.169.0 bind `/tmp/codex-daemon-UID/HASH`,
+inaccessible to sandboxed commands, and make the path a link there. All replace stale files.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import stat
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError
+from codexmcp.own_files import connect, make_private_folder
 
 MAX_PATH_BYTES = 107 if sys.platform == "linux" else 103
-"""Longest path of a socket. Source: `sun_path` holds 108 bytes on Linux and 104 on macOS and the
-BSDs, the final zero included."""
+"""Longest path of a socket. Source: `sun_path` has 108 bytes on Linux and 104 on macOS and the
+BSDs, including the final zero."""
+
+_PROBE_S = 1.0
 
 
 def prepare_socket(path: Path) -> None:
-    """Make a path ready to be listened on: make its folder, see that nobody uses it.
+    """Prepare a path for a listener: create the folder, check for other users of the path.
 
     Raises:
-        ConfigurationError: It is too long, its folder is not ours alone, or it is taken.
+        ConfigurationError: The path is too long or in use, or the folder is not private.
     """
     size_bytes = len(os.fsencode(path))
     if size_bytes > MAX_PATH_BYTES:
@@ -36,7 +39,7 @@ def prepare_socket(path: Path) -> None:
             f"{MAX_PATH_BYTES}; use a shorter folder, for example with a shorter CODEX_HOME"
         )
     try:
-        _make_private_folder(path.parent)
+        make_private_folder(path.parent)
         _expect_free(path)
     except OSError as error:
         raise ConfigurationError(
@@ -46,7 +49,7 @@ def prepare_socket(path: Path) -> None:
 
 
 def remove_socket(path: Path) -> None:
-    """Remove a socket that nobody listens on any more, and what a link to one leads to."""
+    """Remove an unused socket, and the target of a link to a socket."""
     with contextlib.suppress(OSError):
         target = path.resolve()
         if target.is_socket():
@@ -55,19 +58,31 @@ def remove_socket(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _make_private_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = folder.stat()
-    if status.st_uid != os.geteuid():
-        raise ConfigurationError(
-            f"the folder {folder} belongs to another user, who could take the place of a socket "
-            "in it; use a folder of your own"
-        )
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        raise ConfigurationError(
-            f"the folder {folder} is open to other users, and a socket in it would be, too; "
-            f"run `chmod 700 {folder}` or use another folder"
-        )
+@contextlib.contextmanager
+def stable_path(path: Path) -> Generator[Path, None, None]:
+    """Yield a path to a socket that survives a deletion of the file during the block.
+
+    On systems other than Linux, yields the path itself. At the end, the target is removed: after a
+    deletion of `path`, no other process could find the target.
+
+    Source: unix(7) and proc_pid_fd(5): connect() follows the descriptor to the inode, and the
+    listener is bound to the inode, independent of the name.
+    """
+    if sys.platform != "linux":
+        yield path
+        return
+    try:
+        target = path.resolve()
+        held = os.open(target, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        yield path
+        return
+    try:
+        # With the process id, because other processes use the path, too.
+        yield Path(f"/proc/{os.getpid()}/fd/{held}")
+    finally:
+        os.close(held)
+        remove_socket(target)
 
 
 def _expect_free(path: Path) -> None:
@@ -76,11 +91,9 @@ def _expect_free(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise ConfigurationError(f"{path} is no socket; move it away or use another path")
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(os.fspath(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            return
+        raise ConfigurationError(f"{path} is not a socket; move it away or use another path")
+    try:
+        connect(path, _PROBE_S, follows_link=True).close()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return
     raise ConfigurationError(f"another process listens at {path}; end it or use another path")

@@ -1,4 +1,4 @@
-"""Which Codex builds are supported.
+"""Supported Codex versions.
 
 Pure.
 """
@@ -11,29 +11,29 @@ from pathlib import Path
 from codexmcp.errors import CodexBinaryError
 
 OLDEST_SUPPORTED = (0, 153, 4)
-"""The last build with `codex mcp-server`, and the oldest that the tests run."""
+"""The last build with `codex mcp-server`, and the oldest build in the tests."""
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:
-    """Return the first `X.Y.Z` in a text; None without one."""
+    """Return the first `X.Y.Z` in a text; None without a version."""
     match = _VERSION.search(text)
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
 def check_user_agent(codex: Path, user_agent: str) -> tuple[int, int, int]:
-    """Refuse a Codex that is too old, and return the version of any other.
+    """Refuse a Codex that is too old; otherwise return the version.
 
     Args:
         codex: The binary, for the message.
-        user_agent: What `initialize` answered, such as `codexmcp/0.163.0 (Debian 12.0.0; …)`.
+        user_agent: The answer of `initialize`, for example `codexmcp/0.163.0 (Debian 12.0.0; …)`.
 
     Returns:
-        The oldest supported version where it tells none.
+        The oldest supported version, if the text has no version.
 
     Raises:
-        CodexBinaryError: It is older than `OLDEST_SUPPORTED`.
+        CodexBinaryError: The version is older than `OLDEST_SUPPORTED`.
     """
     version = parse_version(user_agent) or OLDEST_SUPPORTED
     if version < OLDEST_SUPPORTED:

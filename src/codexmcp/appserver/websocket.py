@@ -1,8 +1,8 @@
 """A byte stream of lines over a WebSocket on a unix socket.
 
-The only importer of `websockets`. Promises: each line written leaves as one text frame, each
-message received is one line; a write never blocks; memory stays bounded in both directions. It has
-no task of its own: who reads drives it. Must not know what the lines mean.
+The only importer of `websockets`. Promises: each written line is a text frame, each received
+message is a line; a write never blocks; memory is bounded in both directions. The stream has no
+task: the reader drives the protocol. Must not depend on the content of lines.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from websockets.uri import parse_uri
 from codexmcp.errors import AppServerClosedError, ProtocolError
 from codexmcp.jsonrpc.framing import MAX_LINE_BYTES
 from codexmcp.jsonrpc.pipes import READ_BYTES
+from codexmcp.own_files import check_peer, check_socket
 
 OPEN_TIMEOUT_S = 10.0
-"""Bound on connecting. It took 1 ms here, and waits while app-server is busy."""
+"""Bound on connecting, which took 1 ms here, and longer with a busy app-server."""
 
 CLOSE_TIMEOUT_S = 1.0
-"""Bound on handing over what is still held back when the stream is closed."""
+"""Bound on sending buffered data at the close of the stream."""
 
 _MESSAGE = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
-# Source: RFC 9112 wants a Host header; app-server refuses an Origin, and takes any path.
+# Source: RFC 9112 requires a Host header; app-server refuses an Origin, and accepts any path.
 _URI = parse_uri("ws://localhost/")
 
 
 class WebSocketStream:
-    """The client's end of a WebSocket. Make one with `open`; end it with `close`.
+    """The client of a WebSocket, created by `open` and ended by `close`.
 
-    Built on the protocol without I/O of `websockets`, because its asyncio connection wakes up its
-    reader once per message: a burst of small messages is one wake-up here.
+    Uses the sans-I/O protocol of `websockets`, because the asyncio connection wakes up its reader
+    once per message: here a burst of small messages is a single wake-up.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class WebSocketStream:
         self._writer = writer
         self._protocol = ClientProtocol(_URI, max_size=max_message_bytes)
         self._frames: list[Frame] = []
-        """What came and was not handed over yet."""
+        """Received frames, not yet returned."""
         self._partial: list[bytes] = []
 
     @classmethod
@@ -60,7 +61,7 @@ class WebSocketStream:
         timeout_s: float = OPEN_TIMEOUT_S,
         max_message_bytes: int = MAX_LINE_BYTES,
     ) -> WebSocketStream:
-        """Connect to the WebSocket server that listens on a unix socket.
+        """Connect to the WebSocket server on a unix socket.
 
         Args:
             path: The socket's path.
@@ -68,14 +69,17 @@ class WebSocketStream:
             max_message_bytes: Longest message accepted from the peer.
 
         Raises:
-            OSError: Nobody listens there.
-            AppServerClosedError: Who listens there does not speak WebSocket, or not in time.
+            OSError: No process listens there.
+            ForeignFileError: The socket belongs to another user.
+            AppServerClosedError: The WebSocket handshake failed or timed out.
         """
         try:
             async with asyncio.timeout(timeout_s):
+                check_socket(path, follows_link=True)
                 ends = await asyncio.open_unix_connection(path, limit=READ_BYTES)
                 stream = cls(*ends, max_message_bytes)
                 try:
+                    check_peer(ends[1].get_extra_info("socket"))
                     await stream._shake_hands(path)
                 except BaseException:
                     stream._writer.transport.abort()
@@ -88,10 +92,10 @@ class WebSocketStream:
             ) from None
 
     async def read(self) -> bytes:
-        """Return the next whole lines; empty at the end of the stream.
+        """Return the next complete lines; empty at the end of the stream.
 
         Raises:
-            ProtocolError: The peer broke the WebSocket protocol, or sent a message too long.
+            ProtocolError: The peer violated the WebSocket protocol, or sent an oversized message.
         """
         while True:
             frames, self._frames = self._frames, []
@@ -103,19 +107,19 @@ class WebSocketStream:
             self._frames = _frames_of(await self._receive())
 
     def write(self, data: bytes) -> None:
-        """Take whole lines for the peer; they are dropped once the stream has ended."""
+        """Queue complete lines for the peer; dropped after the end of the stream."""
         for line in data.split(b"\n"):
             if line and self._protocol.state is State.OPEN:
                 self._protocol.send_text(line)
         self._send()
 
     async def drain(self) -> None:
-        """Wait until the bytes held back are few; returns at once when the peer is gone."""
+        """Wait until the write buffer is small; return at once if the peer is gone."""
         with contextlib.suppress(ConnectionError):
             await self._writer.drain()
 
     async def close(self) -> None:
-        """End the stream, and hand over what is held back if the peer takes it in time."""
+        """End the stream, and send buffered data within a bound."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
             self._send()
@@ -136,13 +140,14 @@ class WebSocketStream:
             events = await self._receive()
         if self._protocol.handshake_exc is not None:
             raise AppServerClosedError(
-                f"what listens at {path} is no app-server: {_cause(self._protocol.handshake_exc)}"
+                f"the listener at {path} is not an app-server: "
+                f"{_cause(self._protocol.handshake_exc)}"
             )
-        # The first messages may come in one piece with the end of the handshake.
+        # The first messages may arrive together with the end of the handshake.
         self._frames = _frames_of(events)
 
     async def _receive(self) -> list[object]:
-        """Return what came next; nothing at the end of the stream."""
+        """Return the next events; empty at the end of the stream."""
         try:
             data = await self._reader.read(READ_BYTES)
         except ConnectionError:
@@ -157,12 +162,12 @@ class WebSocketStream:
 
     def _raise_broken(self) -> None:
         cause = self._protocol.parser_exc
-        # A process that dies says no goodbye, which is an end like any other.
+        # A dying process sends no close frame; this is a normal end.
         if cause is not None and not isinstance(cause, EOFError):
             raise ProtocolError(f"the WebSocket of the app-server broke off: {cause}")
 
     def _lines(self, frames: list[Frame]) -> bytes:
-        """Return the messages that are complete, each as one line."""
+        """Return the complete messages, one line each."""
         pieces: list[bytes] = []
         for frame in frames:
             if frame.opcode not in _MESSAGE:
@@ -175,7 +180,7 @@ class WebSocketStream:
         return b"".join(pieces)
 
     def _send(self) -> None:
-        # An empty piece means the end of our direction, which `close` brings about.
+        # An empty piece marks the end of the own direction; `close` handles the end.
         data = b"".join(self._protocol.data_to_send())
         if data and not self._writer.is_closing():
             self._writer.write(data)

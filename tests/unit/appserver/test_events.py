@@ -15,23 +15,26 @@ from codexmcp.appserver.events import (
     ErrorReported,
     Event,
     FileChange,
+    FileEdit,
     Item,
     ItemCompleted,
     ItemStarted,
+    SubAgentActivity,
     TokenUsage,
     TokenUsageUpdated,
     TurnCompleted,
     TurnError,
     TurnStatus,
     UnknownEvent,
-    last_message_of,
     parse_error,
     parse_event,
     parse_item,
     parse_turn_status,
     parse_usage,
 )
+from codexmcp.appserver.final_answer import last_message_of
 from codexmcp.errors import AppServerClosedError
+from tests.support import items
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -42,6 +45,7 @@ JSON = st.recursive(
 )
 ITEM_KEYS = [
     "id", "type", "text", "command", "exitCode", "status", "aggregatedOutput", "changes",
+    "phase", "agentThreadId", "agentPath", "kind",
 ]  # fmt: skip
 ITEMS = st.dictionaries(
     st.sampled_from(ITEM_KEYS), st.sampled_from(list(events._ITEMS)) | JSON, max_size=6
@@ -115,6 +119,25 @@ def test_known_items_come_typed() -> None:
     changed = parse_item({"type": "fileChange", "changes": [{"path": "a"}, "junk", {"path": "b"}]})
     assert isinstance(changed, FileChange)
     assert changed.paths == ("a", "b")
+
+
+def test_a_moved_file_has_both_names() -> None:
+    move = parse_item(items.MOVE)
+    assert isinstance(move, FileChange)
+    assert move.edits == (FileEdit("/w/kept.txt", "move", "/w/moved.txt"),)
+    assert move.paths == ("/w/kept.txt", "/w/moved.txt")
+
+
+def test_the_activity_of_a_sub_agent_names_its_thread_and_its_path() -> None:
+    activity = parse_item(items.AGENT_STARTED)
+    assert isinstance(activity, SubAgentActivity)
+    assert (activity.agent_path, activity.kind) == ("/root/a", "started")
+    assert activity.agent_thread_id.startswith("01a22ea5-")
+
+
+def test_a_message_tells_its_phase_if_the_model_gave_one() -> None:
+    assert AgentMessage({"phase": "final_answer"}).phase == "final_answer"
+    assert AgentMessage({"phase": None}).phase == ""
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_only_a_build_that_takes_the_setting_unloads_what_is_left(
     flags: list[str], version: tuple[int, int, int], *, unloads: bool
 ) -> None:
     options = LaunchOptions(Path("/codex"), {}, flags=flags)
-    assert options.unloads_what_is_left(version) is unloads
+    assert options.unloads_on_unsubscribe(version) is unloads
 
 
 def test_a_build_that_checks_its_settings_gets_none_that_it_may_not_know() -> None:

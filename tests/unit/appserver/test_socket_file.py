@@ -69,7 +69,7 @@ def test_removing_takes_sockets_and_links_only(folder: Path) -> None:
 
 def test_a_file_that_is_no_socket_is_left_alone(folder: Path) -> None:
     (folder / "s").write_text("mine")
-    with pytest.raises(ConfigurationError, match="is no socket"):
+    with pytest.raises(ConfigurationError, match="is not a socket"):
         prepare_socket(folder / "s")
     assert (folder / "s").read_text() == "mine"
 

@@ -1,0 +1,32 @@
+"""Codex's texts as typed errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from codexmcp.appserver import refusals
+from codexmcp.appserver.refusals import typed
+from codexmcp.errors import RequestError
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Server is draining; retry after reconnecting", refusals.DrainingError),
+        ("no rollout found for thread id 1", refusals.UnknownThreadError),
+        ("thread not found: 1", refusals.UnknownThreadError),
+        ("thread not loaded: 1", refusals.UnknownThreadError),
+        ("list_turns is not supported yet", refusals.UnknownThreadError),
+        ("rollout at /h/sessions/rollout-1.jsonl is empty", refusals.EmptyThreadError),
+        ("session 1 is archived. Run `codex unarchive 1`", refusals.ArchivedThreadError),
+        ("thread 1 already has an active writer", refusals.ThreadInUseError),
+        ("lastTurnId identifies an in-progress turn", refusals.TurnUnderWayError),
+        ("no active turn to steer", refusals.NoTurnError),
+        ("the prompt is empty", RequestError),
+    ],
+)
+def test_a_refusal_says_what_it_means(text: str, kind: type[RequestError]) -> None:
+    error = typed(RequestError("thread/resume", -32600, text, {"more": 1}))
+    assert type(error) is kind
+    assert (error.method, error.code, error.message) == ("thread/resume", -32600, text)
+    assert error.data == {"more": 1}
