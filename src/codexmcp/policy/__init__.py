@@ -1,0 +1,1 @@
+"""Validation of tool arguments, and the server's fixed policy."""
