@@ -1,5 +1,5 @@
-"""Supervised runs: their states, their store, their audit files, and the engine that works on them.
+"""Supervised runs: their states, their store, their audit files, and their engine.
 
-A run is one prompt given to one thread. It is recorded before it happens and outlives its caller.
-Must not import `server`: knows no MCP.
+A run is one prompt for one thread, recorded before any work and independent of its caller. Must not
+import `server`: MCP is unknown here.
 """

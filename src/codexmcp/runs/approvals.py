@@ -1,7 +1,7 @@
-"""The questions of Codex that wait for somebody's answer.
+"""The waiting questions of Codex.
 
-Owns them from the moment Codex asks until somebody answers, here or on another connection of the
-same app-server, or until the run is over.
+Owns a question from the request until the answer, here or on another connection of the same
+app-server, or until the end of the run.
 """
 
 from __future__ import annotations
@@ -12,25 +12,44 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from codexmcp.appserver.answers import DECLINED, Answer, Question
-from codexmcp.errors import StateError
+from codexmcp.appserver.answers import (
+    DECLINED,
+    Answer,
+    ApprovalDecision,
+    kind_of,
+    question_text,
+)
+from codexmcp.appserver.forms import fitted, form_of, url_of
+from codexmcp.errors import RunErrorFields, RunErrorKind, StateError
 from codexmcp.jsonrpc.messages import Request, RequestId
-from codexmcp.jsonvalues import object_of, text_of
+
+DECISIONS: Mapping[str, ApprovalDecision] = {
+    "accept": ApprovalDecision.ACCEPT,
+    "accept_for_session": ApprovalDecision.ACCEPT_FOR_SESSION,
+    "decline": ApprovalDecision.DECLINE,
+    "cancel": ApprovalDecision.CANCEL,
+}
+"""Decisions by the words common to all entry points."""
 
 ELSEWHERE = "somebody who is attached"
 RUN_ENDED = "nobody: the run ended"
+UNANSWERED = "nobody: there was no answer in time"
+
+ANSWER_TIMEOUT_S = 24 * 3600.0
+"""Bound on the wait for an answer; then the answer is no. The bound of a run also ends the wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A question that waits.
+    """A waiting question.
 
     Attributes:
-        id: Names it to those who answer.
-        run_id: The run that waits for it.
+        id: Unique id, for the answer.
+        run_id: The waiting run.
         kind: `command`, `file_change`, `permissions`, `input` or `elicitation`.
-        text: What is asked, in one line.
+        text: The question, in one line.
         request: Codex's request.
+        agent: Path of the asking sub-agent; empty for the root.
     """
 
     id: str
@@ -38,15 +57,26 @@ class Approval:
     kind: str
     text: str
     request: Request
+    agent: str = ""
+
+    @property
+    def form(self) -> Mapping[str, Any] | None:
+        """The JSON Schema of the form. None: no form."""
+        return form_of(self.request)
+
+    @property
+    def url(self) -> str | None:
+        """The address to open for the answer. None: no address."""
+        return url_of(self.request)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How a question was settled.
+    """The result of a question.
 
     Attributes:
-        answer: The answer; None when it was settled on another connection.
-        by: Who settled it.
+        answer: The answer. None: answered on another connection.
+        by: Person or program behind the decision.
     """
 
     answer: Answer | None
@@ -54,102 +84,82 @@ class Decision:
 
 
 class Approvals:
-    """All questions of one app-server that wait.
+    """All waiting questions of one app-server.
 
     Args:
-        on_change: Is told a run's id when its questions have become more or fewer.
+        on_change: Called with a run's id after a change in the number of its questions.
     """
 
     def __init__(self, on_change: Callable[[str], None]) -> None:
         self._on_change = on_change
         self._waiting: dict[str, tuple[Approval, asyncio.Future[Decision]]] = {}
         self._asked = 0
-        # A retry of the run, by another process, counts anew; an answer must not reach what it
-        # was not meant for.
+        # A retry of the run, in another process, counts from the beginning; an answer must not
+        # reach a question of the earlier attempt.
         self._mark = secrets.token_hex(4)
 
-    async def ask(self, run_id: str, request: Request) -> tuple[Approval, Decision]:
-        """Wait for the answer to a question of Codex."""
+    async def ask(
+        self, run_id: str, request: Request, agent: str = ""
+    ) -> tuple[Approval, Decision]:
+        """Wait for the answer to a question of Codex; without an answer within the bound, decline.
+
+        Args:
+            run_id: The waiting run.
+            request: Codex's request.
+            agent: Path of the asking sub-agent; empty for the root.
+        """
         self._asked += 1
         approval = Approval(
             f"{run_id}.{self._asked}-{self._mark}",
             run_id,
-            _KINDS[Question(request.method)],
-            _text(request),
+            kind_of(request),
+            question_text(request),
             request,
+            agent,
         )
         future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         self._waiting[approval.id] = (approval, future)
         self._on_change(run_id)
         try:
-            return approval, await future
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                return approval, await future
+        except TimeoutError:
+            return approval, Decision(DECLINED, UNANSWERED)
         finally:
             del self._waiting[approval.id]
             self._on_change(run_id)
 
     def pending(self, run_id: str | None = None) -> list[Approval]:
-        """Return the questions that wait, of one run or of all."""
+        """Return the waiting questions, of one run or of all runs."""
         every = (approval for approval, future in self._waiting.values() if not future.done())
         return [approval for approval in every if run_id in {None, approval.run_id}]
 
     def answer(self, approval_id: str, answer: Answer, *, by: str) -> Approval:
-        """Answer a question.
+        """Answer a question; missing fields of the form get the defaults.
 
         Raises:
-            StateError: It does not wait, or not any more.
+            StateError: The question does not wait, or no longer.
+            UsageError: The answer is an acceptance, and the content does not fit the form.
         """
         approval, future = self._waiting.get(approval_id, (None, None))
         if approval is None or future is None or future.done():
             raise StateError(
-                f"no question {approval_id} waits: it was answered, or its run is over; "
-                "codex_approvals lists those that do"
+                f"no question {approval_id} waits: it was answered, or its run is over",
+                RunErrorKind.NO_QUESTION,
+                RunErrorFields(approval_id=approval_id),
             )
-        future.set_result(Decision(answer, by))
+        future.set_result(Decision(fitted(approval.request, answer), by))
         return approval
 
     def resolved_elsewhere(self, run_id: str, request_id: RequestId) -> None:
-        """Take note that Codex has got an answer on another connection."""
+        """Settle a question answered on another connection."""
         for approval, future in self._waiting.values():
             same = approval.run_id == run_id and approval.request.id == request_id
             if same and not future.done():
                 future.set_result(Decision(None, ELSEWHERE))
 
     def withdraw(self, run_id: str) -> None:
-        """Settle what a run still asks, because it is over."""
+        """Settle the open questions of an ended run."""
         for approval, future in self._waiting.values():
             if approval.run_id == run_id and not future.done():
                 future.set_result(Decision(DECLINED, RUN_ENDED))
-
-
-_KINDS = {
-    Question.COMMAND: "command",
-    Question.FILE_CHANGE: "file_change",
-    Question.PERMISSIONS: "permissions",
-    Question.USER_INPUT: "input",
-    Question.ELICITATION: "elicitation",
-}
-
-_TEXT_CHARACTERS = 400
-
-
-def _text(request: Request) -> str:
-    text = " ".join(_question(request).split())
-    return text if len(text) <= _TEXT_CHARACTERS else f"{text[: _TEXT_CHARACTERS - 1]}…"
-
-
-def _question(request: Request) -> str:
-    params: Mapping[str, Any] = request.params
-    reason = f" ({params['reason']})" if params.get("reason") else ""
-    match request.method:
-        case Question.COMMAND:
-            return f"run `{params.get('command')}`{reason}"
-        case Question.FILE_CHANGE:
-            return f"change files outside of the sandbox{reason}"
-        case Question.PERMISSIONS:
-            return f"use more permissions{reason}"
-        case Question.ELICITATION:
-            server = text_of(params.get("serverName")) or "an MCP server"
-            return f"{server} asks: {params.get('message')}"
-        case _:
-            questions = [object_of(each).get("question") for each in params.get("questions") or ()]
-            return f"asks: {'; '.join(map(str, questions))}"

@@ -1,4 +1,4 @@
-"""What each step of a store makes of a run: the rules that all stores share.
+"""Results of the steps of a store: rules common to all stores.
 
 Pure.
 """
@@ -13,8 +13,8 @@ from typing import Any
 
 from codexmcp.errors import StateError
 from codexmcp.jsonvalues import integer_of, text_of
-from codexmcp.runs.run import Run, RunRequest, Submission, is_run_id
-from codexmcp.runs.states import OVER, RunState, may_change
+from codexmcp.runs.run import Claim, Run, RunRequest, Submission, is_run_id
+from codexmcp.runs.states import OVER, Phase, RunState, may_change, phase_in, phases_of
 from codexmcp.runs.store import Change
 
 _CHANGED = ("thread_id", "turn_id", "reason", "message", "started_at", "ended_at", "progress")
@@ -22,11 +22,11 @@ _TOO_LARGE = 2**63
 
 
 def queued(submission: Submission, sequence: int) -> Run:
-    """Return the run that a submission becomes."""
+    """Return the new run of a submission."""
     return Run(
         id=submission.id,
         sequence=sequence,
-        # By way of JSON, so that whoever handed it in cannot change it any more.
+        # By way of JSON, so later changes by the submitter have no effect.
         request=RunRequest.from_json(json.loads(json.dumps(submission.request.to_json()))),
         state=RunState.QUEUED,
         group=submission.group,
@@ -38,7 +38,7 @@ def queued(submission: Submission, sequence: int) -> Run:
 
 
 def claimed(run: Run, owner: str, now: float) -> Run:
-    """Return a queued run as it is once an owner has taken it."""
+    """Return a queued run after the claim by an owner."""
     return replace(
         run,
         state=RunState.STARTING,
@@ -46,48 +46,82 @@ def claimed(run: Run, owner: str, now: float) -> Run:
         attempt=run.attempt + 1,
         started_at=now,
         turn_id=None,
+        phase=Phase.CLAIMED,
     )
 
 
-def changed(run: Run, to: RunState, change: Change, owner: str | None) -> Run:
+def changed(run: Run, to: RunState, change: Change, by: Claim | None) -> Run:
     """Return a run after a change.
 
     Args:
-        run: As it is.
+        run: The run before.
         to: The new state.
-        change: What else changes.
-        owner: Who must own the run; None for anyone.
+        change: Other changed fields.
+        by: Required claim of the run. None: any.
 
     Raises:
-        StateError: The run may not go there, or has another owner.
+        StateError: The transition is not allowed, or the claim differs.
     """
-    if owner is not None and run.owner != owner:
-        raise StateError(
-            f"run {run.id} belongs to {run.owner or 'nobody'} and not to {owner}:"
-            " leave it to its owner"
-        )
+    if by is not None:
+        _check_claim(run, by)
     if run.state is not to and not may_change(run.state, to):
         raise StateError(
             f"run {run.id} is {run.state} and cannot become {to}: look at the run again"
         )
     given = {name: getattr(change, name) for name in _CHANGED}
-    after = replace(run, state=to, **{k: value for k, value in given.items() if value is not None})
-    return replace(after, ended_at=None) if to is RunState.QUEUED else after
+    fields = {name: value for name, value in given.items() if value is not None}
+    fields["phase"] = _phase(run, to, change)
+    if to is RunState.QUEUED:
+        fields |= {"ended_at": None, "retried": run.retried + (run.state is RunState.LOST)}
+    return replace(run, state=to, **fields)
+
+
+def _check_claim(run: Run, by: Claim) -> None:
+    if run.state is RunState.QUEUED or run.owner != by.owner:
+        holder = None if run.state is RunState.QUEUED else run.owner
+        raise StateError(
+            f"run {run.id} belongs to {holder or 'nobody'} and not to {by.owner}:"
+            " leave it to its owner"
+        )
+    if run.attempt != by.attempt:
+        raise StateError(
+            f"run {run.id} is in its attempt {run.attempt}, and attempt {by.attempt} is over:"
+            " leave it to the later one"
+        )
+
+
+def _phase(run: Run, to: RunState, change: Change) -> Phase | None:
+    """Return the phase after a change; within a state, the phase never goes back.
+
+    Raises:
+        StateError: The given phase does not fit.
+    """
+    given, possible = change.phase, phases_of(to)
+    has_turn = run.turn_id is not None or change.turn_id is not None
+    present = phase_in(to, run.phase, has_turn=has_turn)
+    if given is None:
+        return present
+    if given not in possible or possible.index(given) < possible.index(present or given):
+        raise StateError(
+            f"run {run.id} is {to} ({present or 'no phase'}) and cannot be {given}:"
+            " look at the run again"
+        )
+    return given
 
 
 def unknown(run_id: str) -> StateError:
-    """Return the error for a change of a run that is not there."""
+    """Return the error for a change of an unknown run."""
     return StateError(f"there is no run {run_id}: list the runs to see which there are")
 
 
 def restored(fields: Mapping[str, Any]) -> Run | None:
-    """Return the ended run that audit files tell of, with the sequence 0.
+    """Return the ended run described by audit files, with the sequence 0.
 
     Args:
-        fields: As `RunStore.restore` takes them.
+        fields: Fields for `BlockingStore.restore`.
 
     Returns:
-        None when they are not those of an ended run.
+        None: not the fields of an ended run.
     """
     run_id, created_at = text_of(fields.get("id")), _time(fields, "created_at")
     if run_id is None or not is_run_id(run_id) or created_at is None:
@@ -115,12 +149,13 @@ def restored(fields: Mapping[str, Any]) -> Run | None:
         turn_id=text_of(fields.get("turn_id")),
         reason=text_of(fields.get("reason")) or "",
         message=text_of(fields.get("message")) or "",
+        phase=Phase.GIVEN_BACK,
     )
 
 
 def _count(fields: Mapping[str, Any], name: str) -> int:
     value = integer_of(fields.get(name)) or 0
-    # What no store could keep comes from a damaged file, and must not stop the others.
+    # A number too large for any store comes from a damaged file, and must not block the other runs.
     return value if abs(value) < _TOO_LARGE else 0
 
 

@@ -1,7 +1,7 @@
-"""The embedded engine: works on the runs of a store in this process.
+"""The embedded engine: executes the runs of a store in this process.
 
-Owns the runs that it has claimed. Promises that limits hold, that a run is claimed once, and that
-it ends with every run recorded.
+Owns its claimed runs. Promises: limits hold, a run is claimed once, and after the end of the engine
+every run is recorded.
 """
 
 from __future__ import annotations
@@ -13,9 +13,15 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from codexmcp.errors import CodexMCPError, DeadlineError, RunNotFoundError, StateError, StoreError
-from codexmcp.runs.active import ActiveRun
-from codexmcp.runs.engine import Stats
+from codexmcp.errors import (
+    CodexMCPError,
+    RunErrorFields,
+    RunErrorKind,
+    StateError,
+    StoreError,
+)
+from codexmcp.runs.attempt import Attempt
+from codexmcp.runs.engine import Stats, unknown_run
 from codexmcp.runs.run import Progress, Run, Submission
 from codexmcp.runs.states import RunState
 from codexmcp.runs.store import Change, Limits, Owner, RunStore
@@ -23,25 +29,28 @@ from codexmcp.runs.store import Change, Limits, Owner, RunStore
 logger = logging.getLogger(__name__)
 
 SWEEP_S = 3.0
-"""How often the runs of dead owners are looked for, and delayed runs at the latest."""
+"""Interval between searches for the runs of dead owners, and longest interval for delayed runs."""
 
 FLUSH_S = 1.0
-"""How often the progress of active runs is stored."""
+"""Interval between writes of the progress of active runs."""
 
 STOP_TIMEOUT_S = 20.0
-"""Bound on the end of runs that were interrupted; the interrupt itself takes some 10 ms."""
+"""Bound on the end of interrupted runs; the interrupt takes some 10 ms."""
+
+GIVE_BACK_S = 5.0
+"""Bound on giving back threads at the end; 10 ms per thread unless Codex stalls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the engine does with runs.
+    """Callbacks of the engine.
 
     Attributes:
-        execute: Works on a run until its ending is recorded.
-        sweep: Takes care of the runs of dead owners.
+        execute: Works on a run until the ending is recorded.
+        sweep: Settles the runs of dead owners.
     """
 
-    execute: Callable[[ActiveRun], Awaitable[None]]
+    execute: Callable[[Attempt], Awaitable[None]]
     sweep: Callable[[], Awaitable[None]]
 
 
@@ -49,10 +58,10 @@ class EmbeddedEngine:
     """An engine on the event loop of this process.
 
     Args:
-        store: Where runs are recorded.
-        owner: Who we are; on record already.
-        limits: How many runs may be active.
-        work: What is done with them.
+        store: The store of runs.
+        owner: The owner of this process, already recorded.
+        limits: Bounds on active runs.
+        work: Callbacks.
     """
 
     def __init__(self, store: RunStore, owner: Owner, limits: Limits, work: Work) -> None:
@@ -60,54 +69,62 @@ class EmbeddedEngine:
         self._owner = owner
         self._limits = limits
         self._work = work
-        self._active: dict[str, ActiveRun] = {}
+        self._active: dict[str, Attempt] = {}
+        self._working: set[Attempt] = set()
         self._stored: dict[str, Progress] = {}
         self._news = asyncio.Event()
+        self._all_ended = asyncio.Event()
+        self._all_ended.set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
+        self._claiming = asyncio.Lock()
 
-    def submit(self, submission: Submission) -> tuple[Run, bool]:
-        """Record a run to be worked on; see `Engine.submit`."""
+    async def submit(self, submission: Submission) -> tuple[Run, bool]:
+        """Record a run for execution; see `Engine.submit`."""
         if self._draining:
             raise StateError(
-                "this supervisor is stopping and takes no further runs; try again in a moment, and "
-                "a new one takes it"
+                "this supervisor is stopping and takes no further runs", RunErrorKind.DRAINING
             )
-        run, is_new = self._store.add(submission)
+        run, is_new = await self._store.add(submission)
         self._news.set()
         return run, is_new
 
-    def active(self, run_id: str) -> ActiveRun | None:
-        """Return a run that is worked on here; None for any other."""
+    def active(self, run_id: str) -> Attempt | None:
+        """Return a run active in this process; None for any other run."""
         return self._active.get(run_id)
 
-    async def cancel(self, run_id: str, reason: str) -> Run:
-        """Interrupt a run, or withdraw one that waits; see `Engine.cancel`."""
+    async def cancel(self, run_id: str, reason: str) -> tuple[Run, bool]:
+        """Interrupt a run, or withdraw it from the queue; see `Engine.cancel`."""
         active = self._active.get(run_id)
         if active is None:
-            return self._withdraw(run_id, reason)
+            async with self._claiming:
+                # The run may have been claimed meanwhile.
+                active = self._active.get(run_id)
+                if active is None:
+                    return await self._withdraw(run_id, reason), True
         active.stop(reason)
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await active.ended.wait()
         except TimeoutError:
-            raise DeadlineError(
-                f"run {run_id} was told to stop and has not ended within {STOP_TIMEOUT_S:g} s; "
-                "wait for it, or end the supervisor (`codexmcp serve --stop`)"
+            raise StateError(
+                f"run {run_id} was told to stop and has not ended within {STOP_TIMEOUT_S:g} s",
+                RunErrorKind.STILL_STOPPING,
+                RunErrorFields(run_id, active.run.state),
             ) from None
-        return active.run
+        return active.run, False
 
     async def serve(self) -> None:
-        """Work until cancelled, or until drained; see `Engine.serve`."""
+        """Execute runs until cancelled or drained; see `Engine.serve`."""
         async with asyncio.TaskGroup() as tasks:
             sweeping = tasks.create_task(self._every(SWEEP_S, self._sweep))
             flushing = tasks.create_task(self._every(FLUSH_S, self._flush))
             try:
                 while not (self._draining and self._idle.is_set()):
                     self._news.clear()
-                    for run in self._claims():
-                        tasks.create_task(self._work_on(self._taken(run)))
+                    while (attempt := await self._claimed()) is not None:
+                        tasks.create_task(self._work_on(attempt))
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(SWEEP_S):
                             await self._news.wait()
@@ -119,64 +136,94 @@ class EmbeddedEngine:
         """Let the active runs end; see `Engine.drain`."""
         self._draining = True
         self._news.set()
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._idle.wait()
-        except TimeoutError:
+        # A claim in progress may still yield a run.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_TIMEOUT_S), self._claiming:
+                pass
+        if not await _within(timeout_s, self._all_ended):
             for active in self._active.values():
                 active.stop("the supervisor was stopped; the run can be resumed")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await self._idle.wait()
+            await _within(STOP_TIMEOUT_S, self._all_ended)
+        # Codex ends with this process, and all its threads are free then.
+        await _within(GIVE_BACK_S, self._idle)
 
-    def stats(self) -> Stats:
-        """Return what there is to do; see `Engine.stats`."""
-        counts = self._store.counts(self._owner.group)
+    async def stats(self) -> Stats:
+        """Return counts of runs; see `Engine.stats`."""
+        counts = await self._store.counts(self._owner.group)
         return Stats(len(self._active), counts, self._draining)
 
-    def _withdraw(self, run_id: str, reason: str) -> Run:
-        run = self._store.get(run_id)
+    async def _withdraw(self, run_id: str, reason: str) -> Run:
+        run = await self._store.get(run_id)
         if run is None:
-            raise RunNotFoundError(f"there is no run {run_id}; codex_runs lists those there are")
+            raise unknown_run(run_id)
         if run.state is not RunState.QUEUED:
-            what = "is over" if run.state.is_over else "is worked on by another supervisor"
-            raise StateError(f"run {run_id} cannot be interrupted: it {what} ({run.state})")
+            what, kind = "is worked on by another supervisor", RunErrorKind.WORKED_ON_ELSEWHERE
+            if run.state.is_over:
+                what, kind = "is over", RunErrorKind.OVER
+            raise StateError(
+                f"run {run_id} cannot be interrupted: it {what} ({run.state})",
+                kind,
+                RunErrorFields(run_id, run.state),
+            )
         change = Change(reason=reason, ended_at=time.time())
-        return self._store.change(run_id, RunState.INTERRUPTED, change)
+        return await self._store.change(run_id, RunState.INTERRUPTED, change)
 
-    def _claims(self) -> list[Run]:
-        claimed: list[Run] = []
+    async def _claimed(self) -> Attempt | None:
+        """Claim the next run; None without a run within the limits."""
+        owner = self._owner
         try:
-            while not self._draining:
+            # No withdrawal may happen between a run's claim and its entry among the active runs.
+            async with self._claiming:
+                if self._draining:
+                    return None
                 now = time.time()
-                run = self._store.claim(self._owner.id, self._owner.group, self._limits, now)
-                if run is None:
-                    break
-                claimed.append(run)
+                run = await self._store.claim(owner.id, owner.group, self._limits, now)
+                return None if run is None else self._taken(run)
         except StoreError as error:
             logger.warning("no run can be claimed for now: %s", error)
-        return claimed
+            return None
 
-    def _taken(self, run: Run) -> ActiveRun:
-        """Have a run that was claimed at hand for whoever asks before the work on it begins."""
-        active = self._active[run.id] = ActiveRun(run, self._let_go)
+    def _taken(self, run: Run) -> Attempt:
+        """Enter a claimed run among the active runs before the work begins."""
+        active = self._active[run.id] = Attempt(run, self._let_go)
+        self._working.add(active)
+        self._all_ended.clear()
         self._idle.clear()
         return active
 
-    async def _work_on(self, active: ActiveRun) -> None:
+    async def _work_on(self, active: Attempt) -> None:
         try:
             await self._work.execute(active)
-        except Exception:  # one broken run must not end the others
+        except Exception as error:  # one broken run must not end the others
             logger.exception("run %s broke off", active.run.id)
+            await self._settle(active, error)
         finally:
             if not active.ended.is_set():
                 active.end()
+            self._working.discard(active)
+            if not self._working:
+                self._idle.set()
+                self._news.set()
 
-    def _let_go(self, active: ActiveRun) -> None:
-        self._active.pop(active.run.id, None)
-        self._stored.pop(active.run.id, None)
+    async def _settle(self, active: Attempt, error: Exception) -> None:
+        """Record the ending of a broken attempt: no work continues."""
+        run = active.run
+        if not run.state.is_active:
+            return
+        state = RunState.FAILED if run.state is RunState.STARTING else RunState.LOST
+        change = Change(reason=f"internal error: {error!r}", ended_at=time.time())
+        try:
+            active.run = await self._store.change(run.id, state, change, by=run.claim)
+        except CodexMCPError as trouble:
+            logger.warning("the ending of run %s is not recorded: %s", run.id, trouble)
+
+    def _let_go(self, active: Attempt) -> None:
+        # The run may have been claimed again meanwhile.
+        if self._active.get(active.run.id) is active:
+            self._active.pop(active.run.id)
+            self._stored.pop(active.run.id, None)
         if not self._active:
-            self._idle.set()
+            self._all_ended.set()
         self._news.set()
 
     async def _every(self, interval_s: float, do: Callable[[], Awaitable[None]]) -> None:
@@ -184,7 +231,7 @@ class EmbeddedEngine:
             try:
                 await do()
             except (CodexMCPError, OSError) as error:
-                # Such as no descriptor left; the runs under way need not end for that.
+                # For example, no descriptor left; the active runs need not end for that.
                 logger.warning("to be tried again: %s", error)
             await asyncio.sleep(interval_s)
 
@@ -194,10 +241,22 @@ class EmbeddedEngine:
 
     async def _flush(self) -> None:
         news = {
-            run_id: active.progress
+            run_id: active
             for run_id, active in self._active.items()
             if self._stored.get(run_id) != active.progress
         }
+        claims = {run_id: each.run.claim for run_id, each in news.items()}
         if news:
-            self._store.note_progress(news)
-            self._stored.update(news)
+            await self._store.note_progress(
+                {(name, by): news[name].progress for name, by in claims.items() if by is not None}
+            )
+            self._stored.update({name: each.progress for name, each in news.items()})
+
+
+async def _within(timeout_s: float | None, event: asyncio.Event) -> bool:
+    """Wait for an event; return whether the event came in time."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await event.wait()
+    except TimeoutError:
+        return False

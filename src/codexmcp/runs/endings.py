@@ -1,4 +1,4 @@
-"""How a run has ended, from what its turn came to.
+"""The ending of a run, from the result of its turn.
 
 Pure.
 """
@@ -11,44 +11,49 @@ from typing import Any
 
 from codexmcp.appserver.events import (
     TurnStatus,
-    last_message_of,
     parse_error,
     parse_turn_status,
 )
-from codexmcp.appserver.turns import TurnResult
-from codexmcp.errors import AppServerClosedError, CodexMCPError, DeadlineError
+from codexmcp.appserver.final_answer import last_message_of
+from codexmcp.appserver.tally import is_failure
+from codexmcp.codex.turns import TurnResult
+from codexmcp.errors import AppServerClosedError, CodexMCPError, DeadlineError, WorkError
 from codexmcp.jsonvalues import integer_of, list_of, object_of, text_of
 from codexmcp.runs.states import RunState
 
 CheckOutput = Callable[[Mapping[str, Any], str], str | None]
-"""Returns what is wrong with a final message under a JSON Schema; None when nothing is."""
+"""Returns the defect of a final message under a JSON Schema. None: valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run has ended.
+    """The ending of a run.
 
     Attributes:
-        state: Its last state.
-        reason: Why; empty when there is nothing to say.
+        state: The last state.
+        reason: The cause; empty without a cause.
         message: The final message.
+        turn_id: The run's turn. None: not found.
+        is_on_record: Codex has recorded the prompt, so a lost run can continue.
     """
 
     state: RunState
     reason: str = ""
     message: str = ""
+    turn_id: str | None = None
+    is_on_record: bool = False
 
 
 def of_result(
     result: TurnResult, remark: str, schema: Mapping[str, Any] | None, check: CheckOutput
 ) -> Ending:
-    """Return the ending of a run whose turn has ended.
+    """Return the ending of a run after the end of its turn.
 
     Args:
-        result: How the turn ended.
-        remark: What a good ending hides.
-        schema: What the final message must fit; None for anything.
-        check: Holds it to that.
+        result: The result of the turn.
+        remark: A failure hidden by a good ending.
+        schema: Schema of the final message. None: any message.
+        check: Checks the message against the schema.
     """
     match result.status:
         case TurnStatus.COMPLETED:
@@ -64,43 +69,66 @@ def of_result(
 
 
 def of_start(error: AppServerClosedError, *, again: bool) -> Ending:
-    """Return what becomes of a run whose app-server died before anything was sent to the model.
+    """Return the result of an app-server's death before anything was sent to the model.
 
     Args:
-        error: How it died.
-        again: Whether the run may wait for another try.
+        error: The cause of death.
+        again: The run may wait for another try.
     """
     if again:
         return Ending(RunState.QUEUED, f"{error}; nothing was sent yet, and it starts anew")
-    return Ending(RunState.FAILED, f"{error}; nothing was sent: start it anew with codex_run")
+    return Ending(RunState.FAILED, f"{error}; nothing was sent: start it anew")
 
 
-def of_error(error: CodexMCPError, trouble: str = "") -> Ending:
-    """Return the ending of a run that an error ended.
+def failure_of(state: RunState, reason: str) -> WorkError | None:
+    """Return the failure of an ended run; None after success.
 
     Args:
-        error: The error.
-        trouble: What the key proxy has to say; empty for nothing.
+        state: The last state.
+        reason: The cause of the ending; for a completed run, a remark.
     """
+    if state is RunState.COMPLETED and not is_failure(reason):
+        return None
+    return WorkError(f"{state}: {reason}" if reason else str(state))
+
+
+def of_error(error: CodexMCPError) -> Ending:
+    """Return the ending of a run after an error."""
     if isinstance(error, DeadlineError):
         return Ending(RunState.TIMED_OUT, str(error))
-    if isinstance(error, AppServerClosedError):
-        cause = f" (the key proxy: {trouble})" if trouble else ""
-        return Ending(RunState.LOST, f"{error}{cause}; the run can be resumed")
     return Ending(RunState.FAILED, str(error))
+
+
+def lost(cause: str, turn_id: str | None, *, is_on_record: bool, has_thread: bool) -> Ending:
+    """Return the ending of a run with a possibly sent prompt and a turn without an end.
+
+    Args:
+        cause: The cause of the interruption.
+        turn_id: The turn. None: no trace of a turn, which proves nothing.
+        is_on_record: Codex has recorded the prompt.
+        has_thread: Codex can continue the thread.
+    """
+    if is_on_record:
+        reason = f"{cause}; the run can be resumed"
+        return Ending(RunState.LOST, reason, turn_id=turn_id, is_on_record=True)
+    doubt = "its turn had begun" if turn_id else "it cannot be told whether it was sent"
+    remedy = "resume it" if has_thread else "start it anew: it cannot be resumed"
+    reason = f"{cause}; {doubt}, and Codex has no record of its prompt. See what is done, then "
+    reason += remedy
+    return Ending(RunState.LOST, reason, turn_id=turn_id)
 
 
 def recorded(
     thread: Mapping[str, Any], turn_id: str | None, prompt: str, since: float
 ) -> Mapping[str, Any] | None:
-    """Return the turn of a run, as Codex has recorded it; None when it has not.
+    """Return the turn of a run from Codex's records; None without a record.
 
     Args:
-        thread: The thread with its turns, as `thread/read` tells it.
-        turn_id: The turn's id; None looks for the last turn that was given the prompt.
+        thread: The thread with its turns, from `thread/read`.
+        turn_id: The turn's id. None: the last turn with the prompt.
         prompt: The run's prompt.
-        since: Unix time before which it cannot have begun: an earlier run on the thread may have
-            had the same prompt. Source: Codex tells the times of turns in whole seconds.
+        since: Earliest Unix time of the turn's beginning: an earlier run on the thread may have had
+            the same prompt. Source: Codex reports the times of turns in whole seconds.
     """
     turns: list[dict[str, Any]] = [object_of(each) for each in list_of(thread.get("turns"))]
     for turn in reversed(turns):
@@ -110,11 +138,19 @@ def recorded(
     return None
 
 
-def of_record(turn: Mapping[str, Any]) -> Ending | None:
-    """Return the ending that Codex has recorded; None when it is not known.
+def has_prompt(turn: Mapping[str, Any], prompt: str) -> bool:
+    """Return whether a turn in Codex's records has a prompt.
 
-    Source: a turn whose app-server died is recorded as interrupted too, but without the time of
-    its end (measured on 0.153.4, 0.163.0 and 0.169.0).
+    Source: for some milliseconds a recorded turn lacks its prompt (seen on 0.163.0).
+    """
+    return prompt in _prompts_of(turn)
+
+
+def of_record(turn: Mapping[str, Any]) -> Ending | None:
+    """Return the ending in Codex's records; None if unknown.
+
+    Source: a turn of a dead app-server is also recorded as interrupted, but without the time of the
+    end (measured on 0.153.4, 0.163.0 and 0.169.0).
     """
     status = parse_turn_status(turn.get("status", TurnStatus.IN_PROGRESS))
     if status is TurnStatus.COMPLETED:
@@ -130,7 +166,7 @@ def of_record(turn: Mapping[str, Any]) -> Ending | None:
 
 def _may_be(turn: Mapping[str, Any], prompt: str, since: int) -> bool:
     started_at = integer_of(turn.get("startedAt"))
-    return prompt in _prompts_of(turn) and (started_at is None or started_at >= since)
+    return has_prompt(turn, prompt) and (started_at is None or started_at >= since)
 
 
 def _prompts_of(turn: Mapping[str, Any]) -> list[str]:

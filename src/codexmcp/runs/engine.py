@@ -1,26 +1,26 @@
-"""What works on runs: the port, with the embedded engine behind it.
-
-A cluster's engine on another system can take the embedded one's place here.
-"""
+"""The engine port: the only interface between the use cases and an engine."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from codexmcp.runs.run import Run, Submission
+from codexmcp.errors import RunErrorFields, RunErrorKind, RunNotFoundError
+from codexmcp.runs.attempt import LiveTurn
+from codexmcp.runs.run import Progress, Run, Submission
 from codexmcp.runs.states import RunState
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What an engine has to do.
+    """Counts of an engine.
 
     Attributes:
-        active: Runs that it works on.
-        counts: Runs of its group by state.
-        draining: Whether it takes no further ones.
+        active: Number of active runs in this engine.
+        counts: Runs of the group by state.
+        draining: The engine accepts no further runs.
     """
 
     active: int
@@ -28,39 +28,77 @@ class Stats:
     draining: bool
 
 
-class Engine(Protocol):
-    """Takes runs and works on them."""
+def unknown_run(run_id: str) -> RunNotFoundError:
+    """Return the error for the id of an unknown run."""
+    return RunNotFoundError(
+        f"there is no run {run_id!r}", RunErrorKind.NOT_FOUND, RunErrorFields(run_id)
+    )
 
-    def submit(self, submission: Submission) -> tuple[Run, bool]:
-        """Record a run to be worked on; return it, and whether it is new.
+
+class ActiveRun(Protocol):
+    """A run in execution by an engine in this process."""
+
+    @property
+    def run(self) -> Run:
+        """The run, as stored."""
+        ...
+
+    @property
+    def progress(self) -> Progress:
+        """The progress, ahead of the store."""
+        ...
+
+    @property
+    def turn(self) -> LiveTurn | None:
+        """The turn. None: not begun."""
+        ...
+
+    @property
+    def ended(self) -> asyncio.Event:
+        """Set when the run is over or queued again, and the store has the change."""
+        ...
+
+
+class Engine(Protocol):
+    """Accepts and executes runs."""
+
+    async def submit(self, submission: Submission) -> tuple[Run, bool]:
+        """Record a run for execution; return the run, and whether the run is new.
 
         Raises:
             StateError: The engine is draining.
-            StoreError: It cannot be recorded.
+            StoreError: The run cannot be recorded.
         """
         ...
 
-    async def cancel(self, run_id: str, reason: str) -> Run:
-        """Interrupt a run, or withdraw one that waits; return it as it has ended.
+    def active(self, run_id: str) -> ActiveRun | None:
+        """Return a run active in this process; None for any other run."""
+        ...
+
+    async def cancel(self, run_id: str, reason: str) -> tuple[Run, bool]:
+        """Interrupt a run, or withdraw it from the queue.
+
+        Returns:
+            The ended run. True: the run was withdrawn, and its files have no ending yet.
 
         Raises:
             RunNotFoundError: There is no such run.
-            StateError: It is over, or another engine works on it.
+            StateError: The run is over, or active in another engine.
         """
         ...
 
     async def serve(self) -> None:
-        """Work until cancelled, or until drained."""
+        """Execute runs until cancelled or drained."""
         ...
 
     async def drain(self, timeout_s: float | None) -> None:
-        """Take no further runs, let the active ones end, and interrupt those that do not.
+        """Accept no further runs, let the active runs end, and interrupt the rest.
 
         Args:
-            timeout_s: How long they may take, in seconds; None waits for their own bounds.
+            timeout_s: Time for active runs, in seconds. None: the runs' own bounds.
         """
         ...
 
-    def stats(self) -> Stats:
-        """Return what there is to do."""
+    async def stats(self) -> Stats:
+        """Return counts of runs."""
         ...

@@ -1,7 +1,7 @@
-"""Works on one run: from its claim to its recorded ending.
+"""Execution of one attempt at a run: from the claim to the recorded ending.
 
-Promises that whatever happens to Codex, the run ends in a state that the store knows, that its
-audit files say the same, and that its thread is given back afterwards.
+Promises: after any failure of Codex, the run ends in a state known to the store, the audit files
+agree, and the thread is given back afterwards.
 """
 
 from __future__ import annotations
@@ -10,373 +10,350 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
 
-from codexmcp.appserver.admission import Admission
-from codexmcp.appserver.answers import DECLINED, can_be_declined, to_codex
-from codexmcp.appserver.client import AppServer
-from codexmcp.appserver.events import ErrorReported, Event
+from codexmcp.appserver.answers import DECLINED, to_codex
+from codexmcp.appserver.events import ErrorReported, Event, TurnStatus
+from codexmcp.appserver.final_answer import EMPTY_ANSWER
+from codexmcp.appserver.refusals import DrainingError
 from codexmcp.appserver.requests import ThreadOptions, TurnOptions, image_input, text_input
-from codexmcp.appserver.threads import KnownThread, Threads, is_loaded
-from codexmcp.appserver.turns import TurnLimits, run_turn
+from codexmcp.appserver.tokens import Tokens
+from codexmcp.codex.desk import Desk, Seat, ThreadRequest
+from codexmcp.codex.key_proxy import explained
+from codexmcp.codex.permissions import Withheld
+from codexmcp.codex.turns import OnChildren, Turn, TurnLimits
 from codexmcp.errors import AppServerClosedError, CodexMCPError, StateError, StoreError
-from codexmcp.home.key_proxy import explained
-from codexmcp.jsonrpc.connection import NoAnswer
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.runs import endings, preparation, recovery
-from codexmcp.runs.active import ActiveRun, LiveTurn
 from codexmcp.runs.approvals import Approval, Approvals, Decision
+from codexmcp.runs.attempt import Attempt, LiveTurn
 from codexmcp.runs.audit.trail import AuditTrail
-from codexmcp.runs.codex import CodexSource
 from codexmcp.runs.endings import CheckOutput, Ending
-from codexmcp.runs.preparation import Prepared
+from codexmcp.runs.goals import GoalBudget
 from codexmcp.runs.run import Run
-from codexmcp.runs.states import RunState
+from codexmcp.runs.states import Phase, RunState
 from codexmcp.runs.store import Change, RunStore
 
 logger = logging.getLogger(__name__)
 
 STORE_RETRY_S = 1.0
-"""How long what could not be stored, as on a full disk, waits for the next try."""
+"""Interval between tries to store an ending, for example on a full disk."""
 
 MAX_STARTS = 3
-"""How often a run is begun whose app-server dies before anything was sent."""
+"""Bound on starts of a run if the app-server dies before anything was sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """What the work on runs needs.
+class RunDependencies:
+    """Dependencies of the execution of runs.
 
     Attributes:
-        codex: Gives the app-server.
-        store: Where runs are recorded.
+        desk: The desk for turns.
+        store: The store of runs.
         reopen: Opens the audit files of a recorded run.
-        threads: The threads of the app-server.
-        check_output: Holds a final message to its schema.
-        denied: Absolute paths that commands must not read.
-        allow_amendments: Whether an answer may write a rule to the Codex home.
-        admission: Bounds how many runs start at a time.
+        check_output: Checks a final message against its schema.
+        withheld: Returns the current paths with limited access for commands: a login may appear
+            during a supervisor's life.
+        allow_amendments: An answer may write a rule to the Codex home.
     """
 
-    codex: CodexSource
+    desk: Desk
     store: RunStore
     reopen: Callable[[Run], AuditTrail]
-    threads: Threads
     check_output: CheckOutput
-    denied: Sequence[str] = ()
+    withheld: Callable[[], Withheld] = Withheld
     allow_amendments: bool = False
-    admission: Admission = field(default_factory=Admission)
 
 
 class Executor:
-    """Works on runs, many at a time.
+    """Executes runs, many at a time.
 
     Args:
-        workshop: What the work needs.
+        needs: The dependencies.
 
     Attributes:
-        approvals: The questions of Codex that wait.
+        approvals: The waiting questions of Codex.
     """
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._shop = workshop
-        self._by_thread: dict[str, ActiveRun] = {}
-        self._trails: dict[str, AuditTrail] = {}
-        self._active: dict[str, ActiveRun] = {}
-        self._kept: set[str] = set()
+    def __init__(self, needs: RunDependencies) -> None:
+        self._needs = needs
+        self._attempts: set[Attempt] = set()
         self.approvals = Approvals(self._note_approvals)
 
-    async def execute(self, active: ActiveRun) -> None:
-        """Work on a run that was claimed, until its ending is recorded and its thread is free.
+    async def execute(self, attempt: Attempt) -> None:
+        """Work on an attempt until the ending is recorded and the thread is free.
 
         Raises:
             asyncio.CancelledError: The process ends before the ending could be recorded.
         """
-        run_id = active.run.id
-        trail = self._trails[run_id] = self._shop.reopen(active.run)
-        self._active[run_id] = active
+        attempt.trail = self._needs.reopen(attempt.run)
+        self._attempts.add(attempt)
         try:
-            trail.state(active.run)
-            ending = await self._ending(active)
-            await self._record_ending(active, ending)
-            active.end()
-            if ending.state in {RunState.TIMED_OUT, RunState.INTERRUPTED}:
-                # It may have been silent because Codex hangs, and would again for the next run.
-                await self._shop.codex.end_if_stuck()
-            await self._give_back(active)
+            async with contextlib.AsyncExitStack() as held:
+                attempt.trail.state(attempt.run)
+                ending = await self._ending(attempt, held)
+                await self._record_ending(attempt, ending)
+                await self._note_phase(attempt, Phase.AUDITED)
+                attempt.end()
+            await self._note_phase(attempt, Phase.GIVEN_BACK)
         finally:
-            del self._trails[run_id], self._active[run_id]
-            self._by_thread.pop(active.run.thread_id or "", None)
-            trail.close()
-
-    def works_on(self, thread_id: str) -> bool:
-        """Return whether a run is under way on a thread."""
-        return thread_id in self._by_thread
+            self._attempts.discard(attempt)
+            await attempt.recorder.settled()
+            attempt.trail.close()
 
     @contextlib.asynccontextmanager
-    async def attached(self, thread_id: str, run: Run | None) -> AsyncGenerator[None, None]:
-        """Keep a thread loaded while somebody looks at it, and unload it afterwards.
+    async def attached(self, thread_id: str, run: Run) -> AsyncGenerator[None, None]:
+        """Keep a thread loaded for an observer, and unload the thread afterwards.
 
         Args:
             thread_id: The thread.
-            run: The last run on it, whose settings hold for it; None when there is no record.
+            run: The run with the settings of the thread.
 
         Raises:
-            RequestError: It cannot be loaded.
+            RequestError: The thread cannot be loaded.
         """
-        with self._shop.threads.attached(thread_id):
-            active = self._by_thread.get(thread_id)
-            # One that has ended may be about to unload it.
-            if active is None or active.ended.is_set():
-                await self._load(thread_id, run)
+        options = await self._options(run)
+        load = preparation.loader(thread_id, options)
+        opening = ThreadRequest(load, thread_id, options, view_only=True)
+        async with self._needs.desk.attached(opening):
             yield
-        await self._unload(thread_id)
-
-    async def _load(self, thread_id: str, run: Run | None) -> None:
-        server, options = await self._shop.codex.get(), ThreadOptions()
-        if run is not None:
-            effective = await self._shop.codex.effective_config()
-            options = preparation.thread_options(run, self._shop.denied, effective)
-        async with self._shop.threads.turn_of(thread_id) as known:
-            if known.loaded_in != self._shop.codex.generation:
-                await server.load_thread(thread_id, options)
-                known.note_loaded(self._shop.codex.generation, options=options)
-
-    async def on_codex_request(self, request: Request) -> object:
-        """Answer a question of Codex, when somebody has decided (the connection calls this)."""
-        active = self._by_thread.get(str(request.params.get("threadId", "")))
-        if active is None or not can_be_declined(request):
-            # Somebody else's turn: whoever started it is asked as well, and answers.
-            raise NoAnswer
-        approval, decision = await self.approvals.ask(active.run.id, request)
-        self._audit(approval, decision)
-        answer = decision.answer or DECLINED
-        return to_codex(request, answer, allow_amendments=self._shop.allow_amendments)
 
     def on_stderr(self, line: str) -> None:
-        """Keep a line of app-server's stderr with every run that it may be about."""
-        for trail in self._trails.values():
-            trail.stderr(line)
+        """Record an app-server's stderr line with every possibly concerned run."""
+        for attempt in self._attempts:
+            if attempt.trail is not None:
+                attempt.trail.stderr(line)
 
-    async def _ending(self, active: ActiveRun) -> Ending:
-        """Work on the run in a task of its own, so that stopping it stops nothing else."""
-        working = asyncio.create_task(self._work(active))
-        active.works_in(working)
+    async def _ending(self, attempt: Attempt, held: contextlib.AsyncExitStack) -> Ending:
+        """Work on the run in a separate task, so stopping the run stops nothing else."""
+        working = asyncio.create_task(self._work(attempt, held))
+        attempt.works_in(working)
         try:
             await asyncio.wait({working})
         except asyncio.CancelledError:
-            active.stop("the process that worked on it was stopped")
+            attempt.stop("the process that worked on it was stopped")
             await asyncio.wait({working})
             raise
         if working.cancelled():
-            return Ending(RunState.INTERRUPTED, active.stopped_by or "", active.message)
+            return Ending(RunState.INTERRUPTED, attempt.stopped_by or "", attempt.message)
         error = working.exception()
         if error is None:
             return working.result()
         if not isinstance(error, CodexMCPError):
-            logger.error("the work on run %s failed", active.run.id, exc_info=error)
+            logger.error("the work on run %s failed", attempt.run.id, exc_info=error)
             return Ending(RunState.FAILED, f"internal error: {error!r}")
+        if isinstance(error, DrainingError):
+            return Ending(RunState.QUEUED, "Codex was ending and took nothing; it starts again")
         if isinstance(error, AppServerClosedError):
-            return await self._settled(active, error)
+            return await self._settled(attempt, error)
         return endings.of_error(error)
 
-    async def _settled(self, active: ActiveRun, error: AppServerClosedError) -> Ending:
-        """Ask a new app-server how the turn of a dead one has ended."""
-        codex, run = self._shop.codex, active.run
-        trouble = codex.trouble
+    async def _settled(self, attempt: Attempt, error: AppServerClosedError) -> Ending:
+        """Ask a new app-server for the end of a dead app-server's turn."""
+        codex, run = self._needs.desk.source, attempt.run
+        cause = (
+            f"{error} (the key proxy: {codex.failure_cause})" if codex.failure_cause else str(error)
+        )
         try:
-            fate = await recovery.fate_of(codex, run)
-        except CodexMCPError as cause:
-            logger.warning("the thread of run %s cannot be read: %s", run.id, cause)
-            fate = None
-        if fate is recovery.NEVER_SENT:
+            ending = await recovery.fate_of(codex, run, cause)
+        except CodexMCPError as reason:
+            logger.warning("the thread of run %s cannot be read: %s", run.id, reason)
+            ending = await recovery.unread(run, cause)
+        if ending is recovery.NEVER_SENT:
             ending = endings.of_start(error, again=run.attempt < MAX_STARTS)
-        elif fate is not None:
-            return fate
+        elif ending.state is RunState.INTERRUPTED and attempt.stopped_by is None:
+            return await self._cut_off(attempt, run.turn_id)
+        elif ending.state is not RunState.LOST:
+            return ending
         else:
-            await recovery.end_commands(codex, run)
-            ending = endings.of_error(error, trouble)
-        if active.stopped_by is not None:
-            # Whoever stopped it meanwhile does not want it to begin again.
-            return Ending(RunState.INTERRUPTED, active.stopped_by, active.message)
+            with contextlib.suppress(CodexMCPError):
+                await recovery.end_commands(codex, [run])
+        if attempt.stopped_by is not None:
+            # An interrupted run must not begin again.
+            return Ending(RunState.INTERRUPTED, attempt.stopped_by, attempt.message)
         return ending
 
-    async def _work(self, active: ActiveRun) -> Ending:
-        server = await self._shop.codex.get()
-        effective = await self._shop.codex.effective_config()
-        options = preparation.thread_options(active.run, self._shop.denied, effective)
-        async with contextlib.AsyncExitStack() as stack:
-            own = active.run.thread_id
-            known = None
-            if own is not None:
-                known = await stack.enter_async_context(self._shop.threads.turn_of(own))
-            ticket = await self._shop.admission.enter()
-            stack.enter_context(ticket.held())
-            if known is not None:
-                await self._freed(server, known, options)
-            prepared = await self._prepare(server, active.run, own, options)
-            if known is None or known.id != prepared.thread_id:
-                turn_of = self._shop.threads.turn_of(prepared.thread_id)
-                known = await stack.enter_async_context(turn_of)
-            known.note_loaded(self._shop.codex.generation, options=options)
-            await self._begin(active, prepared)
-            stack.enter_context(server.listen(prepared.thread_id, ticket.on_event))
-            return await self._turn(server, active, prepared)
+    async def _options(self, run: Run) -> ThreadOptions:
+        effective = await self._needs.desk.source.effective_config()
+        return preparation.thread_options(run, self._needs.withheld(), effective)
 
-    async def _freed(self, server: AppServer, known: KnownThread, options: ThreadOptions) -> None:
-        """Unload a thread that others have loaded, or it would keep their sandbox.
+    async def _work(self, attempt: Attempt, held: contextlib.AsyncExitStack) -> Ending:
+        run, desk = attempt.run, self._needs.desk
+        options = await self._options(run)
+        opening = ThreadRequest(
+            preparation.opener(run, options),
+            run.thread_id,
+            options,
+            keeps_goal=run.request.goal_tokens is not None,
+        )
+        seat = await held.enter_async_context(desk.seat(opening))
+        held.push_async_callback(desk.give_back, seat)
+        attempt.prompt = await preparation.prompt_of(seat.server, seat.known.id, run)
+        seat.known.cwd = run.request.cwd
+        if run.thread_id is None and run.request.forks is None:
+            seat.known.totals = {seat.known.id: Tokens()}
+        # Recorded in advance: after any later kill, the prompt counts as possibly sent.
+        change = Change(thread_id=seat.known.id, phase=Phase.MAYBE_SENT)
+        await self._store(attempt, RunState.RUNNING, change)
+        return await self._turn(attempt, seat)
 
-        Raises:
-            StateError: Somebody is attached to it or works on it.
-        """
-        is_ours = known.loaded_in == self._shop.codex.generation and known.loaded_with == options
-        if is_ours or not await is_loaded(server, known.id):
-            return
-        if known.attached or not await server.is_resting(known.id):
-            raise StateError(
-                f"thread {known.id} is in use: somebody is attached to it or works on it, with "
-                "other settings. Wait until that is done and try again, or work on a fork of it "
-                "(codex_fork)"
-            )
-        await server.unload_thread(known.id)
-        known.loaded_in = 0
+    async def _turn(self, attempt: Attempt, seat: Seat) -> Ending:
+        request, source = attempt.run.request, self._needs.desk.source
+        goal = GoalBudget(seat.server, seat.known.id, request.goal_tokens)
 
-    async def _prepare(
-        self, server: AppServer, run: Run, own: str | None, options: ThreadOptions
-    ) -> Prepared:
-        if own is not None:
-            return await preparation.resume(server, run, own, options)
-        if run.request.forks is not None:
-            return await preparation.fork(server, run, options)
-        return await preparation.start(server, run, options)
-
-    async def _begin(self, active: ActiveRun, prepared: Prepared) -> None:
-        """Record the thread and that the prompt is about to be sent, before it is.
-
-        Raises:
-            StateError: The run is not ours any more.
-        """
-        self._by_thread[prepared.thread_id] = active
-        await self._store(active, RunState.RUNNING, Change(thread_id=prepared.thread_id))
-
-    async def _turn(self, server: AppServer, active: ActiveRun, prepared: Prepared) -> Ending:
-        request = active.run.request
-        trail = self._trails[active.run.id]
+        async def ask(question: Request, agent: str) -> object:
+            approval, decision = await self.approvals.ask(attempt.run.id, question, agent)
+            self._audit(attempt, approval, decision)
+            answer = decision.answer or DECLINED
+            return to_codex(question, answer, allow_amendments=self._needs.allow_amendments)
 
         def on_event(event: Event) -> None:
-            trail.event(event)
-            active.note(event)
-            if isinstance(event, ErrorReported) and event.error.will_retry:
-                active.explain_step(self._shop.codex.trouble)
-            if event.method == "turn/started" and active.turn is None:
-                active.turn = LiveTurn(server, prepared.thread_id, event.turn_id)
-                self._change(active, RunState.RUNNING, Change(turn_id=event.turn_id))
-            elif event.method == "serverRequest/resolved":
-                self.approvals.resolved_elsewhere(active.run.id, event.params.get("requestId", ""))
+            self._note_event(attempt, seat, event)
+            goal.note(event)
 
-        result = await run_turn(
-            server,
-            prepared.thread_id,
-            [text_input(prepared.prompt), *map(image_input, request.images)],
+        turn = Turn(
+            [text_input(attempt.prompt), *map(image_input, request.images)],
             TurnOptions(effort=request.effort, output_schema=request.output_schema),
             TurnLimits(request.timeout_s, request.idle_timeout_s),
+            OnChildren(request.on_children),
             on_event,
-            lambda: bool(self.approvals.pending(active.run.id)),
         )
+        async with goal.kept():
+            result = await seat.turn(turn, ask)
+        if result.status is TurnStatus.INTERRUPTED and not seat.known.attached:
+            return await self._cut_off(attempt, result.turn_id)
+        notes = [attempt.remark, *seat.notes(result)]
+        if not result.message:
+            notes.append(EMPTY_ANSWER)
         ending = endings.of_result(
-            result, active.remark, request.output_schema, self._shop.check_output
+            result,
+            "; ".join(filter(None, notes)),
+            request.output_schema,
+            self._needs.check_output,
         )
         if ending.state is RunState.FAILED:
-            return replace(ending, reason=explained(ending.reason, self._shop.codex.trouble))
+            return replace(ending, reason=explained(ending.reason, source.failure_cause))
         return ending
 
+    async def _cut_off(self, attempt: Attempt, turn_id: str | None) -> Ending:
+        """Return the ending of a run interrupted by Codex itself, as Codex does when ending."""
+        run, is_on_record = attempt.run, False
+        with contextlib.suppress(CodexMCPError):
+            server = await self._needs.desk.source.get()
+            thread = await server.read_thread(run.thread_id or "")
+            turn = endings.recorded(thread, turn_id, attempt.prompt, run.created_at)
+            is_on_record = turn is not None and endings.has_prompt(turn, attempt.prompt)
+        cause = "Codex interrupted its turn by itself, as it does when it is told to end"
+        return endings.lost(cause, turn_id, is_on_record=is_on_record, has_thread=True)
+
+    def _note_event(self, attempt: Attempt, seat: Seat, event: Event) -> None:
+        agent = seat.server.agents.path(event.thread_id)
+        assert attempt.trail is not None, "the work begins with the audit files"
+        attempt.trail.event(event, agent)
+        attempt.note(event, agent)
+        if isinstance(event, ErrorReported) and event.error.will_retry:
+            attempt.explain_step(self._needs.desk.source.failure_cause)
+        if event.method == "turn/started" and event.thread_id == seat.known.id:
+            attempt.turn = LiveTurn(seat.server, event.thread_id, event.turn_id)
+            change = Change(turn_id=event.turn_id, phase=Phase.TURN)
+            self._change(attempt, lambda state: state, change)
+        elif event.method == "serverRequest/resolved":
+            request_id = event.params.get("requestId", "")
+            self.approvals.resolved_elsewhere(attempt.run.id, request_id)
+
     def _note_approvals(self, run_id: str) -> None:
-        """Record that a run waits for an answer, or does no longer."""
-        active = self._active.get(run_id)
-        if active is None or not active.run.state.is_active:
-            return
-        pending = self.approvals.pending(run_id)
-        if pending:
-            change = Change(reason=f"waits for an answer: {pending[0].text}")
-            self._change(active, RunState.WAITING_FOR_APPROVAL, change)
-        elif active.run.state is RunState.WAITING_FOR_APPROVAL:
-            self._change(active, RunState.RUNNING, Change(reason=""))
+        """Record the beginning or the end of a run's wait for an answer."""
+        for attempt in self._attempts:
+            if attempt.run.id != run_id or not attempt.run.state.is_active:
+                continue
+            pending = self.approvals.pending(run_id)
+            if pending:
+                change = Change(reason=f"waits for an answer: {pending[0].text}")
+                self._change(attempt, lambda _state: RunState.WAITING_FOR_APPROVAL, change)
+            else:
+                self._change(attempt, _no_longer_waiting, Change(reason=""))
 
-    def _audit(self, approval: Approval, decision: Decision) -> None:
-        trail = self._trails.get(approval.run_id)
-        if trail is not None:
-            verdict = None if decision.answer is None else str(decision.answer.verdict)
+    def _audit(self, attempt: Attempt, approval: Approval, decision: Decision) -> None:
+        if attempt.trail is not None:
+            answered = None if decision.answer is None else str(decision.answer.decision)
             question = {"id": approval.id, "kind": approval.kind, "text": approval.text}
-            trail.approval(question, verdict, by=decision.by)
+            question |= {"agent": approval.agent} if approval.agent else {}
+            attempt.trail.approval(question, answered, by=decision.by)
 
-    def _change(self, active: ActiveRun, to: RunState, change: Change) -> None:
-        """Record a change on the way; a store that fails does not stop the work."""
-        try:
-            active.run = self._shop.store.change(active.run.id, to, change, owner=active.run.owner)
-        except StoreError as error:
-            logger.warning("run %s goes on unrecorded for now: %s", active.run.id, error)
+    def _change(
+        self, attempt: Attempt, to: Callable[[RunState], RunState | None], change: Change
+    ) -> None:
+        """Begin to record a change during execution; a failing store does not stop the work.
+
+        Args:
+            attempt: The attempt.
+            to: Returns the next state for the recorded state, after all earlier changes. None: no
+                change.
+            change: The change.
+        """
+
+        async def recorded() -> None:
+            run = attempt.run
+            state = to(run.state) if run.state.is_active else None
+            if state is None:
+                return
+            try:
+                await self._recorded(attempt, state, change)
+            except (StoreError, StateError) as error:
+                logger.warning("run %s goes on unrecorded for now: %s", run.id, error)
+
+        attempt.recorder.begin(recorded)
+
+    async def _recorded(self, attempt: Attempt, to: RunState, change: Change) -> None:
+        """Record a change in the store, then in the audit files; a step of the recorder."""
+        run = attempt.run
+        attempt.run = await self._needs.store.change(run.id, to, change, by=run.claim)
+        if attempt.trail is not None:
+            attempt.trail.state(attempt.run)
+
+    async def _note_phase(self, attempt: Attempt, phase: Phase) -> None:
+        """Record the phase of an ended attempt; a run queued again has no phase."""
+        run, change = attempt.run, Change(phase=phase)
+        if not run.state.is_over:
             return
-        self._trails[active.run.id].state(active.run)
+        try:
+            attempt.run = await self._needs.store.change(run.id, run.state, change, by=run.claim)
+        except (StoreError, StateError) as error:
+            logger.info("run %s is not recorded as %s: %s", run.id, phase, error)
 
-    async def _record_ending(self, active: ActiveRun, ending: Ending) -> None:
-        self.approvals.withdraw(active.run.id)
+    async def _record_ending(self, attempt: Attempt, ending: Ending) -> None:
+        self.approvals.withdraw(attempt.run.id)
+        await attempt.recorder.settled()
         change = Change(
-            thread_id=active.run.thread_id,
+            thread_id=attempt.run.thread_id,
+            turn_id=ending.turn_id,
             reason=ending.reason,
             message=ending.message,
             ended_at=time.time(),
-            progress=active.progress,
+            progress=attempt.progress,
         )
-        await self._record(active, ending.state, change)
-        if active.run.goes_on_by_itself:
-            await self._record(active, RunState.QUEUED, Change(reason=f"again: {ending.reason}"))
+        await self._record(attempt, ending.state, change)
+        if ending.is_on_record and attempt.run.goes_on_by_itself:
+            await self._record(attempt, RunState.QUEUED, Change(reason=f"again: {ending.reason}"))
 
-    async def _record(self, active: ActiveRun, to: RunState, change: Change) -> None:
-        """Record an ending, however long the store takes to accept it."""
+    async def _record(self, attempt: Attempt, to: RunState, change: Change) -> None:
+        """Record an ending, retrying until the store accepts."""
         try:
-            await self._store(active, to, change)
+            await self._store(attempt, to, change)
         except StateError:
-            logger.exception("the ending of run %s is not recorded", active.run.id)
+            logger.exception("the ending of run %s is not recorded", attempt.run.id)
 
-    async def _store(self, active: ActiveRun, to: RunState, change: Change) -> None:
-        run, trail = active.run, self._trails[active.run.id]
+    async def _store(self, attempt: Attempt, to: RunState, change: Change) -> None:
         while True:
             try:
-                active.run = self._shop.store.change(run.id, to, change, owner=run.owner)
+                await attempt.recorder.take(lambda: self._recorded(attempt, to, change))
             except StoreError as error:
-                logger.warning("run %s cannot be stored as %s yet: %s", run.id, to, error)
+                logger.warning("run %s cannot be stored as %s yet: %s", attempt.run.id, to, error)
                 await asyncio.sleep(STORE_RETRY_S)
             else:
-                trail.state(active.run)
                 return
 
-    async def _give_back(self, active: ActiveRun) -> None:
-        """Unload the thread, so that any other process may write to it."""
-        if active.run.thread_id is not None:
-            await self._unload(active.run.thread_id)
 
-    async def unload_kept(self) -> None:
-        """Unload the threads that somebody attached still worked on when their runs ended."""
-        kept, self._kept = self._kept, set()
-        for thread_id in kept:
-            await self._unload(thread_id)
-
-    async def _unload(self, thread_id: str) -> None:
-        turn_of = self._shop.threads.turn_of(thread_id)
-        # Behind the runs that wait to start, because somebody waits for those.
-        async with turn_of as known, self._shop.admission.turn():
-            if known.waiting > 1 or known.loaded_in != self._shop.codex.generation:
-                return
-            if known.attached:
-                self._kept.add(thread_id)
-                return
-            # A thread that cannot be unloaded costs memory, and its writer lock until the end.
-            with contextlib.suppress(CodexMCPError):
-                server = await self._shop.codex.get()
-                # Unloading would end a turn that somebody who attached has started.
-                if await server.is_resting(thread_id):
-                    await server.leave_thread(thread_id)
-                    known.loaded_in = 0
-                else:
-                    self._kept.add(thread_id)
+def _no_longer_waiting(state: RunState) -> RunState | None:
+    return RunState.RUNNING if state is RunState.WAITING_FOR_APPROVAL else None

@@ -1,21 +1,25 @@
-"""Gives a run its thread: a new one, a resumed one, or a fork.
+"""Provides the thread of a run: a new thread, a resumed thread, or a fork.
 
-Owns the rule that a prompt is never sent twice: a run that is taken up again resumes its thread
-and asks to continue.
+Owns the rule that a prompt is never sent twice: a later attempt resumes the thread and asks Codex
+to continue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.client import AppServer
+from codexmcp.appserver.refusals import ThreadInUseError, TurnUnderWayError, UnknownThreadError
 from codexmcp.appserver.requests import ThreadOptions
-from codexmcp.errors import RequestError, StateError
-from codexmcp.home.thread_options import guarded
-from codexmcp.home.writer import holder_of
+from codexmcp.codex.desk import Load
+from codexmcp.codex.permissions import Withheld
+from codexmcp.codex.thread_options import guarded, with_environment
+from codexmcp.codex.threads import KnownThread
+from codexmcp.codex.writer import holder_of
+from codexmcp.errors import StateError
 from codexmcp.jsonvalues import object_of, text_of
 from codexmcp.runs import endings
 from codexmcp.runs.run import Run
@@ -26,33 +30,15 @@ CONTINUE_PROMPT = (
 )
 
 
-_WITHOUT_ROLLOUT = ("no rollout found", "list_turns is not supported", "thread not loaded")
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A thread that is ready for the turn of a run.
-
-    Attributes:
-        thread_id: The thread.
-        prompt: What the turn is given.
-    """
-
-    thread_id: str
-    prompt: str
-
-
-def thread_options(run: Run, denied: Sequence[str], effective: Mapping[str, Any]) -> ThreadOptions:
-    """Return how the thread of a run is to work.
+def thread_options(run: Run, withheld: Withheld, effective: Mapping[str, Any]) -> ThreadOptions:
+    """Return the thread options of a run.
 
     Args:
         run: The run.
-        denied: Absolute paths that no run's commands may read.
+        withheld: Paths with limited access for commands of all runs.
         effective: Codex's configuration.
     """
     wire = run.request.thread
-    asked_for = object_of(wire.get("config"))
-    config = {**asked_for, **_environment(run.request.env), **_without_snapshot(asked_for)}
     asked = ThreadOptions(
         model=text_of(wire.get("model")),
         cwd=run.request.cwd,
@@ -61,95 +47,98 @@ def thread_options(run: Run, denied: Sequence[str], effective: Mapping[str, Any]
         approval_policy=text_of(wire.get("approvalPolicy")),
         base_instructions=text_of(wire.get("baseInstructions")),
         developer_instructions=text_of(wire.get("developerInstructions")),
-        config=config,
+        config=object_of(wire.get("config")),
+        allow_git=wire.get("allowGit") is True,
+        distrusts=wire.get("distrusts") is True,
     )
-    return guarded(asked, [*denied, *run.request.denied], effective)
+    options = guarded(
+        asked,
+        replace(withheld, denied=(*withheld.denied, *run.request.denied)),
+        effective,
+        allows_goals=run.request.goal_tokens is not None,
+    )
+    return with_environment(options, run.request.env)
 
 
-async def start(server: AppServer, run: Run, options: ThreadOptions) -> Prepared:
-    """Start a thread for a run that has none to continue."""
-    thread = await server.start_thread(options)
-    return Prepared(thread.id, run.request.prompt)
+def loader(thread_id: str, options: ThreadOptions) -> Load:
+    """Return the load function for an existing thread; see `ThreadRequest`."""
+
+    async def load(server: AppServer, _known: KnownThread | None) -> str:
+        try:
+            await server.load_thread(thread_id, options)
+        except ThreadInUseError as error:
+            raise _in_use(server, thread_id) from error
+        return thread_id
+
+    return load
 
 
-async def fork(server: AppServer, run: Run, options: ThreadOptions) -> Prepared:
-    """Start a thread for a run with the history of another."""
-    request = run.request
-    thread = await server.fork_thread(request.forks or "", options, after=request.forks_after)
-    return Prepared(thread.id, run.request.prompt)
+def opener(run: Run, options: ThreadOptions) -> Load:
+    """Return the load function for the thread of a run; see `ThreadRequest`.
 
+    The function starts a new thread, makes the requested fork, or loads the thread of the continued
+    run or of an earlier attempt. Errors of the function:
 
-async def resume(server: AppServer, run: Run, thread_id: str, options: ThreadOptions) -> Prepared:
-    """Load the thread that a run continues, or its own from an earlier try.
-
-    Raises:
-        StateError: Another process writes to it.
-        RequestError: It cannot be loaded.
+        StateError: Another process writes to the thread, or Codex has no record of the thread.
+        RequestError: The thread cannot be loaded.
     """
-    try:
-        await server.load_thread(thread_id, options)
-    except RequestError as error:
-        if was_never_used(error):
-            if run.request.continues is None:
-                return await start(server, run, options)
-            raise StateError(
-                f"run {run.request.continues} cannot be continued: it was cut off before anything "
-                "was sent to the model. Start it anew with codex_run"
-            ) from error
-        raise _explained(error, server, thread_id) from error
-    if not await server.is_resting(thread_id):
-        raise StateError(
-            f"thread {thread_id} is in use: somebody who is attached works on it. Wait until that "
-            "is done and try again, or work on a fork of it (codex_fork)"
-        )
-    if run.attempt > 1:
+    thread_id = run.thread_id
+
+    async def load(server: AppServer, known: KnownThread | None) -> str:
+        if thread_id is None:
+            return await _made(server, run, options)
+        try:
+            return await loader(thread_id, options)(server, known)
+        except UnknownThreadError as error:
+            continued = run.id if run.is_continued else run.request.continues
+            if continued is None:
+                return await _made(server, run, options)
+            raise _without_record(f"run {continued}", "continued") from error
+
+    return load
+
+
+async def prompt_of(server: AppServer, thread_id: str, run: Run) -> str:
+    """Return the input of the run's turn; the prompt of the run is never sent twice."""
+    if run.is_continued:
+        return CONTINUE_PROMPT
+    if run.attempt > 1 and thread_id == run.thread_id:
+        # The run may come from a store of 0.1.0, without the fact of a continued run.
         thread = await server.read_thread(thread_id)
         if endings.recorded(thread, None, run.request.prompt, run.created_at) is not None:
-            return Prepared(thread_id, CONTINUE_PROMPT)
-    return Prepared(thread_id, run.request.prompt)
+            return CONTINUE_PROMPT
+    return run.request.prompt
 
 
-def _environment(env: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings that show commands an environment, and nothing of app-server's.
+async def _made(server: AppServer, run: Run, options: ThreadOptions) -> str:
+    """Create the thread of a run: a new thread, or a fork.
 
-    Source: measured on 0.153.4, 0.163.0 and 0.169.0. A login shell's dotfiles, and the snapshot of
-    one, would add to it; without SHLVL bash reads ~/.bashrc; lists of the user's own config.toml
-    hold until they are named.
+    Source: an interrupted turn without an end is no place to fork after, not even with later turns
+    after it (measured on 0.153.4, 0.163.0 and 0.171.0); the fork then has the whole history.
     """
-    policy: dict[str, Any] = {
-        "inherit": "none",
-        "include_only": [],
-        "exclude": [],
-        "ignore_default_excludes": True,
-        "set": {**env, "SHLVL": "1"},
-    }
-    return {"allow_login_shell": False, "shell_environment_policy": policy}
+    forked, after = run.request.forks, run.request.forks_after
+    if forked is None:
+        return (await server.start_thread(options)).id
+    try:
+        return (await server.fork_thread(forked, options, after=after)).id
+    except TurnUnderWayError:
+        return (await server.fork_thread(forked, options)).id
+    except UnknownThreadError as error:
+        raise _without_record(f"thread {forked}", "forked") from error
 
 
-def _without_snapshot(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the setting that keeps Codex from running a login shell for each new thread.
-
-    Source: without a login shell its commands do not use what that tells (measured on 0.163.0),
-    and for a burst of threads it was a third of all processor time.
-    """
-    return {"features": {**object_of(config.get("features")), "shell_snapshot": False}}
+def _without_record(what: str, done: str) -> StateError:
+    return StateError(
+        f"{what} cannot be {done}: Codex has no record of its conversation, because it was cut off "
+        "before it began, or the Codex home was full. Start it anew"
+    )
 
 
-def was_never_used(error: RequestError) -> bool:
-    """Return whether a thread has no rollout: some builds make it only at the first turn.
-
-    Source: what 0.153.4, 0.163.0 and 0.169.0 say to `thread/resume` and `thread/read`.
-    """
-    return any(text in error.message for text in _WITHOUT_ROLLOUT)
-
-
-def _explained(error: RequestError, server: AppServer, thread_id: str) -> Exception:
-    if "active writer" not in error.message:
-        return error
+def _in_use(server: AppServer, thread_id: str) -> StateError:
     home = Path(str(server.info.get("codexHome", "")))
     pid = holder_of(home, thread_id)
     who = "another process" if pid is None else f"process {pid}"
     return StateError(
         f"thread {thread_id} is in use: {who} writes to it. Wait until it is done and try again, "
-        "or attach to it there, or work on a fork of it (codex_fork)"
+        "or attach to it there, or work on a fork of it"
     )

@@ -1,162 +1,263 @@
-"""Finds the endings of runs whose owner or app-server died.
+"""Settles the runs of a dead owner or app-server.
 
-Promises that nothing is sent to the model here: what Codex has recorded is read, nothing more.
+Promises: nothing is sent to the model here; Codex's records are only read.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from codexmcp.appserver.orphans import end_carriers
+from codexmcp.appserver.orphans import end_carriers, orphaned_threads
+from codexmcp.appserver.refusals import UnknownThreadError
+from codexmcp.codex.source import CodexSource
+from codexmcp.codex.writer import holder_of
 from codexmcp.errors import CodexMCPError, RequestError, StateError
-from codexmcp.home.writer import holder_of
 from codexmcp.jsonvalues import text_of
-from codexmcp.runs import endings, ownership, preparation
-from codexmcp.runs.codex import CodexSource
+from codexmcp.runs import endings, preparation
+from codexmcp.runs.audit.evidence import Evidence, evidence_of
 from codexmcp.runs.endings import Ending
 from codexmcp.runs.groups import conversations_of
+from codexmcp.runs.liveness import Liveness
 from codexmcp.runs.run import Run
-from codexmcp.runs.states import RunState
+from codexmcp.runs.states import Phase, RunState
 from codexmcp.runs.store import Change, Owner, RunStore
 
 logger = logging.getLogger(__name__)
 
+ORPHANS_S = 10.0
+"""Time after our start and after the death of an owner to search for left-behind commands: a Codex
+may outlive its owner by some seconds."""
+
 MAX_TRIES = 3
-"""How many sweeps a thread may be unreadable, as on a very busy machine, before its run is lost."""
+"""Bound on sweeps without an answer of Codex, for example on a very busy machine; then its runs are
+lost."""
 
 
 NEVER_SENT = Ending(RunState.QUEUED)
-"""The fate of a run that was cut off before Codex got its prompt, for certain."""
+"""The ending of a run with a prompt that was certainly never sent."""
 
 
-async def fate_of(codex: CodexSource, run: Run) -> Ending | None:
-    """Return how Codex has recorded that a run's turn ended; None when it has not.
+async def fate_of(codex: CodexSource, run: Run, cause: str) -> Ending:
+    """Return the ending of an interrupted run.
+
+    Only the phase proves that a prompt was not sent: `maybe_sent` is recorded before the prompt is
+    sent. Without a trace in the audit file and in the thread such a run is lost, because either may
+    have had no space for the record.
+
+    Args:
+        codex: Source of an app-server for reading threads.
+        run: The run, as stored.
+        cause: The cause of the interruption.
 
     Returns:
-        `NEVER_SENT` when there is no turn to end.
+        `NEVER_SENT`, the recorded ending, or the ending of a lost run.
 
     Raises:
-        CodexMCPError: Codex cannot tell now.
+        CodexMCPError: Codex cannot answer now.
     """
-    # It is running before its prompt is sent.
     if run.state is RunState.STARTING:
         return NEVER_SENT
+    evidence = await _evidence(run)
+    turn_id = run.turn_id or evidence.turn_id
     if run.thread_id is None:
-        return None
+        return endings.lost(cause, turn_id, is_on_record=False, has_thread=False)
     try:
         thread = await (await codex.get()).read_thread(run.thread_id)
     except RequestError as error:
-        if run.turn_id is None and preparation.was_never_used(error):
-            return NEVER_SENT
         logger.warning("the thread of run %s cannot be read: %s", run.id, error)
-        return None
+        has_thread = not isinstance(error, UnknownThreadError)
+        return endings.lost(cause, turn_id, is_on_record=False, has_thread=has_thread)
+    prompt = preparation.CONTINUE_PROMPT if run.is_continued else run.request.prompt
     since = run.created_at if run.started_at is None else run.started_at
-    turn = endings.recorded(thread, run.turn_id, run.request.prompt, since)
-    if turn is not None:
-        return endings.of_record(turn)
-    return NEVER_SENT if run.turn_id is None else None
+    turn = endings.recorded(thread, turn_id, prompt, since)
+    if turn is None:
+        return endings.lost(cause, turn_id, is_on_record=False, has_thread=True)
+    turn_id, is_on_record = text_of(turn.get("id")), endings.has_prompt(turn, prompt)
+    ending = endings.of_record(turn)
+    if ending is None:
+        return endings.lost(cause, turn_id, is_on_record=is_on_record, has_thread=True)
+    if ending.state is RunState.COMPLETED and evidence.threads - {run.thread_id}:
+        # Otherwise the run would have been over already: the run was waiting for sub-agents.
+        return replace(ending, reason=f"its sub-agents may have been cut off: {cause}")
+    return ending
 
 
-async def end_commands(codex: CodexSource, run: Run) -> None:
-    """End what the commands of a lost run have left running: nobody looks after it any more.
+async def unread(run: Run, cause: str) -> Ending:
+    """Return the ending of an interrupted run while Codex cannot answer; see `fate_of`."""
+    if run.state is RunState.STARTING:
+        return NEVER_SENT
+    turn_id = run.turn_id or (await _evidence(run)).turn_id
+    return endings.lost(cause, turn_id, is_on_record=False, has_thread=True)
 
-    Whoever has continued the thread elsewhere meanwhile has commands of their own there, which look
-    the same; then nothing is ended.
+
+async def end_commands(codex: CodexSource, runs: Iterable[Run]) -> None:
+    """End the remaining commands of runs, sub-agents' commands included.
+
+    A thread continued elsewhere meanwhile may have new commands, which look the same; then no
+    command of the thread is ended.
+
+    Args:
+        codex: Source of the Codex home.
+        runs: Runs without a living owner.
+
+    Raises:
+        CodexMCPError: Codex cannot answer now.
     """
-    if run.thread_id is None:
+    threads: set[str] = set()
+    for run in runs:
+        if run.thread_id is not None:
+            threads |= {run.thread_id, *(await _evidence(run)).threads}
+    if not threads:
         return
-    try:
-        home = text_of((await codex.get()).info.get("codexHome"))
-    except CodexMCPError as error:
-        logger.warning("commands of run %s may have been left running: %s", run.id, error)
-        return
-    if home is not None and holder_of(Path(home), run.thread_id) is None:
-        ended = end_carriers(f"CODEX_THREAD_ID={run.thread_id}")
-        if ended:
-            logger.warning("ended what run %s has left running: %s", run.id, ended)
+    server = await codex.get()
+    if (home := text_of(server.info.get("codexHome"))) is not None:
+        await asyncio.to_thread(_end_carriers, Path(home), server.pid, threads)
+
+
+async def end_orphans(codex: CodexSource) -> None:
+    """End the sandboxed commands of a dead Codex, inside and outside of runs.
+
+    Raises:
+        CodexMCPError: Codex cannot answer now.
+    """
+    server = await codex.get()
+    if (home := text_of(server.info.get("codexHome"))) is not None:
+        threads = await asyncio.to_thread(orphaned_threads, Path(home))
+        await asyncio.to_thread(_end_carriers, Path(home), server.pid, threads)
+
+
+def _end_carriers(home: Path, codex: int, threads: Iterable[str]) -> None:
+    # Commands of our own Codex are spared.
+    free = [each for each in threads if holder_of(home, each) in {None, codex}]
+    if free and (ended := end_carriers(free)):
+        logger.warning("ended commands that a dead Codex has left running: %s", ended)
+
+
+async def _evidence(run: Run) -> Evidence:
+    folder = Path(run.request.audit_dir)
+    return await asyncio.to_thread(evidence_of, folder, run.id, run.attempt, run.thread_id)
 
 
 class Recovery:
-    """Takes care of the runs of owners that died.
+    """Settles the runs of dead owners.
 
     Args:
-        store: Where runs are recorded.
-        own: The owner that we are, who lives, whatever becomes of its lock file.
-        locks: The folder of the owners' lock files.
-        codex: Gives an app-server that can read threads.
-        on_change: Is told each run that was changed.
+        store: The store of runs.
+        own: Our own owner, alive regardless of its lock file.
+        liveness: Knows the dead owners.
+        codex: Source of an app-server for reading threads.
+        on_change: Called with each changed run.
+        reconcile: Brings the audit files of ended runs in line with the store.
     """
 
     def __init__(
         self,
         store: RunStore,
         own: Owner,
-        locks: Path,
+        liveness: Liveness,
         codex: CodexSource,
         on_change: Callable[[Run], None],
+        reconcile: Callable[[Sequence[Run]], object],
     ) -> None:
         self._own = own
         self._store = store
-        self._locks = locks
+        self._liveness = liveness
         self._codex = codex
         self._on_change = on_change
+        self._reconcile = reconcile
         self._tries: Counter[str] = Counter()
+        # There may have been an earlier, unrecorded server.
+        self._orphans_until = time.monotonic() + ORPHANS_S
 
     async def sweep(self) -> None:
         """Settle the runs of every owner that died since the last sweep."""
-        for owner in self._store.owners():
-            if self._cares_for(owner) and ownership.is_dead(self._locks, owner.id):
-                for run in self._store.owned(owner.id):
-                    await self._take_over(run, owner)
-                if not self._store.owned(owner.id):
-                    self._store.delete_owner(owner.id)
-                    ownership.forget(self._locks, owner.id)
+        others = [owner for owner in await self._store.owners() if self._cares_for(owner)]
+        for owner in await self._liveness.dead(others):
+            self._orphans_until = time.monotonic() + ORPHANS_S
+            await self._settle(owner)
+        if time.monotonic() < self._orphans_until:
+            try:
+                await end_orphans(self._codex)
+            except CodexMCPError as error:
+                logger.warning("commands may have been left running: %s", error)
 
     def _cares_for(self, owner: Owner) -> bool:
-        """Return whether an owner is another one whose conversations we can read."""
+        """Return whether an owner is another owner with conversations readable for us."""
         place = conversations_of(self._own.group)
         return owner.id != self._own.id and conversations_of(owner.group) == place
 
-    async def _take_over(self, run: Run, owner: Owner) -> None:
+    async def _settle(self, owner: Owner) -> None:
+        """Settle the runs of a dead owner; Codex may fail for `MAX_TRIES` sweeps."""
+        self._tries[owner.id] += 1
+        is_last_try = self._tries[owner.id] >= MAX_TRIES
+        left = [*await self._store.owned(owner.id), *await self._store.unsettled(owner.id)]
         try:
-            fate = await fate_of(self._codex, run)
+            await end_commands(self._codex, left)
         except CodexMCPError as error:
-            self._tries[run.id] += 1
-            logger.warning("the thread of run %s cannot be read: %s", run.id, error)
-            if self._tries[run.id] < MAX_TRIES:
+            logger.warning("commands of runs may have been left running: %s", error)
+            if not is_last_try:
                 return
-            fate = None
-        self._tries.pop(run.id, None)
+        for run in await self._store.owned(owner.id):
+            await self._take_over(run, owner, is_last_try=is_last_try)
+        await self._close(await self._store.unsettled(owner.id))
+        if not await self._store.owned(owner.id) and not await self._store.unsettled(owner.id):
+            self._tries.pop(owner.id)
+            await self._store.delete_owner(owner.id)
+            await self._liveness.forget(owner)
+
+    async def _take_over(self, run: Run, owner: Owner, *, is_last_try: bool) -> None:
+        cause = f"its supervisor (process {owner.pid}) died while it ran"
+        try:
+            fate = await fate_of(self._codex, run, cause)
+        except CodexMCPError as error:
+            logger.warning("the thread of run %s cannot be read: %s", run.id, error)
+            if not is_last_try:
+                return
+            fate = await unread(run, cause)
         try:
             if fate is NEVER_SENT:
-                self._change(run, RunState.QUEUED, Change(reason=_unsent(owner)))
-                return
-            if fate is None:
-                await end_commands(self._codex, run)
-            self._end(run, fate or _lost(owner))
+                await self._change(run, RunState.QUEUED, Change(reason=_unsent(owner)))
+            else:
+                await self._end(run, fate)
         except StateError:
             # Another supervisor was faster.
             logger.info("run %s was taken over by another supervisor", run.id)
 
-    def _end(self, run: Run, ending: Ending) -> None:
-        change = Change(reason=ending.reason, message=ending.message, ended_at=time.time())
-        run = self._change(run, ending.state, change)
-        if run.goes_on_by_itself:
-            self._change(run, RunState.QUEUED, Change(reason=f"again: {ending.reason}"))
+    async def _end(self, run: Run, ending: Ending) -> None:
+        change = Change(
+            turn_id=ending.turn_id,
+            reason=ending.reason,
+            message=ending.message,
+            ended_at=time.time(),
+        )
+        run = await self._change(run, ending.state, change)
+        if ending.is_on_record and run.goes_on_by_itself:
+            await self._change(run, RunState.QUEUED, Change(reason=f"again: {ending.reason}"))
 
-    def _change(self, run: Run, to: RunState, change: Change) -> Run:
-        changed = self._store.change(run.id, to, change, owner=run.owner)
+    async def _close(self, runs: Sequence[Run]) -> None:
+        """Bring the files of ended runs in line with the store, and record the runs as settled."""
+        unaudited = [run for run in runs if run.phase is Phase.ENDED]
+        await asyncio.to_thread(self._reconcile, unaudited)
+        for run in runs:
+            try:
+                await self._store.change(
+                    run.id, run.state, Change(phase=Phase.GIVEN_BACK), by=run.claim
+                )
+            except StateError:
+                logger.info("run %s was settled by another supervisor", run.id)
+            # A supervisor of 0.1.0 may have left thousands of runs.
+            await asyncio.sleep(0)
+
+    async def _change(self, run: Run, to: RunState, change: Change) -> Run:
+        changed = await self._store.change(run.id, to, change, by=run.claim)
         self._on_change(changed)
         return changed
-
-
-def _lost(owner: Owner) -> Ending:
-    text = f"its supervisor (process {owner.pid}) died while it ran; the run can be resumed"
-    return Ending(RunState.LOST, text)
 
 
 def _unsent(owner: Owner) -> str:

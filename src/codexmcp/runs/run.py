@@ -1,6 +1,6 @@
-"""A run and what was asked of it, as values.
+"""A run and its request, as values.
 
-Pure. `RunRequest.to_json` is what the store and the audit files keep.
+Pure. The store and the audit files keep `RunRequest.to_json`.
 """
 
 from __future__ import annotations
@@ -12,37 +12,39 @@ from typing import Any
 
 from codexmcp.appserver.events import TokenUsage
 from codexmcp.jsonvalues import is_object, list_of, object_of
-from codexmcp.runs.states import RunState
+from codexmcp.runs.states import Phase, RunState
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def is_run_id(text: str) -> bool:
-    """Return whether a text may be the id of a run, which is also the name of its files."""
+    """Return whether a text is usable as the id of a run, which is also the name of its files."""
     return _RUN_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a run was asked to do. It never changes.
+    """The request of a run. Never changes.
 
     Attributes:
-        prompt: The input of its turn.
-        cwd: Absolute path of the folder it works in.
-        audit_dir: Absolute path of the folder of its audit files.
-        name: What its caller calls it; None for nothing.
-        env: The environment that its commands see, secrets left out.
-        thread: Options of the thread, as `thread/start` takes them on the wire, without `cwd`.
-        denied: Absolute paths that its commands must not read.
+        prompt: The input of the turn.
+        cwd: Absolute path of the working folder.
+        audit_dir: Absolute path of the folder of the audit files.
+        name: The caller's name for the run. None: no name.
+        env: The environment of commands, without secrets.
+        thread: Options of the thread, in the wire format of `thread/start`, without `cwd`.
+        denied: Absolute paths unreadable for commands.
         effort: Reasoning effort, such as `low`.
         images: Absolute paths of local images.
-        output_schema: JSON Schema that the final message must fit.
-        timeout_s: Bound on the run once it works, in seconds; None means none.
-        idle_timeout_s: Bound on the time without a sign of life, in seconds; None means none.
-        retries: How often a lost run is taken up again by itself.
-        continues: The run whose thread it continues; None for a new thread.
-        forks: The thread that it works on a fork of; None for no fork.
-        forks_after: The last turn that the fork shall have; None for all.
+        output_schema: JSON Schema of the final message.
+        timeout_s: Bound on the run from the beginning of work, in seconds. None: unbounded.
+        idle_timeout_s: Bound on the time without a sign of life, in seconds. None: unbounded.
+        retries: Number of automatic retries of a lost run.
+        continues: The run with the thread to continue. None: a new thread.
+        forks: The thread to fork. None: no fork.
+        forks_after: The last turn in the fork. None: all turns.
+        on_children: Treatment of sub-agents at work after the root's end: `wait` or `stop`.
+        goal_tokens: Token budget of a goal set by the model. None: goals are off.
     """
 
     prompt: str
@@ -61,22 +63,25 @@ class RunRequest:
     continues: str | None = None
     forks: str | None = None
     forks_after: str | None = None
+    on_children: str = "wait"
+    goal_tokens: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the request as JSON; what is at its default is left out."""
+        """Return the request as JSON, without fields at their defaults."""
         values: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
         for name in _TUPLES:
             values[name] = list(values[name])
-        # 0.0 seconds are something else than no bound, and a prompt may be empty.
+        # 0.0 seconds differ from no bound, and a prompt may be empty.
         kept = {name for name, each in values.items() if each or type(each) is float} | _REQUIRED
+        kept -= {"on_children"} if self.on_children == "wait" else set()
         return {name: each for name, each in values.items() if name in kept}
 
     @classmethod
     def from_json(cls, value: object) -> RunRequest:
-        """Return the request that a decoded object holds. Unknown fields are passed over.
+        """Return the request in a decoded object. Unknown fields are ignored.
 
         Raises:
-            ValueError: It has no prompt or no folder.
+            ValueError: The object has no prompt or no folder.
         """
         known = {each.name for each in fields(cls)}
         given = {name: each for name, each in object_of(value).items() if name in known}
@@ -91,16 +96,26 @@ class RunRequest:
 
 
 _TEXTS = frozenset(
-    {"prompt", "cwd", "audit_dir", "name", "effort", "continues", "forks", "forks_after"}
+    {
+        "prompt",
+        "cwd",
+        "audit_dir",
+        "name",
+        "effort",
+        "continues",
+        "forks",
+        "forks_after",
+        "on_children",
+    }
 )
 _REQUIRED = frozenset({"prompt", "cwd", "audit_dir"})
 _TUPLES = ("images", "denied")
 _OBJECTS = frozenset({"env", "thread", "output_schema"})
-_NUMBERS = frozenset({"timeout_s", "idle_timeout_s", "retries"})
+_NUMBERS = frozenset({"timeout_s", "idle_timeout_s", "retries", "goal_tokens"})
 
 
 def _fits(name: str, value: object) -> bool:
-    """Return whether a field that was written down has its type still."""
+    """Return whether a stored field still has its type."""
     if name in _TEXTS:
         return isinstance(value, str)
     if name in _OBJECTS:
@@ -111,19 +126,38 @@ def _fits(name: str, value: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """A run that is handed in.
+class Origin:
+    """The run to resume or fork.
 
     Attributes:
-        id: Its id.
-        request: What it shall do.
-        group: Which supervisors may work on it: those with its credentials.
+        run_id: The run.
+        thread_id: The thread.
+        cwd: The working folder.
+        request: The request.
+        turn_id: The turn, after its end. None: not ended.
+    """
+
+    run_id: str
+    thread_id: str
+    cwd: str
+    request: RunRequest
+    turn_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submitted run.
+
+    Attributes:
+        id: The run id.
+        request: The request.
+        group: The group of supervisors with the right credentials.
         created_at: Unix time, in seconds.
-        thread_id: The thread it continues; None for a new one, or a fork.
-        key: Runs of one key are limited together; by default that is the folder.
-        priority: The higher comes first.
-        idempotency_key: A second submission with it gets the first one's run; None for no such.
-        delay_s: How long it waits at least, in seconds.
+        thread_id: The thread to continue. None: a new thread, or a fork.
+        key: Runs of one key are limited together; the folder by default.
+        priority: Higher comes first.
+        idempotency_key: A second submission with this key gets the first run. None: no key.
+        delay_s: Shortest wait in the queue, in seconds.
     """
 
     id: str
@@ -139,12 +173,12 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a run under way has done so far.
+    """The progress of an active run.
 
     Attributes:
-        events: Events of Codex.
+        events: Number of Codex's events.
         usage: Tokens spent.
-        last_step: What it does, in one short line; empty when nothing is known.
+        last_step: The current step, in one short line; empty if unknown.
     """
 
     events: int = 0
@@ -153,27 +187,42 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A run as the store knows it.
+class Claim:
+    """The right of an owner to change a claimed run, until the end of the attempt.
 
     Attributes:
-        id: Its id.
-        sequence: Its place in the order of submission; unique in a store.
-        request: What it was asked to do.
-        state: How it stands.
-        group: Which supervisors may work on it.
+        owner: The id of the owner.
+        attempt: The number of the attempt, from 1.
+    """
+
+    owner: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run in the store.
+
+    Attributes:
+        id: The run id.
+        sequence: Position in the order of submission; unique in a store.
+        request: The request.
+        state: The state.
+        group: The group of supervisors with the right credentials.
         key: Runs of one key are limited together.
-        priority: The higher comes first.
-        created_at: Unix time of its submission, in seconds.
-        started_at: When work on it began; None before.
-        ended_at: When it ended; None before.
-        owner: The id of who works or last worked on it; None before.
-        attempt: How often work on it was begun.
-        thread_id: Its thread; None until that is known.
-        turn_id: Its turn; None until it was sent.
-        reason: Why it ended as it did, or why it waits; empty when there is nothing to say.
-        message: The final message; empty until it ended.
-        progress: What it has done so far.
+        priority: Higher comes first.
+        created_at: Unix time of the submission, in seconds.
+        started_at: Beginning of the work. None: not begun.
+        ended_at: The end. None: not ended.
+        owner: The id of the present or last owner. None: never claimed.
+        attempt: Number of begun attempts.
+        thread_id: The thread. None: not known yet.
+        turn_id: The turn. None: not sent yet.
+        reason: The cause of the ending or of the wait; empty without a cause.
+        message: The final message; empty until the end.
+        progress: The progress so far.
+        phase: The phase of the attempt. None: queued.
+        retried: Number of times queued again after a loss.
     """
 
     id: str
@@ -193,15 +242,27 @@ class Run:
     reason: str = ""
     message: str = ""
     progress: Progress = Progress()
+    phase: Phase | None = None
+    retried: int = 0
+
+    @property
+    def claim(self) -> Claim | None:
+        """The claim of the present or last attempt. None: no attempt yet."""
+        return None if self.owner is None else Claim(self.owner, self.attempt)
 
     @property
     def goes_on_by_itself(self) -> bool:
-        """Whether it was lost and may be taken up again."""
-        return self.state is RunState.LOST and self.attempt <= self.request.retries
+        """The run is lost and has an automatic retry left."""
+        return self.state is RunState.LOST and self.retried < self.request.retries
+
+    @property
+    def is_continued(self) -> bool:
+        """An earlier attempt has sent the prompt, so the prompt is never sent again."""
+        return self.retried > 0
 
     @property
     def title(self) -> str:
-        """A readable name: the one given, or the beginning of the prompt."""
+        """A readable name: the given name, or the beginning of the prompt."""
         text = " ".join((self.request.name or self.request.prompt).split())
         return text if len(text) <= _TITLE_CHARACTERS else f"{text[: _TITLE_CHARACTERS - 1]}…"
 

@@ -1,4 +1,4 @@
-"""Says in our words what SQLite or the system found wrong with the store's file.
+"""Our words for errors of SQLite or the system at the store's file.
 
 Pure.
 """
@@ -28,7 +28,7 @@ _DENIED = {
 
 
 def primary_code(error: BaseException) -> int | None:
-    """Return SQLite's primary result code; None for an error that has none."""
+    """Return SQLite's primary result code; None for an error without a code."""
     code = getattr(error, "sqlite_errorcode", None)
     return code & _PRIMARY if isinstance(code, int) else None
 
@@ -39,9 +39,9 @@ def is_locked(error: BaseException) -> bool:
 
 
 def store_error(path: Path, error: Exception) -> StoreError:
-    """Return the error to raise in place of one of sqlite3's or the system's."""
+    """Return the replacement for an error of sqlite3 or of the system."""
     code = primary_code(error)
-    # sqlite3 cannot even decode what SQLite says when it quotes damaged names.
+    # sqlite3 cannot even decode SQLite's message with quoted damaged names.
     if code in _CORRUPT or isinstance(error, UnicodeDecodeError):
         return StoreCorruptError(f"the store of runs {path} is corrupt ({error}): {REBUILD}")
     if code in _LOCKED:

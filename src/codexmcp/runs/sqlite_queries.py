@@ -1,12 +1,12 @@
 """The statements of the store of runs.
 
-Pure. Each is answered by an index, so that its cost does not grow with the runs that have ended.
+Pure. Each uses an index, so the cost does not grow with the number of ended runs.
 """
 
 from __future__ import annotations
 
 from codexmcp.runs.sqlite_rows import CHANGING, FIXED, TEXTS, Value
-from codexmcp.runs.sqlite_schema import IS_ACTIVE, IS_OVER
+from codexmcp.runs.sqlite_schema import IS_ACTIVE, IS_OVER, IS_UNSETTLED
 from codexmcp.runs.states import RunState
 from codexmcp.runs.store import Selection
 
@@ -29,14 +29,17 @@ WRITE = (
     " WHERE sequence = :sequence"
 )
 
+# This statement touches no index, and most changes of an ended run are of this kind.
+WRITE_PHASE = "UPDATE runs SET phase = :phase WHERE sequence = :sequence"
+
 WRITE_MESSAGE = "UPDATE texts SET message = :message WHERE sequence = :sequence"
 
 WRITE_PROGRESS = (
     "UPDATE runs SET events = :events, usage = :usage, last_step = :last_step"
-    f" WHERE id = :id AND {IS_ACTIVE}"
+    f" WHERE id = :id AND owner = :owner AND attempt = :attempt AND {IS_ACTIVE}"
 )
 
-# Where any id will do, the newest are read off the table's own order.
+# Without a prefix, the newest ids come from the table's own order.
 IDS = (
     "SELECT id FROM runs WHERE :first = '' OR id BETWEEN :first AND :last"
     " ORDER BY sequence DESC LIMIT :limit"
@@ -53,9 +56,24 @@ OWNED = (
     " ORDER BY sequence"
 )
 
+UNSETTLED = (
+    f"{READ} WHERE sequence IN (SELECT sequence FROM runs WHERE {IS_UNSETTLED} AND owner = :owner)"
+    " ORDER BY sequence"
+)
+
+ADD_OWNER = (
+    "INSERT INTO keepers (id, pid, socket, grp) VALUES (:id, :pid, :socket, :grp)"
+    " ON CONFLICT (id) DO UPDATE SET pid = :pid, socket = :socket, grp = :grp"
+)
+
+OWNERS = (
+    "SELECT id, pid, socket, grp FROM (SELECT 0 AS age, rowid AS place, * FROM owners"
+    " UNION ALL SELECT 1, rowid, * FROM keepers) ORDER BY age, place"
+)
+
 DELETE = f"DELETE FROM runs WHERE id = :id AND {IS_OVER}"
 
-# The index `queued` is named, so that no guess of SQLite's about the data can make claiming slow.
+# The index `queued` is named, so no guess of SQLite about the data can make claiming slow.
 NEXT = f"""
     SELECT sequence FROM runs INDEXED BY queued
     WHERE state = 'queued' AND grp = :grp
@@ -71,7 +89,7 @@ NEXT = f"""
 
 
 def selected(selection: Selection) -> tuple[str, dict[str, Value]]:
-    """Return the statement that lists runs, and its values."""
+    """Return the statement for a list of runs, and its values."""
     values: dict[str, Value] = {
         "before": _MOST if selection.before is None else max(0, min(selection.before, _MOST)),
         "limit": min(max(0, selection.limit), _MOST),
@@ -81,7 +99,8 @@ def selected(selection: Selection) -> tuple[str, dict[str, Value]]:
     if states is None and selection.cwd is None:
         newest = _newest("")
     else:
-        # One index cannot have several states in the order of sequence: each is asked by itself.
+        # One index cannot return several states in the order of sequence: each state has its own
+        # query.
         folder = "" if selection.cwd is None else "cwd = :cwd AND "
         asked = sorted(RunState if states is None else set(states))
         each = [_newest(f"{folder}state = '{state}' AND ") for state in asked]

@@ -1,6 +1,6 @@
 """Runs as rows of the store's tables, and back.
 
-Pure. Reading is forgiving: what is broken in a row counts as empty, and the run is kept.
+Pure. Reading is tolerant: a broken value in a row counts as empty, and the run is kept.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from codexmcp.appserver.events import parse_usage
 from codexmcp.jsonvalues import integer_of
 from codexmcp.runs.run import Progress, Run, RunRequest
-from codexmcp.runs.states import RunState
+from codexmcp.runs.states import RunState, phase_in
 
 Value = str | bytes | int | float | None
 
 FIXED = ("id", "grp", "key", "priority", "created_at", "cwd")
-"""Columns of `runs` that never change."""
+"""Unchanging columns of `runs`."""
 
 CHANGING = (
     "state",
@@ -31,8 +31,10 @@ CHANGING = (
     "events",
     "usage",
     "last_step",
+    "phase",
+    "retried",
 )
-"""Columns of `runs` that do."""
+"""Changing columns of `runs`."""
 
 TEXTS = ("request", "message")
 """Columns of `texts`."""
@@ -40,15 +42,24 @@ TEXTS = ("request", "message")
 
 def row_of(run: Run) -> dict[str, Value]:
     """Return the values of a run by column, `texts` included."""
-    return bound(
+    return changing_row(run) | bound(
         {
-            "sequence": run.sequence,
             "id": run.id,
             "grp": run.group,
             "key": run.key,
             "priority": run.priority,
             "created_at": run.created_at,
             "cwd": run.request.cwd,
+            "request": json.dumps(run.request.to_json()),
+        }
+    )
+
+
+def changing_row(run: Run) -> dict[str, Value]:
+    """Return the changing values of a run by column, `message` included, and the sequence."""
+    return bound(
+        {
+            "sequence": run.sequence,
             "state": run.state.value,
             "started_at": run.started_at,
             "ended_at": run.ended_at,
@@ -57,8 +68,9 @@ def row_of(run: Run) -> dict[str, Value]:
             "thread_id": run.thread_id,
             "turn_id": run.turn_id,
             "reason": run.reason,
-            "request": json.dumps(run.request.to_json()),
             "message": run.message,
+            "phase": run.phase,
+            "retried": run.retried,
             **progress_row(run.progress),
         }
     )
@@ -76,12 +88,13 @@ def progress_row(progress: Progress) -> dict[str, Value]:
 
 
 def run_of(row: sqlite3.Row) -> Run:
-    """Return the run that a row of `runs`, joined with `texts`, holds."""
+    """Return the run in a row of `runs`, joined with `texts`."""
+    state, turn_id = _state(row["state"]), _text_or_none(row["turn_id"])
     return Run(
         id=_text(row["id"]),
         sequence=row["sequence"],
         request=_request(row),
-        state=_state(row["state"]),
+        state=state,
         group=_text(row["grp"]),
         key=_text(row["key"]),
         priority=integer_of(row["priority"]) or 0,
@@ -91,7 +104,7 @@ def run_of(row: sqlite3.Row) -> Run:
         owner=_text_or_none(row["owner"]),
         attempt=integer_of(row["attempt"]) or 0,
         thread_id=_text_or_none(row["thread_id"]),
-        turn_id=_text_or_none(row["turn_id"]),
+        turn_id=turn_id,
         reason=_text(row["reason"]),
         message=_text(row["message"]),
         progress=Progress(
@@ -99,14 +112,16 @@ def run_of(row: sqlite3.Row) -> Run:
             usage=parse_usage(_json(row["usage"])),
             last_step=_text(row["last_step"]),
         ),
+        phase=phase_in(state, _text_or_none(row["phase"]), has_turn=turn_id is not None),
+        retried=integer_of(row["retried"]) or 0,
     )
 
 
 def bound(values: Mapping[str, Value]) -> dict[str, Value]:
-    """Return values as SQLite can keep them.
+    """Return values in a form accepted by SQLite.
 
-    A path that is no UTF-8 has lone surrogates in Python. It is kept as bytes, which SQLite
-    compares as it compares text.
+    A path that is not UTF-8 has lone surrogates in Python. Such a path is kept as bytes, which
+    SQLite compares in the same way as text.
     """
     return {name: _storable(value) for name, value in values.items()}
 
@@ -156,5 +171,5 @@ def _state(value: object) -> RunState:
     try:
         return RunState(_text(value))
     except ValueError:
-        # Nobody knows how it stands, and that is what the word says.
+        # The state is unknown, and LOST has that meaning.
         return RunState.LOST

@@ -1,11 +1,13 @@
-"""The tables of the store of runs, and how older ones become today's.
+"""The tables of the store of runs, and migrations of older tables.
 
 Pure.
 """
 
 from __future__ import annotations
 
-from codexmcp.runs.states import ACTIVE, OVER
+from codexmcp.runs.states import ACTIVE, OVER, Phase
+
+# ruff: noqa: S608 - what is put into the statements are this package's own states and phases
 
 
 def _words(states: frozenset[str]) -> str:
@@ -13,9 +15,11 @@ def _words(states: frozenset[str]) -> str:
 
 
 IS_ACTIVE = f"state IN ({_words(ACTIVE)})"
-"""The condition of the partial index. A query must have it in these words to be answered by it."""
+"""The condition of the partial index. A query needs this exact text to use the index."""
 
 IS_OVER = f"state IN ({_words(OVER)})"
+
+IS_UNSETTLED = f"{IS_OVER} AND phase IS NOT '{Phase.GIVEN_BACK}'"
 
 _ONE_MORE = """
     INSERT INTO tallies (grp, state, count) VALUES (new.grp, new.state, 1)
@@ -25,12 +29,12 @@ _ONE_LESS = """
     UPDATE tallies SET count = count - 1 WHERE grp = old.grp AND state = old.state
 """
 
-# A row of `runs` is small, because every change writes its row anew: what may be large lies in
-# `texts`. Its sequence is never given twice, so that paging by it stays right after deletions.
-# `by_state` and `by_cwd` end in the sequence, as every index of SQLite ends in the rowid: so the
-# newest of one state, or of one state in one folder, are read off their ends.
-# `queued` holds all that claiming asks, so that it passes quickly over runs that may not start yet.
-# `tallies` is kept by triggers: to count 100,000 rows takes 7 ms, and an event loop would wait.
+# A row of `runs` is small, because every change rewrites the row: large values are in `texts`. A
+# sequence is never reused, so paging by sequence stays correct after deletions.
+# `by_state` and `by_cwd` end in the sequence, as every index of SQLite ends in the rowid: their
+# ends have the newest runs of one state, or of one state in one folder.
+# `queued` covers the whole query for claiming, and so quickly skips runs that may not start yet.
+# Triggers maintain `tallies`: counting 100,000 rows takes 7 ms, with an event loop waiting.
 _FIRST = (
     """
     CREATE TABLE runs (
@@ -86,8 +90,33 @@ _FIRST = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
-"""Statements that lead from each version to the next; a published one never changes."""
+# An idempotency key was unique within a group only: of several runs the first keeps the key. An
+# ended run with an unrecorded owner needs no settling. A supervisor of 0.1.0 may be using the file,
+# and continues without phases (see `phase_in`). It takes over the runs of dead owners in `owners`,
+# by rules with the risk of sending a prompt twice, so later owners are in a table unknown to 0.1.0.
+_SECOND = (
+    "ALTER TABLE runs ADD COLUMN phase TEXT",
+    "ALTER TABLE runs ADD COLUMN retried INTEGER NOT NULL DEFAULT 0",
+    "DROP INDEX idempotent",
+    """
+    UPDATE runs SET idempotency_key = NULL
+    WHERE idempotency_key IS NOT NULL AND sequence NOT IN (
+        SELECT min(sequence) FROM runs WHERE idempotency_key IS NOT NULL GROUP BY idempotency_key
+    )
+    """,
+    """
+    CREATE UNIQUE INDEX idempotent ON runs (idempotency_key) WHERE idempotency_key IS NOT NULL
+    """,
+    f"""
+    UPDATE runs SET phase = '{Phase.GIVEN_BACK}'
+    WHERE {IS_OVER} AND (owner IS NULL OR owner NOT IN (SELECT id FROM owners))
+    """,
+    f"CREATE INDEX unsettled ON runs (owner) WHERE {IS_UNSETTLED}",
+    "CREATE TABLE keepers (id TEXT PRIMARY KEY, pid INTEGER, socket TEXT, grp TEXT)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+"""Statements of each migration to the next version; a published migration never changes."""
 
 VERSION = len(MIGRATIONS)
-"""Today's version, kept in the file's `user_version`. A new file has 0."""
+"""The current version, stored in the file's `user_version`. 0: a new file."""

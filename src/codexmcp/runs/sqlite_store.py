@@ -1,6 +1,6 @@
-"""Keeps runs in a SQLite file, which several processes may use at once.
+"""A store of runs in a SQLite file, shared by several processes.
 
-One store belongs to one thread. Every statement is short, so that an event loop can afford it.
+One store belongs to one thread. Every statement is short enough for an event loop.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from typing import Any
 from codexmcp.errors import StoreError
 from codexmcp.runs import changes
 from codexmcp.runs import sqlite_queries as sql
-from codexmcp.runs.run import Progress, Run, Submission
+from codexmcp.runs.run import Claim, Progress, Run, Submission
 from codexmcp.runs.sqlite_errors import store_error
 from codexmcp.runs.sqlite_file import open_database, transaction
-from codexmcp.runs.sqlite_rows import Value, bound, progress_row, row_of, run_of
+from codexmcp.runs.sqlite_rows import Value, bound, changing_row, progress_row, row_of, run_of
 from codexmcp.runs.states import RunState
-from codexmcp.runs.store import Change, Limits, Owner, RunStore, Selection
+from codexmcp.runs.store import BlockingStore, Change, Limits, Owner, Selection
 
 _NOTHING = Change()
 
 
-class SqliteStore(RunStore):
-    """A `RunStore` in a SQLite file.
+class SqliteStore(BlockingStore):
+    """A `BlockingStore` in a SQLite file.
 
     Args:
-        path: The file; it is made when it is missing, with the mode 0600 in a folder with 0700.
-        patience_s: How long a step waits for other processes at most, in seconds.
+        path: The file; a missing file is created with the mode 0600, in a folder with 0700.
+        patience_s: Bound on a step's wait for other processes, in seconds.
 
     Raises:
-        StoreCorruptError: It must be rebuilt; see `sqlite_file.set_aside`.
-        StoreError: It cannot be used.
+        StoreCorruptError: The store must be rebuilt; see `sqlite_file.set_aside`.
+        StoreError: The store cannot be used.
     """
 
     def __init__(self, path: Path, *, patience_s: float = 2.0) -> None:
@@ -43,7 +43,7 @@ class SqliteStore(RunStore):
             self._connection = open_database(path, patience_s)
 
     def add(self, submission: Submission) -> tuple[Run, bool]:
-        """See `RunStore.add`."""
+        """See `BlockingStore.add`."""
         with self._step():
             if known := self._submitted(submission):
                 return known, False
@@ -55,17 +55,17 @@ class SqliteStore(RunStore):
             return self._insert(run, submission.delay_s, submission.idempotency_key), True
 
     def get(self, run_id: str) -> Run | None:
-        """See `RunStore.get`."""
+        """See `BlockingStore.get`."""
         with self._translated():
             return self._find("id", run_id)
 
     def select(self, selection: Selection) -> list[Run]:
-        """See `RunStore.select`."""
+        """See `BlockingStore.select`."""
         with self._translated():
             return [run_of(row) for row in self._execute(*sql.selected(selection))]
 
     def ids(self, prefix: str, limit: int) -> list[str]:
-        """See `RunStore.ids`."""
+        """See `BlockingStore.ids`."""
         values: dict[str, Value] = {"first": prefix, "limit": max(0, limit)}
         # No id has a character beyond ASCII.
         values["last"] = f"{prefix}\N{REPLACEMENT CHARACTER}"
@@ -73,21 +73,21 @@ class SqliteStore(RunStore):
             return [str(row["id"]) for row in self._execute(sql.IDS, values)]
 
     def counts(self, group: str) -> Mapping[RunState, int]:
-        """See `RunStore.counts`."""
+        """See `BlockingStore.counts`."""
         with self._translated():
             found = dict(tuple(row) for row in self._execute(sql.COUNT, {"grp": group}))
         return {state: found[state] for state in RunState if state in found}
 
     def tally(self, cwd: str | None) -> Mapping[RunState, int]:
-        """See `RunStore.tally`."""
+        """See `BlockingStore.tally`."""
         statement = sql.TALLY if cwd is None else sql.TALLY_OF_FOLDER
         with self._translated():
             found = dict(tuple(row) for row in self._execute(statement, {"cwd": cwd}))
         return {state: found[state] for state in RunState if state in found}
 
     def claim(self, owner: str, group: str, limits: Limits, now: float) -> Run | None:
-        """See `RunStore.claim`."""
-        # Most times there is nothing to claim, and looking needs no lock.
+        """See `BlockingStore.claim`."""
+        # Usually there is nothing to claim, and reading needs no lock.
         with self._translated():
             if self._next(group, limits, now) is None:
                 return None
@@ -98,22 +98,27 @@ class SqliteStore(RunStore):
             return self._write(run, changes.claimed(run, owner, now))
 
     def change(
-        self, run_id: str, to: RunState, change: Change = _NOTHING, *, owner: str | None = None
+        self, run_id: str, to: RunState, change: Change = _NOTHING, *, by: Claim | None = None
     ) -> Run:
-        """See `RunStore.change`."""
+        """See `BlockingStore.change`."""
         with self._step():
             if (run := self._find("id", run_id)) is None:
                 raise changes.unknown(run_id)
-            return self._write(run, changes.changed(run, to, change, owner))
+            after = changes.changed(run, to, change, by)
+            if to is run.state and change == Change(phase=change.phase):
+                self._execute(sql.WRITE_PHASE, {"phase": after.phase, "sequence": run.sequence})
+                return after
+            return self._write(run, after)
 
-    def note_progress(self, progress: Mapping[str, Progress]) -> None:
-        """See `RunStore.note_progress`."""
+    def note_progress(self, progress: Mapping[tuple[str, Claim], Progress]) -> None:
+        """See `BlockingStore.note_progress`."""
         with self._step():
-            for run_id, each in progress.items():
-                self._execute(sql.WRITE_PROGRESS, {"id": run_id, **progress_row(each)})
+            for (run_id, by), each in progress.items():
+                who: dict[str, Value] = {"id": run_id, "owner": by.owner, "attempt": by.attempt}
+                self._execute(sql.WRITE_PROGRESS, who | progress_row(each))
 
     def restore(self, runs: Sequence[Mapping[str, Any]]) -> int:
-        """See `RunStore.restore`."""
+        """See `BlockingStore.restore`."""
         found = [run for run in map(changes.restored, runs) if run is not None]
         count = 0
         with self._step():
@@ -124,12 +129,12 @@ class SqliteStore(RunStore):
         return count
 
     def delete(self, run_ids: Collection[str]) -> int:
-        """See `RunStore.delete`."""
+        """See `BlockingStore.delete`."""
         with self._step():
             return sum(self._execute(sql.DELETE, {"id": each}).rowcount for each in set(run_ids))
 
     def add_owner(self, owner: Owner) -> None:
-        """See `RunStore.add_owner`."""
+        """See `BlockingStore.add_owner`."""
         values: dict[str, Value] = {
             "id": owner.id,
             "pid": owner.pid,
@@ -137,30 +142,31 @@ class SqliteStore(RunStore):
             "grp": owner.group,
         }
         with self._step():
-            self._execute(
-                "INSERT INTO owners (id, pid, socket, grp) VALUES (:id, :pid, :socket, :grp)"
-                " ON CONFLICT (id) DO UPDATE SET pid = :pid, socket = :socket, grp = :grp",
-                values,
-            )
+            self._execute(sql.ADD_OWNER, values)
 
     def owners(self) -> list[Owner]:
-        """See `RunStore.owners`."""
+        """See `BlockingStore.owners`."""
         with self._translated():
-            rows = self._execute("SELECT id, pid, socket, grp FROM owners ORDER BY rowid", {})
-            return [Owner(*row) for row in rows]
+            return [Owner(*row) for row in self._execute(sql.OWNERS, {})]
 
     def delete_owner(self, owner_id: str) -> None:
-        """See `RunStore.delete_owner`."""
+        """See `BlockingStore.delete_owner`."""
         with self._step():
             self._execute("DELETE FROM owners WHERE id = :id", {"id": owner_id})
+            self._execute("DELETE FROM keepers WHERE id = :id", {"id": owner_id})
 
     def owned(self, owner_id: str) -> list[Run]:
-        """See `RunStore.owned`."""
+        """See `BlockingStore.owned`."""
         with self._translated():
             return [run_of(row) for row in self._execute(sql.OWNED, {"owner": owner_id})]
 
+    def unsettled(self, owner_id: str) -> list[Run]:
+        """See `BlockingStore.unsettled`."""
+        with self._translated():
+            return [run_of(row) for row in self._execute(sql.UNSETTLED, {"owner": owner_id})]
+
     def close(self) -> None:
-        """See `RunStore.close`."""
+        """See `BlockingStore.close`."""
         with self._translated():
             self._connection.close()
 
@@ -168,8 +174,8 @@ class SqliteStore(RunStore):
     def _translated(self) -> Generator[None]:
         try:
             yield
-        # OverflowError: a number that does not fit into a column. UnicodeDecodeError: sqlite3 fails
-        # to report an error of a damaged file.
+        # OverflowError: a number too large for a column. UnicodeDecodeError: sqlite3 fails to
+        # report an error of a damaged file.
         except (sqlite3.Error, OSError, OverflowError, UnicodeDecodeError) as error:
             raise store_error(self._path, error) from error
 
@@ -188,10 +194,7 @@ class SqliteStore(RunStore):
     def _submitted(self, submission: Submission) -> Run | None:
         if submission.idempotency_key is None:
             return None
-        values: dict[str, Value] = {"grp": submission.group, "key": submission.idempotency_key}
-        statement = f"{sql.READ} WHERE grp = :grp AND idempotency_key = :key"
-        row = self._execute(statement, values).fetchone()
-        return None if row is None else run_of(row)
+        return self._find("idempotency_key", submission.idempotency_key)
 
     def _next(self, group: str, limits: Limits, now: float) -> int | None:
         values: dict[str, Value] = {
@@ -211,7 +214,7 @@ class SqliteStore(RunStore):
         return replace(run, sequence=sequence or 0)
 
     def _write(self, before: Run, after: Run) -> Run:
-        values = row_of(after)
+        values = changing_row(after)
         self._execute(sql.WRITE, values)
         if after.message != before.message:
             self._execute(sql.WRITE_MESSAGE, values)

@@ -1,7 +1,7 @@
-"""What keeps the runs: the port, with `sqlite_store` and `memory_store` behind it.
+"""The store of runs: the port for use cases, and the blocking port for programs without a loop.
 
-A store is the truth about states, owners and thread ids. Every method is one atomic step: it has
-happened whole, or not at all, whatever is killed.
+A store is the truth about states, owners and thread ids. Every method is one atomic step, complete
+or without effect after any kill.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from codexmcp.runs.run import Progress, Run, Submission
-from codexmcp.runs.states import RunState
+from codexmcp.runs.run import Claim, Progress, Run, Submission
+from codexmcp.runs.states import Phase, RunState
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who works on runs.
+    """A process at work on runs.
 
     Attributes:
-        id: Unique for ever; also the name of the lock file that its process holds.
-        pid: Its process.
-        socket: Path of the socket that it answers on; empty for none.
-        group: The runs it may work on.
+        id: Unique forever; also the name of the process's lock file.
+        pid: Process id.
+        socket: Path of the owner's socket; empty without a socket.
+        group: The group of the owner's runs.
     """
 
     id: str
@@ -33,11 +33,11 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many runs may be active at once.
+    """Bounds on active runs.
 
     Attributes:
-        total: Of one group.
-        per_key: Of one key, whatever their groups.
+        total: In one group.
+        per_key: Of one key, across groups.
     """
 
     total: int = 64
@@ -46,7 +46,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What changes in a run beside its state; None leaves a field as it is."""
+    """Changed fields of a run beside the state. None: unchanged.
+
+    Without a phase, a run in a new state gets the first phase of the state.
+    """
 
     thread_id: str | None = None
     turn_id: str | None = None
@@ -55,17 +58,18 @@ class Change:
     started_at: float | None = None
     ended_at: float | None = None
     progress: Progress | None = None
+    phase: Phase | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which runs to list.
+    """A selection of runs for a list.
 
     Attributes:
-        states: Only runs in these states; None for all.
-        cwd: Only runs of this folder; None for all.
-        before: Only runs with a lower sequence; None for all.
-        limit: How many at most.
+        states: Only runs in these states. None: all.
+        cwd: Only runs of this folder. None: all.
+        before: Only runs with a lower sequence. None: all.
+        limit: Largest number of runs.
     """
 
     states: Collection[RunState] | None = None
@@ -74,25 +78,25 @@ class Selection:
     limit: int = 20
 
 
-class RunStore(Protocol):
-    """Keeps runs and their owners.
+class BlockingStore(Protocol):
+    """Runs and their owners.
 
-    Every method raises `StoreError` when the store cannot be read or written.
+    Every method raises `StoreError` if the store cannot be read or written.
     """
 
     def add(self, submission: Submission) -> tuple[Run, bool]:
-        """Record a run as queued; return it, and whether it is new.
+        """Record a run as queued; return the run, and whether the run is new.
 
-        It is not new when a run of the same group has the same idempotency key; nothing is
-        recorded then.
+        An earlier run with the same idempotency key, of any group, is returned instead; then
+        nothing is recorded.
 
         Raises:
-            StoreError: There is a run of that id.
+            StoreError: The id is taken.
         """
         ...
 
     def get(self, run_id: str) -> Run | None:
-        """Return a run; None when there is none of that id."""
+        """Return a run; None for an unknown id."""
         ...
 
     def select(self, selection: Selection) -> list[Run]:
@@ -100,87 +104,154 @@ class RunStore(Protocol):
         ...
 
     def ids(self, prefix: str, limit: int) -> list[str]:
-        """Return the ids of runs that begin with a text, the newest first, `limit` at most."""
+        """Return the ids of runs with a prefix, the newest first, at most `limit`."""
         ...
 
     def counts(self, group: str) -> Mapping[RunState, int]:
-        """Return how many runs of a group are in each state; states without any are left out."""
+        """Return the number of a group's runs in each state, without empty states."""
         ...
 
     def tally(self, cwd: str | None) -> Mapping[RunState, int]:
-        """Return how many runs of a folder are in each state, or of all; as `counts`."""
+        """Return the number of runs of a folder, or of all folders, in each state; see `counts`."""
         ...
 
     def claim(self, owner: str, group: str, limits: Limits, now: float) -> Run | None:
-        """Take the next queued run of a group for an owner: it is starting then.
+        """Claim the next queued run of a group for an owner; the run is then starting.
 
-        The next is the one of the highest priority, and of those the first one submitted, that is
-        not delayed any more, whose key and group are below their limits, and whose thread no other
-        active run works on. Its attempt is one higher, its `started_at` is `now` and its
-        `turn_id` is None. A delay also ends when the clock was put back to before its beginning.
+        The next run has the highest priority and, within a priority, the earliest submission, among
+        runs whose delay is over, with a key and a group below their limits, and with a thread free
+        of other active runs. The attempt increases by one, the phase is `claimed`, `started_at` is
+        `now` and `turn_id` is None. A delay also ends if the clock was set back to before its
+        beginning.
 
         Args:
             owner: The owner's id.
-            group: Its group.
-            limits: How many runs may be active, those of other owners included.
+            group: The owner's group.
+            limits: Bounds on active runs, those of other owners included.
             now: Unix time, in seconds.
         """
         ...
 
     def change(
-        self, run_id: str, to: RunState, change: Change = ..., *, owner: str | None = None
+        self, run_id: str, to: RunState, change: Change = ..., *, by: Claim | None = None
     ) -> Run:
-        """Change a run's state (the same state is allowed) and more; return the run.
+        """Change a run's state (the same state is allowed) and other fields; return the run.
 
-        A run that is queued again has no `ended_at`; it keeps its place, its owner and its attempt.
+        A run queued again has no `ended_at`; place, owner and attempt stay, and a lost run counts
+        as retried. A queued run belongs to no attempt, its last attempt included.
 
         Args:
             run_id: The run.
             to: The new state.
-            change: What else changes.
-            owner: The change happens only if this is still the run's owner; None does not ask.
+            change: Other changed fields.
+            by: The required present or last claim, of a run that is not queued. None: no check.
 
         Raises:
-            StateError: The run may not go there from its state, is unknown, or has another owner.
+            StateError: The transition is not allowed from the state or phase, or the run is
+                unknown, or
+                belongs to another owner or attempt.
         """
         ...
 
-    def note_progress(self, progress: Mapping[str, Progress]) -> None:
-        """Record the progress of active runs, by their ids; others are passed over."""
+    def note_progress(self, progress: Mapping[tuple[str, Claim], Progress]) -> None:
+        """Record the progress of active runs, by their ids and claims; other runs are ignored."""
         ...
 
     def restore(self, runs: Sequence[Mapping[str, Any]]) -> int:
-        """Record ended runs that are not known, as audit files tell them; return how many.
+        """Record ended and unknown runs from audit files; return the number of recorded runs.
 
-        What is no ended run, or lacks its id, request or `created_at`, is passed over.
+        Entries of other runs, or without id, request or `created_at`, are ignored.
 
         Args:
-            runs: Fields of `Run` by name, `request` as `RunRequest.to_json` gives it, `state` as
-                its word, `progress` left out. `sequence` is left out too: an older `created_at`
-                comes first among those restored together.
+            runs: Fields of `Run` by name, `request` from `RunRequest.to_json`, `state` as its word,
+                without `progress`. `sequence` is missing, too: within a call, an older `created_at`
+                    comes
+                first.
         """
         ...
 
     def delete(self, run_ids: Collection[str]) -> int:
-        """Forget ended runs; return how many. Others are passed over."""
+        """Delete ended runs; return the number of deleted runs. Other runs are ignored."""
         ...
 
     def add_owner(self, owner: Owner) -> None:
-        """Record who is about to claim runs; a second word about one owner replaces the first."""
+        """Record an owner before its first claim; a second record replaces the first."""
         ...
 
     def owners(self) -> list[Owner]:
-        """Return the owners on record, those that died without a word included; oldest first."""
+        """Return the recorded owners, oldest first; owners that were killed are included."""
         ...
 
     def delete_owner(self, owner_id: str) -> None:
-        """Forget an owner."""
+        """Delete an owner."""
         ...
 
     def owned(self, owner_id: str) -> list[Run]:
         """Return the active runs of an owner, the oldest first."""
         ...
 
+    def unsettled(self, owner_id: str) -> list[Run]:
+        """Return the ended runs of an owner that are not given back, the oldest first."""
+        ...
+
     def close(self) -> None:
-        """Let go of the store's files."""
+        """Close the store's files."""
+        ...
+
+
+class RunStore(Protocol):
+    """The steps of a `BlockingStore` for the use cases, without blocking the event loop.
+
+    A hanging store, for example behind a lock or on a slow disk, delays only the step. Steps run in
+    the order of the calls. The step of a cancelled call may have been done.
+    """
+
+    async def add(self, submission: Submission) -> tuple[Run, bool]:
+        """See `BlockingStore.add`."""
+        ...
+
+    async def get(self, run_id: str) -> Run | None:
+        """See `BlockingStore.get`."""
+        ...
+
+    async def select(self, selection: Selection) -> list[Run]:
+        """See `BlockingStore.select`."""
+        ...
+
+    async def counts(self, group: str) -> Mapping[RunState, int]:
+        """See `BlockingStore.counts`."""
+        ...
+
+    async def claim(self, owner: str, group: str, limits: Limits, now: float) -> Run | None:
+        """See `BlockingStore.claim`."""
+        ...
+
+    async def change(
+        self, run_id: str, to: RunState, change: Change = ..., *, by: Claim | None = None
+    ) -> Run:
+        """See `BlockingStore.change`."""
+        ...
+
+    async def note_progress(self, progress: Mapping[tuple[str, Claim], Progress]) -> None:
+        """See `BlockingStore.note_progress`."""
+        ...
+
+    async def add_owner(self, owner: Owner) -> None:
+        """See `BlockingStore.add_owner`."""
+        ...
+
+    async def owners(self) -> list[Owner]:
+        """See `BlockingStore.owners`."""
+        ...
+
+    async def delete_owner(self, owner_id: str) -> None:
+        """See `BlockingStore.delete_owner`."""
+        ...
+
+    async def owned(self, owner_id: str) -> list[Run]:
+        """See `BlockingStore.owned`."""
+        ...
+
+    async def unsettled(self, owner_id: str) -> list[Run]:
+        """See `BlockingStore.unsettled`."""
         ...

@@ -75,7 +75,7 @@ def test_a_file_of_a_newer_version_is_refused_and_left_alone(
 ) -> None:
     store.close()
     _spoil(path, f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(StoreError, match=r"version 2, and this codexmcp knows only 1: use"):
+    with pytest.raises(StoreError, match=r"version 3, and this codexmcp knows only 2: use"):
         SqliteStore(path)
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
@@ -217,6 +217,7 @@ ASKED: dict[str, Callable[[SqliteStore], object]] = {
     "one run": lambda store: store.get("r5"),
     "the counts": lambda store: store.counts("g"),
     "an owner's runs": lambda store: store.owned("o"),
+    "an owner's unsettled runs": lambda store: store.unsettled("o"),
     "the next run to claim": lambda store: store.claim("o", "g", Limits(), 1.0),
 }
 

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from codexmcp.appserver.events import TokenUsage
 from codexmcp.errors import CodexMCPError
-from codexmcp.runs.memory_store import MemoryStore
-from codexmcp.runs.run import Progress
+from codexmcp.runs.run import Claim, Progress
 from codexmcp.runs.sqlite_store import SqliteStore
-from codexmcp.runs.states import ACTIVE, RunState
-from codexmcp.runs.store import Change, Limits, Owner, RunStore, Selection
+from codexmcp.runs.states import ACTIVE, Phase, RunState
+from codexmcp.runs.store import BlockingStore, Change, Limits, Owner, Selection
+from tests.support.memory_store import MemoryStore
 from tests.support.run_stores import ended, submission
 
-Step = Callable[[RunStore], Any]
+Step = Callable[[BlockingStore], Any]
 
 STEPS = 150
 STATES = list(RunState)
@@ -60,6 +60,9 @@ class Walk:
         usage = TokenUsage(self._chance.randrange(9), total_tokens=self._chance.randrange(9))
         return Progress(self._chance.randrange(9), usage, self._one(TEXTS) or "")
 
+    def _claimed(self) -> Claim:
+        return Claim(self._one("op"), self._chance.randrange(1, 3))
+
     def _changes(self) -> Change:
         return Change(
             thread_id=self._one([None, None, "t", "u"]),
@@ -68,6 +71,7 @@ class Walk:
             message=self._one(TEXTS),
             ended_at=self._one([None, self._time()]),
             progress=self._one([None, self._progress()]),
+            phase=self._one([None, None, *Phase]),
         )
 
     def _add(self) -> Step:
@@ -92,19 +96,19 @@ class Walk:
     def _advance(self) -> Step:
         state, change, last = self._one(sorted(ACTIVE)), self._changes(), self._one(STATES)
 
-        def advance(store: RunStore) -> Any:
+        def advance(store: BlockingStore) -> Any:
             found = store.select(Selection(states={state}, limit=1))
-            return [store.change(run.id, last, change, owner=run.owner) for run in found]
+            return [store.change(run.id, last, change, by=run.claim) for run in found]
 
         return advance
 
     def _change(self) -> Step:
         run_id, to, change = self._id(), self._one(STATES), self._changes()
-        owner = self._one([None, "o", "p"])
-        return lambda store: store.change(run_id, to, change, owner=owner)
+        by = self._one([None, self._claimed()])
+        return lambda store: store.change(run_id, to, change, by=by)
 
     def _note_progress(self) -> Step:
-        progress = {self._id(): self._progress() for _ in range(6)}
+        progress = {(self._id(), self._claimed()): self._progress() for _ in range(6)}
         return lambda store: store.note_progress(progress)
 
     def _restore(self) -> Step:
@@ -149,13 +153,14 @@ def test_both_stores_answer_every_sequence_of_steps_alike(seed: int) -> None:
             assert _everything(sqlite) == _everything(memory)
 
 
-def _outcome(step: Step, store: RunStore) -> Any:
+def _outcome(step: Step, store: BlockingStore) -> Any:
     try:
         return step(store)
     except CodexMCPError as error:
         return type(error), str(error)
 
 
-def _everything(store: RunStore) -> Any:
+def _everything(store: BlockingStore) -> Any:
     runs = store.select(Selection(limit=100))
-    return runs, store.counts("g"), store.counts("h"), store.owned("o"), store.owners()
+    work = store.owned("o"), store.unsettled("o"), store.owners()
+    return runs, store.counts("g"), store.counts("h"), *work

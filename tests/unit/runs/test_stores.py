@@ -1,4 +1,4 @@
-"""The contract of `RunStore`: adding, listing, restoring and deleting runs, and their owners."""
+"""The contract of `BlockingStore`: adding, listing, restoring and deleting runs; owners."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 
 from codexmcp.appserver.events import TokenUsage
 from codexmcp.errors import StoreError
-from codexmcp.runs.run import Progress, Run, RunRequest, Submission
-from codexmcp.runs.states import OVER, RunState
-from codexmcp.runs.store import Change, Owner, RunStore, Selection
+from codexmcp.runs.run import Claim, Progress, Run, RunRequest, Submission
+from codexmcp.runs.states import OVER, Phase, RunState
+from codexmcp.runs.store import BlockingStore, Change, Owner, Selection
 from tests.support.run_stores import claim, ended, running, submission
 
 S = RunState
@@ -20,7 +20,7 @@ def ids(runs: list[Run]) -> list[str]:
     return [run.id for run in runs]
 
 
-def test_an_added_run_is_queued_and_found_as_it_was_handed_in(store: RunStore) -> None:
+def test_an_added_run_is_queued_and_found_as_it_was_handed_in(store: BlockingStore) -> None:
     request = RunRequest(
         prompt="prüfe\0 das",
         cwd="/w",
@@ -38,11 +38,11 @@ def test_an_added_run_is_queued_and_found_as_it_was_handed_in(store: RunStore) -
     assert run == Run("r", run.sequence, request, S.QUEUED, "g", "k", -3, 100.5, thread_id="t")
 
 
-def test_the_key_of_a_run_is_its_folder_by_default(store: RunStore) -> None:
+def test_the_key_of_a_run_is_its_folder_by_default(store: BlockingStore) -> None:
     assert store.add(submission("r", cwd="/x"))[0].key == "/x"
 
 
-def test_later_runs_have_higher_sequences_even_after_a_deletion(store: RunStore) -> None:
+def test_later_runs_have_higher_sequences_even_after_a_deletion(store: BlockingStore) -> None:
     first, second = store.add(submission("a"))[0], store.add(submission("b"))[0]
     store.change("b", S.INTERRUPTED)
     store.delete(["b"])
@@ -50,11 +50,11 @@ def test_later_runs_have_higher_sequences_even_after_a_deletion(store: RunStore)
     assert first.sequence < second.sequence < third.sequence
 
 
-def test_a_run_that_is_not_there_is_none(store: RunStore) -> None:
+def test_a_run_that_is_not_there_is_none(store: BlockingStore) -> None:
     assert store.get("nobody") is None
 
 
-def test_ids_are_found_by_their_beginning_the_newest_first(store: RunStore) -> None:
+def test_ids_are_found_by_their_beginning_the_newest_first(store: BlockingStore) -> None:
     for run_id in ("ab1", "b", "ab2", "a", "ab"):
         store.add(submission(run_id))
     assert store.ids("ab", 9) == ["ab", "ab2", "ab1"]
@@ -63,37 +63,40 @@ def test_ids_are_found_by_their_beginning_the_newest_first(store: RunStore) -> N
     assert store.ids("c", 9) == store.ids("a", 0) == store.ids("%", 9) == store.ids("a_", 9) == []
 
 
-def test_the_same_idempotency_key_gives_the_first_run_and_records_nothing(store: RunStore) -> None:
+def test_the_same_idempotency_key_gives_the_first_run_and_records_nothing(
+    store: BlockingStore,
+) -> None:
     first, _ = store.add(submission("a", idempotency_key="k"))
     again = store.add(submission("b", idempotency_key="k", prompt="other"))
     assert again == (first, False)
     assert store.get("b") is None
 
 
-def test_a_retried_submission_with_its_own_id_and_key_is_not_new(store: RunStore) -> None:
+def test_a_retried_submission_with_its_own_id_and_key_is_not_new(store: BlockingStore) -> None:
     store.add(submission("a", idempotency_key="k"))
     assert store.add(submission("a", idempotency_key="k"))[1] is False
 
 
-def test_an_idempotency_key_gives_the_run_as_it_stands_now(store: RunStore) -> None:
+def test_an_idempotency_key_gives_the_run_as_it_stands_now(store: BlockingStore) -> None:
     store.add(submission("a", idempotency_key="k"))
     claim(store)
     assert store.add(submission("b", idempotency_key="k"))[0].state is S.STARTING
 
 
-def test_an_idempotency_key_holds_within_its_group_only(store: RunStore) -> None:
-    store.add(submission("a", idempotency_key="k"))
-    assert store.add(submission("b", idempotency_key="k", group="h"))[1] is True
+def test_an_idempotency_key_holds_whatever_the_group(store: BlockingStore) -> None:
+    first, _ = store.add(submission("a", idempotency_key="k"))
+    again = store.add(submission("b", idempotency_key="k", group="h"))
+    assert again == (first, False)
 
 
-def test_an_idempotency_key_is_free_again_once_its_run_is_deleted(store: RunStore) -> None:
+def test_an_idempotency_key_is_free_again_once_its_run_is_deleted(store: BlockingStore) -> None:
     store.add(submission("a", idempotency_key="k"))
     store.change("a", S.INTERRUPTED)
     store.delete(["a"])
     assert store.add(submission("b", idempotency_key="k"))[1] is True
 
 
-def test_an_id_is_given_only_once(store: RunStore) -> None:
+def test_an_id_is_given_only_once(store: BlockingStore) -> None:
     store.add(submission("a", prompt="first"))
     with pytest.raises(StoreError, match="there is a run a already"):
         store.add(submission("a", prompt="second"))
@@ -102,7 +105,7 @@ def test_an_id_is_given_only_once(store: RunStore) -> None:
     assert found.request.prompt == "first"
 
 
-def test_what_a_caller_does_to_its_request_later_changes_nothing(store: RunStore) -> None:
+def test_what_a_caller_does_to_its_request_later_changes_nothing(store: BlockingStore) -> None:
     env = {"A": "1"}
     request = RunRequest(prompt="p", cwd="/w", audit_dir="/a", env=env)
     store.add(Submission("a", request, "g", 1.0))
@@ -112,7 +115,7 @@ def test_what_a_caller_does_to_its_request_later_changes_nothing(store: RunStore
     assert found.request.env == {"A": "1"}
 
 
-def test_text_that_is_no_unicode_survives(store: RunStore) -> None:
+def test_text_that_is_no_unicode_survives(store: BlockingStore) -> None:
     # The name of a folder may be any bytes, and Python shows them as lone surrogates.
     store.add(submission("a", cwd="/w\udcff", prompt="\ud800"))
     change = Change(reason="why\udcfe", message="what\udcfd")
@@ -122,7 +125,7 @@ def test_text_that_is_no_unicode_survives(store: RunStore) -> None:
     assert store.select(Selection(cwd="/w\udcff")) == [after]
 
 
-def test_runs_are_listed_newest_first_up_to_the_limit(store: RunStore) -> None:
+def test_runs_are_listed_newest_first_up_to_the_limit(store: BlockingStore) -> None:
     for name in "abcd":
         store.add(submission(name))
     assert ids(store.select(Selection())) == ["d", "c", "b", "a"]
@@ -130,7 +133,7 @@ def test_runs_are_listed_newest_first_up_to_the_limit(store: RunStore) -> None:
     assert store.select(Selection(limit=0)) == []
 
 
-def test_paging_by_sequence_shows_each_run_once(store: RunStore) -> None:
+def test_paging_by_sequence_shows_each_run_once(store: BlockingStore) -> None:
     for name in "abcde":
         store.add(submission(name))
     first = store.select(Selection(limit=2))
@@ -139,7 +142,7 @@ def test_paging_by_sequence_shows_each_run_once(store: RunStore) -> None:
     assert ids(first + second + third) == ["e", "d", "c", "b", "a"]
 
 
-def test_runs_are_listed_by_folder_and_by_state_and_by_both(store: RunStore) -> None:
+def test_runs_are_listed_by_folder_and_by_state_and_by_both(store: BlockingStore) -> None:
     for name, cwd in [("a", "/1"), ("b", "/2"), ("c", "/1"), ("d", "/2"), ("e", "/1")]:
         store.add(submission(name, cwd=cwd))
     store.change("a", S.FAILED)
@@ -154,7 +157,7 @@ def test_runs_are_listed_by_folder_and_by_state_and_by_both(store: RunStore) -> 
     assert store.select(Selection(cwd="/3")) == []
 
 
-def test_runs_are_counted_by_state_within_a_group(store: RunStore) -> None:
+def test_runs_are_counted_by_state_within_a_group(store: BlockingStore) -> None:
     for name in "abc":
         store.add(submission(name))
     store.add(submission("d", group="h"))
@@ -167,21 +170,24 @@ def test_runs_are_counted_by_state_within_a_group(store: RunStore) -> None:
     assert store.counts("nobody") == {}
 
 
-def test_progress_is_noted_for_active_runs_and_passed_over_for_others(store: RunStore) -> None:
+def test_progress_is_noted_for_active_runs_and_passed_over_for_others(store: BlockingStore) -> None:
     before = running(store, "a")
     queued, _ = store.add(submission("b"))
     store.restore([ended("c")])
     progress = Progress(3, TokenUsage(1, 0, 2, 0, 3), "step\udcff")
-    store.note_progress(dict.fromkeys(["a", "b", "c", "nobody"], progress))
+    by = Claim("o", 1)
+    store.note_progress({(name, by): progress for name in ("a", "b", "c", "nobody")})
     assert store.get("a") == replace(before, progress=progress)
     assert store.get("b") == queued
     for_ended = store.get("c")
     assert for_ended is not None
     assert for_ended.progress == Progress()
+    store.note_progress({("a", Claim("p", 1)): Progress(), ("a", Claim("o", 2)): Progress()})
+    assert store.get("a") == replace(before, progress=progress)
     store.note_progress({})
 
 
-def test_restored_runs_carry_what_the_audit_files_tell(store: RunStore) -> None:
+def test_restored_runs_carry_what_the_audit_files_tell(store: BlockingStore) -> None:
     fields = ended(
         "a",
         state="failed",
@@ -217,10 +223,11 @@ def test_restored_runs_carry_what_the_audit_files_tell(store: RunStore) -> None:
         turn_id="u",
         reason="why",
         message="what",
+        phase=Phase.GIVEN_BACK,
     )
 
 
-def test_of_runs_restored_together_the_older_comes_first(store: RunStore) -> None:
+def test_of_runs_restored_together_the_older_comes_first(store: BlockingStore) -> None:
     restored = store.restore(
         [ended("c", created_at=3.0), ended("a", created_at=1.0), ended("b", created_at=2.0)]
     )
@@ -228,7 +235,7 @@ def test_of_runs_restored_together_the_older_comes_first(store: RunStore) -> Non
     assert ids(store.select(Selection())) == ["c", "b", "a"]
 
 
-def test_a_known_run_is_not_restored_over(store: RunStore) -> None:
+def test_a_known_run_is_not_restored_over(store: BlockingStore) -> None:
     before = running(store, "a")
     again = [ended("a", message="x"), ended("b", message="1"), ended("b", message="2")]
     assert store.restore(again) == 1
@@ -255,17 +262,17 @@ def test_a_known_run_is_not_restored_over(store: RunStore) -> None:
     ],
 )
 def test_what_is_no_ended_run_is_passed_over_when_restoring(
-    store: RunStore, wrong: dict[str, object]
+    store: BlockingStore, wrong: dict[str, object]
 ) -> None:
     assert store.restore([{**ended("a"), **wrong}, ended("b")]) == 1
     assert ids(store.select(Selection())) == ["b"]
 
 
-def test_a_number_that_no_store_could_keep_does_not_stop_restoring(store: RunStore) -> None:
+def test_a_number_that_no_store_could_keep_does_not_stop_restoring(store: BlockingStore) -> None:
     assert store.restore([ended("a", priority=2**70, attempt=-(2**64)), ended("b")]) == 2
 
 
-def test_only_ended_runs_are_deleted(store: RunStore) -> None:
+def test_only_ended_runs_are_deleted(store: BlockingStore) -> None:
     running(store, "active")
     store.add(submission("queued"))
     store.restore([ended(state.value, state=state) for state in sorted(OVER)])
@@ -275,7 +282,7 @@ def test_only_ended_runs_are_deleted(store: RunStore) -> None:
     assert store.delete(names) == 0
 
 
-def test_a_deleted_run_can_be_restored(store: RunStore) -> None:
+def test_a_deleted_run_can_be_restored(store: BlockingStore) -> None:
     store.restore([ended("a", message="old")])
     store.delete(["a"])
     assert store.restore([ended("a", message="new")]) == 1
@@ -284,7 +291,7 @@ def test_a_deleted_run_can_be_restored(store: RunStore) -> None:
     assert found.message == "new"
 
 
-def test_owners_are_on_record_until_they_are_deleted(store: RunStore) -> None:
+def test_owners_are_on_record_until_they_are_deleted(store: BlockingStore) -> None:
     first, second = Owner("a", 1, "/s", "g"), Owner("b", 2, "", "h")
     store.add_owner(first)
     store.add_owner(second)
@@ -296,7 +303,7 @@ def test_owners_are_on_record_until_they_are_deleted(store: RunStore) -> None:
     assert store.owners() == [second]
 
 
-def test_an_owners_active_runs_are_found_oldest_first(store: RunStore) -> None:
+def test_an_owners_active_runs_are_found_oldest_first(store: BlockingStore) -> None:
     for name, owner in [("a", "me"), ("b", "you"), ("c", "me"), ("d", "me")]:
         running(store, name, owner)
     store.change("c", S.COMPLETED)
@@ -305,7 +312,22 @@ def test_an_owners_active_runs_are_found_oldest_first(store: RunStore) -> None:
     assert store.owned("nobody") == []
 
 
-def test_runs_are_tallied_by_folder_whatever_their_group(store: RunStore) -> None:
+def test_an_owners_ended_runs_are_unsettled_until_they_are_given_back(store: BlockingStore) -> None:
+    for name, owner in [("a", "me"), ("b", "you"), ("c", "me"), ("d", "me")]:
+        running(store, name, owner)
+    for name in "abc":
+        store.change(name, S.COMPLETED)
+    store.change("c", S.COMPLETED, Change(phase=Phase.AUDITED))
+    assert [(run.id, run.phase) for run in store.unsettled("me")] == [
+        ("a", Phase.ENDED),
+        ("c", Phase.AUDITED),
+    ]
+    store.change("a", S.COMPLETED, Change(phase=Phase.GIVEN_BACK))
+    assert ids(store.unsettled("me")) == ["c"]
+    assert store.unsettled("nobody") == []
+
+
+def test_runs_are_tallied_by_folder_whatever_their_group(store: BlockingStore) -> None:
     store.add(submission("a", cwd="/one"))
     store.add(submission("b", cwd="/one", group="other"))
     store.add(submission("c", cwd="/two"))

@@ -1,6 +1,6 @@
-"""The audit files of runs: what every run was asked, did and came to, readable without a store.
+"""The audit files of runs: request, events and ending of every run, readable without a store.
 
-Promises: no secret that is known or looks like one is written, files are for their owner only, and
-trouble with a file never stops a run that was accepted. `trail` writes; `reading`, `index` and
-`finding` read; `reindex` and `prune` look after what has gathered.
+Promises: known secrets and secret-like text are never written, files are private to their owner,
+and a failing file never stops an accepted run. `trail` writes; `reading`, `index` and `finding`
+read; `reindex` and `prune` maintain collections of files.
 """

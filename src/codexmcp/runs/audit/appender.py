@@ -1,4 +1,4 @@
-"""Appends lines to one open file, and keeps count of those that could not be written."""
+"""Appends lines to an open file, and counts unwritten lines."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from codexmcp.runs.audit import files
 
 
 class Appender:
-    """Writes lines, each by one call. A line that fails is counted and told of later.
+    """Writes lines, each with one call. A failed line is counted and reported by a later line.
 
-    While it is open it holds a shared lock on the file, which says that a live process writes it.
+    Holds a shared lock on the open file, as the sign of a living writer.
 
     Args:
-        descriptor: A file opened for appending; it is this object's from now on.
-        tell_lost: Makes the line that says how many before it are missing.
+        descriptor: A file opened for appending; owned by this object from now on.
+        tell_lost: Returns the line with the number of lines missing before it.
 
     Attributes:
-        trouble: Why a line was not written, the last time that happened.
+        trouble: The cause of the last write failure.
     """
 
     def __init__(self, descriptor: int, tell_lost: Callable[[int], bytes]) -> None:
@@ -30,22 +30,22 @@ class Appender:
         self._untold = 0
         self.trouble: OSError | None = None
         self._torn = files.is_torn(descriptor)
-        # Some network file systems know no locks; nothing but tidying up depends on them.
+        # Some network file systems have no locks; only maintenance depends on locks.
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     @property
     def is_unlinked(self) -> bool:
-        """Whether the file has no name any more: somebody deleted it."""
+        """Return whether the file no longer has a name, after a deletion."""
         return os.fstat(self._descriptor).st_nlink == 0
 
     @property
     def is_empty(self) -> bool:
-        """Whether the file holds nothing yet."""
+        """Return whether the file is empty."""
         return os.fstat(self._descriptor).st_size == 0
 
     def append(self, line: bytes) -> bool:
-        """Write a line; return whether it was written whole."""
+        """Write a line; return whether the whole line was written."""
         before = b"\n" if self._torn else b""
         if self._untold:
             before += self._tell_lost(self._untold)
@@ -58,7 +58,8 @@ class Appender:
             self._torn, self._untold = False, 0
             return True
         if written:
-            # The system gives no reason for a part; the disk is full then, or a limit is reached.
+            # The system gives no reason for a partial write; the disk is full, or a limit is
+            # reached.
             self.trouble = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._torn = True
             if written >= len(before):
@@ -67,13 +68,13 @@ class Appender:
         return False
 
     def sync(self) -> None:
-        """Wait until what was written is on the disk.
+        """Wait until all written lines are on the disk.
 
         Raises:
-            OSError: It is not.
+            OSError: The lines may not be on the disk.
         """
         os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._descriptor)

@@ -1,7 +1,7 @@
 """Opens, appends to and replaces single audit files by the descriptor of their folder.
 
-Promises: never follows a link, never blocks on a pipe that somebody put there, and a line is
-written by one call, so that several processes can append to one file.
+Promises: links are never followed, a planted pipe never blocks, and a line is written with one
+call, so several processes can append to one file.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ def open_for_reading(folder: int, name: str) -> int:
     """Return a descriptor of a regular file.
 
     Raises:
-        OSError: It is missing, a link or no regular file.
+        OSError: The file is missing, a link or no regular file.
     """
     return _regular(os.open(name, os.O_RDONLY | _SAFE, dir_fd=folder))
 
 
 def open_for_appending(folder: int, name: str, making: int = os.O_CREAT) -> int:
-    """Return a descriptor of a regular file, to append to.
+    """Return a descriptor of a regular file, for appending.
 
     Args:
-        folder: Descriptor of its folder.
-        name: Its name.
-        making: `O_CREAT` makes it when it is missing, with `O_EXCL` it must be missing, and with 0
-            it must be there.
+        folder: Descriptor of the folder.
+        name: File name.
+        making: `O_CREAT` creates a missing file, with `O_EXCL` the file must be missing, and with 0
+            the file must exist.
 
     Raises:
-        OSError: It cannot be opened, is a link, or has another name elsewhere.
+        OSError: The file cannot be opened, is a link, or has another name elsewhere.
     """
     flags = os.O_RDWR | os.O_APPEND | making | _SAFE
     return _only_name(_regular(os.open(name, flags, 0o600, dir_fd=folder)))
@@ -44,7 +44,7 @@ def read(folder: int, name: str, max_bytes: int) -> bytes:
     """Return the beginning of a file.
 
     Raises:
-        OSError: It is missing, a link or no regular file.
+        OSError: The file is missing, a link or no regular file.
     """
     descriptor = open_for_reading(folder, name)
     try:
@@ -54,14 +54,14 @@ def read(folder: int, name: str, max_bytes: int) -> bytes:
 
 
 def append_line(folder: int, name: str, line: bytes) -> None:
-    """Append a line to a file that other processes append to as well.
+    """Append a line to a file shared with other appending processes.
 
-    Where the file ends in the midst of a line, an end is put first. Linux lets the size of a file
-    be seen while a line of another process is copied into it, page by page (measured on ext4): it
-    may look torn then, and an empty line comes of it, which readers pass over.
+    After an incomplete last line, a line end is written first. Linux shows the growing size of a
+    file while copying another process's line, page by page (measured on ext4): the file may look
+    torn then, and the result is an empty line, ignored by readers.
 
     Raises:
-        OSError: It was not written, or not whole.
+        OSError: The line was not written, or only partly.
     """
     descriptor = open_for_appending(folder, name)
     try:
@@ -73,10 +73,10 @@ def append_line(folder: int, name: str, line: bytes) -> None:
 
 
 def append_bounded(folder: int, name: str, data: bytes, max_bytes: int) -> None:
-    """Append to a file unless that makes it too large.
+    """Append to a file, unless the file would become too large.
 
     Raises:
-        OSError: It was not written, or not whole.
+        OSError: The data was not written, or only partly.
     """
     descriptor = open_for_appending(folder, name)
     try:
@@ -87,16 +87,16 @@ def append_bounded(folder: int, name: str, data: bytes, max_bytes: int) -> None:
 
 
 def is_torn(descriptor: int) -> bool:
-    """Return whether a file ends in the midst of a line, as one does whose disk was full."""
+    """Return whether a file ends inside a line, for example after a full disk."""
     size = os.fstat(descriptor).st_size
     return size > 0 and os.pread(descriptor, 1, size - 1) != _NEWLINE
 
 
 def replace(folder: int, name: str, data: bytes) -> None:
-    """Give a file new contents, all at once.
+    """Replace the contents of a file atomically.
 
     Raises:
-        OSError: It could not be; what was there before stays.
+        OSError: The replacement failed; the old contents stay.
     """
     draft = f".{name}.{os.getpid()}.new"
     remove(folder, draft)
@@ -114,10 +114,10 @@ def replace(folder: int, name: str, data: bytes) -> None:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write bytes whole.
+    """Write all bytes.
 
     Raises:
-        OSError: There was no space for them.
+        OSError: There was no space left.
     """
     view = memoryview(data)
     while view:
@@ -125,7 +125,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def remove(folder: int, name: str) -> None:
-    """Remove a file if it is there and can be removed."""
+    """Remove a file, ignoring a missing file and errors."""
     with contextlib.suppress(OSError):
         os.unlink(name, dir_fd=folder)
 
@@ -138,7 +138,7 @@ def _regular(descriptor: int) -> int:
 
 
 def _only_name(descriptor: int) -> int:
-    # A file with a second name may be one of somebody else's, put here to be written to.
+    # A file with a second name may belong to somebody else, planted here as a target of writes.
     if os.fstat(descriptor).st_nlink > 1:
         os.close(descriptor)
         raise OSError(errno.EMLINK, os.strerror(errno.EMLINK))

@@ -1,8 +1,8 @@
-"""Opens the folders of audit files, and makes them, without being led elsewhere.
+"""Opens and creates the folders of audit files, without following planted links.
 
-A project may come from anybody, and a run may put a link in the place of its folder or of one in
-it. So the default place is resolved once, before the run, and from then on no link is followed on
-the way there. A folder that the user named may be a link.
+A project may come from anybody, and a run may replace its folder, or a folder in it, by a link. So
+the default place is resolved once, before the run, and from then on no link on the path is
+followed. A folder named by the user may be a link.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ _REASONS = {
 
 @dataclass(slots=True)
 class Made:
-    """What was made on the way, so that it can be taken back."""
+    """Created folders and files, for an undo."""
 
     folders: list[Path] = field(default_factory=list[Path])
     ignore_files: list[Path] = field(default_factory=list[Path])
 
     def undo(self) -> None:
-        """Remove what was made, unless somebody else put something in it."""
+        """Remove the created files and folders, except folders with new content."""
         for path in self.ignore_files:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -62,12 +62,12 @@ class Made:
 
 
 def audit_error(path: Path, error: OSError, setting: str = RUN_DIR_SETTING) -> AuditError:
-    """Return the error that says why audit files cannot be written.
+    """Return the error for audit files that cannot be written.
 
     Args:
-        path: What was to be written.
-        error: What the system said.
-        setting: The setting that names another folder.
+        path: The target of the write.
+        error: The system's error.
+        setting: The setting with an alternative folder.
     """
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     return AuditError(
@@ -82,10 +82,10 @@ def opened(path: Path, made: Made | None = None) -> Generator[int]:
 
     Args:
         path: The folder.
-        made: Makes what is missing of it, and takes note here; None makes nothing.
+        made: Record of created folders; missing folders are created. None: nothing is created.
 
     Raises:
-        OSError: It is missing, is not ours, or is led elsewhere by a link.
+        OSError: The folder is missing, belongs to another user, or is redirected by a link.
     """
     descriptor = _open(path, made)
     try:
@@ -100,8 +100,8 @@ def opened_inner(folder: int, name: str, *, make: bool = False) -> Generator[int
 
     Args:
         folder: Descriptor of the outer folder.
-        name: Name of the inner one.
-        make: Make it when it is missing.
+        name: Name of the inner folder.
+        make: Create a missing folder.
     """
     if make:
         _make(name, folder)
@@ -127,7 +127,7 @@ def _open(path: Path, made: Made | None) -> int:
 
 
 def _open_project(path: Path, made: Made | None) -> int:
-    """Open the folder in which ours lie, by whatever links if it is one that the user named."""
+    """Open the parent of our folders; links are followed only in a folder named by the user."""
     if path.name != CODEX_FOLDER:
         if made is not None and _make(path):
             made.folders.append(path)
@@ -142,7 +142,7 @@ def _open_project(path: Path, made: Made | None) -> int:
 
 
 def _open_without_links(path: Path) -> int:
-    """Open a folder by a path in which nothing has become a link since it was resolved."""
+    """Open a folder by a resolved path, failing if a part has become a link since."""
     descriptor = os.open(path.anchor, _THROUGH)
     for name in path.parts[1:]:
         outer = descriptor
@@ -179,7 +179,7 @@ def _open_real(name: str, folder: int) -> int:
 
 
 def _checked(descriptor: int) -> int:
-    # Whoever owns the folder can put other files in the place of ours. Root works for anybody.
+    # The owner of the folder can replace our files. Root may work for anybody.
     if os.geteuid() not in (0, os.fstat(descriptor).st_uid):
         os.close(descriptor)
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))

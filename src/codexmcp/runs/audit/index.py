@@ -1,7 +1,7 @@
-"""The indexes of runs: a file of lines that is only ever appended to.
+"""The indexes of runs: append-only files of lines.
 
-The newest line of a run counts. Deleting a run leaves its lines: a reader passes over runs whose
-file of events is gone, so that no appender ever waits for a lock or loses a line to a rewrite.
+The newest line of a run counts. Deleting a run leaves its lines: readers ignore runs without a file
+of events, so no appender ever waits for a lock or loses a line to a rewrite.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+from codexmcp.codex.reverse_lines import reversed_lines
 from codexmcp.jsonvalues import text_of
 from codexmcp.runs.audit import files
-from codexmcp.runs.audit.backwards import lines_backwards
 from codexmcp.runs.audit.folders import Made, opened
 from codexmcp.runs.audit.lines import Record
 from codexmcp.runs.audit.names import PROJECT_INDEX, events_file, run_of_file
@@ -27,16 +27,16 @@ _MAX_SCANNED = 200_000
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """What an index says of a run.
+    """An entry of a run in an index.
 
     Attributes:
         run_id: The run.
-        thread_id: Its thread; None while it was not known.
-        audit_dir: Folder of its audit files; None when the index does not say.
-        cwd: Folder it works in; None when the index does not say.
+        thread_id: The thread. None: not known at the time.
+        audit_dir: Folder of the audit files. None: missing in the index.
+        cwd: Working folder. None: missing in the index.
         title: A readable name.
-        status: The word of its state.
-        at: Unix time of the line, in seconds; 0 when it has none.
+        status: The run state, as a word.
+        at: Unix time of the line, in seconds. 0: missing.
     """
 
     run_id: str
@@ -49,7 +49,7 @@ class IndexEntry:
 
 
 def index_line(run: Run, at: float) -> Record:
-    """Return the line of a run in both indexes."""
+    """Return the line of a run for both indexes."""
     return {
         "runId": run.id,
         "threadId": run.thread_id,
@@ -62,23 +62,23 @@ def index_line(run: Run, at: float) -> Record:
 
 
 def active_record(run: Run, at: float) -> Record:
-    """Return what the file of a run that is not over says."""
+    """Return the content of an active run's file."""
     times = {"createdAt": run.created_at, "startedAt": run.started_at}
     return {**index_line(run, at), "turnId": run.turn_id, "attempt": run.attempt, **times}
 
 
 def append_entry(folder: Path, name: str, line: bytes, made: Made) -> None:
-    """Append a line to an index in a folder that is made when it is missing.
+    """Append a line to an index, creating a missing folder.
 
     Raises:
-        OSError: It was not written, or not whole.
+        OSError: The line was not written, or only partly.
     """
     with opened(folder, made) as descriptor:
         files.append_line(descriptor, name, line)
 
 
 def parse_entry(line: bytes) -> IndexEntry | None:
-    """Return the entry of a line; None for a line that is torn, foreign or names no run."""
+    """Return the entry of a line; None for a torn or foreign line, or without a run."""
     record = decode(line)
     if record is None:
         return None
@@ -97,10 +97,10 @@ def parse_entry(line: bytes) -> IndexEntry | None:
 
 
 def entries(folder: Path, name: str) -> Iterator[IndexEntry]:
-    """Yield the entries of an index, the newest first; nothing when it cannot be read.
+    """Yield the entries of an index, the newest first; nothing for an unreadable index.
 
     Args:
-        folder: Where it lies.
+        folder: Folder of the index.
         name: `PROJECT_INDEX` or `POINTER_INDEX`.
     """
     try:
@@ -109,7 +109,7 @@ def entries(folder: Path, name: str) -> Iterator[IndexEntry]:
     except OSError:
         return
     try:
-        for line in islice(lines_backwards(descriptor), _MAX_SCANNED):
+        for line in islice(reversed_lines(descriptor), _MAX_SCANNED):
             entry = parse_entry(line)
             if entry is not None:
                 yield entry
@@ -120,12 +120,12 @@ def entries(folder: Path, name: str) -> Iterator[IndexEntry]:
 
 
 def newest(folder: Path, name: str, limit: int) -> list[IndexEntry]:
-    """Return the newest entry of each run whose file of events is there, the newest first.
+    """Return the newest entry of each run with a file of events, the newest first.
 
     Args:
-        folder: Where the index lies.
+        folder: Folder of the index.
         name: `PROJECT_INDEX` or `POINTER_INDEX`.
-        limit: How many runs at most.
+        limit: Largest number of runs.
     """
     seen: set[str] = set()
     found: list[IndexEntry] = []
@@ -160,7 +160,7 @@ def _time(record: Mapping[str, object]) -> float:
 
 
 def unix_time(value: object) -> float | None:
-    """Return in seconds a time given so, in milliseconds or in ISO 8601; None for no time."""
+    """Return a time in seconds, from seconds, milliseconds or ISO 8601; None for other values."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value / 1000 if value > _MILLISECONDS else float(value)
     if isinstance(value, str):

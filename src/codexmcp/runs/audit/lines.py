@@ -1,8 +1,8 @@
 """The lines of a run's file of events, as objects and as bytes.
 
-Pure. The first line is the header; then comes a line for each event of Codex, each change of the
-run's state, each approval, and for lines that could not be written. The header and the last line of
-a state hold all that a store keeps of the run.
+Pure. After the header, there is a line for each event of Codex, each change of the run's state,
+each approval, and for unwritten lines. The header and the last line of a state together have all
+fields of the run in a store.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from codexmcp.runs.run import Run, RunRequest
 FORMAT = "codexmcp-run"
 VERSION = 1
 MAX_LINE_BYTES = 2 * 1024 * 1024
-"""A longer line is cut, with a note in its place."""
+"""A longer line is truncated, with a note about the cut."""
 
 _TEXT_LIMITS = (64 * 1024, 4 * 1024, 256)
 _MAX_ELEMENTS = 500
@@ -46,28 +46,35 @@ def header_line(run: Run) -> Record:
 
 
 def request_record(request: RunRequest) -> Record:
-    """Return a request as JSON, with the names of its environment and without the values."""
+    """Return a request as JSON, with names of environment variables and without their values."""
     fields = request.to_json()
     names = sorted(fields.pop("env", {}))
     fields = {name: _without_tables(value) for name, value in fields.items()}
     return {**fields, "env_names": names} if names else fields
 
 
-def event_line(event: Event, at: float) -> Record:
-    """Return the line of an event."""
+def event_line(event: Event, at: float, agent: str = "") -> Record:
+    """Return the line of an event.
+
+    Args:
+        event: The event.
+        at: Unix time, in seconds.
+        agent: Path of the event's sub-agent; empty for the root.
+    """
     params: Mapping[str, Any] = event.params
     if isinstance(event, ConnectionLost):
         params = {"reason": str(event.reason)}
-    return {"at": at, "method": event.method, "params": params}
+    whose = {"agent": agent} if agent else {}
+    return {"at": at, **whose, "method": event.method, "params": params}
 
 
 def is_piece(method: str) -> bool:
-    """Return whether an event is a piece of what a later one holds whole."""
+    """Return whether an event is a piece of a later event's content."""
     return method[-5:].lower() == "delta"
 
 
 def state_line(run: Run, at: float) -> Record:
-    """Return the line of a state; that of an ended run holds all that it came to."""
+    """Return the line of a state; the line of an ended run has the whole result."""
     line: Record = {
         "at": at,
         "state": run.state.value,
@@ -92,21 +99,21 @@ def approval_line(question: Mapping[str, Any], decision: str | None, by: str, at
     """Return the line of an approval.
 
     Args:
-        question: What Codex asked.
-        decision: What was answered; None while it is open.
-        by: Who or what decided; empty while it is open.
+        question: Codex's question.
+        decision: The answer. None: still open.
+        by: Person or program behind the decision; empty while open.
         at: Unix time, in seconds.
     """
     return {"at": at, "approval": dict(question), "decision": decision, "by": by}
 
 
 def lost_line(count: int, at: float) -> Record:
-    """Return the line that says how many before it could not be written."""
+    """Return the line with the number of unwritten lines before."""
     return {"at": at, "lost": count}
 
 
 def encode(line: Mapping[str, Any]) -> bytes:
-    """Return a line as bytes with its end, cut when it is too long or too deep."""
+    """Return a line as bytes with its line end, truncated if too long or too deep."""
     try:
         data = _bytes_of(line)
     except (RecursionError, ValueError, TypeError):
@@ -124,7 +131,7 @@ def encode(line: Mapping[str, Any]) -> bytes:
 
 def _bytes_of(line: Mapping[str, Any]) -> bytes:
     text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
-    # What is left of a broken pair of surrogates becomes its own escape in JSON.
+    # The remains of a broken surrogate pair become an escape of their own in JSON.
     return f"{text}\n".encode(errors="backslashreplace")
 
 
@@ -149,7 +156,7 @@ def _more(value: Sized) -> list[str]:
 
 
 def _without_tables(value: object) -> object:
-    """Return a value without what its tables of variables and headers hold."""
+    """Return a value without the values in its tables of variables and headers."""
     if is_list(value):
         return [_without_tables(each) for each in value]
     if not is_object(value):
@@ -158,7 +165,7 @@ def _without_tables(value: object) -> object:
 
 
 def _without_table(name: str, value: object) -> object:
-    # A name in a configuration may be a whole path with dots.
+    # A name in a configuration may be a whole dotted path.
     if _SECRET_TABLES.isdisjoint(name.split(".")):
         return _without_tables(value)
     return dict.fromkeys(value, REDACTED) if is_object(value) else REDACTED

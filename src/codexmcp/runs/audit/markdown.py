@@ -1,7 +1,7 @@
 """The readable summary of a run, as Markdown.
 
-Pure. Promises: nothing that a prompt, a command or a model says can end its block, become markup or
-steer a terminal.
+Pure. Promises: no text of a prompt, a command or a model can end its block, become markup or
+control a terminal.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from codexmcp.runs.audit.summary import Approval, Ends, Step, SummaryBuilder
+from codexmcp.appserver.final_answer import EMPTY_ANSWER
+from codexmcp.runs.audit.summary import AgentNotes, Approval, Ends, Step, SummaryBuilder
 from codexmcp.runs.run import Run
+from codexmcp.runs.states import RunState
 
 MAX_TEXT_CHARACTERS = 100_000
-"""A longer prompt or message is cut; the file of events has it whole."""
+"""A longer prompt or message is truncated; the file of events has the whole text."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
@@ -30,11 +32,14 @@ def render(run: Run, notes: SummaryBuilder) -> str:
         f"# {plain(run.title) or run.id}",
         "\n".join(_facts(run, notes)),
         _section("Prompt", [block(run.request.prompt)]),
-        _section("Commands and tools", _ends(notes.steps, _step)),
-        _section("Changed files", _changes(notes)),
+        _section("Commands and tools", _steps(notes.root)),
+        _section("Changed files", _changes(notes.root)),
+        *(_agent(path, agent) for path, agent in notes.agents.items()),
         _section("Approvals", _ends(notes.approvals, _approval)),
         _section("Errors and retries", _ends(notes.errors, lambda text: f"- {plain(text)}")),
-        _section("Final message", [block(run.message or notes.message)]),
+        _section(
+            "Final message", [block(run.message or notes.root.answer.text) or _no_answer(run)]
+        ),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -116,11 +121,27 @@ def _step(step: Step) -> str:
     return f"{line}\n\n{_indented(tail)}\n" if tail else line
 
 
-def _changes(notes: SummaryBuilder) -> Iterator[str]:
+def _steps(notes: AgentNotes) -> Iterator[str]:
+    yield from _ends(notes.steps, _step)
+    for command in notes.unfinished:
+        yield f"- {code(command)}: no end on record"
+
+
+def _changes(notes: AgentNotes) -> Iterator[str]:
     for path, kinds in notes.changes.items():
         yield f"- {code(path)}: {plain(', '.join(kinds))}"
     if notes.more_changes:
         yield f"- … and {notes.more_changes} more changes"
+
+
+def _agent(path: str, notes: AgentNotes) -> str:
+    answer = block(notes.answer.text)
+    lines = [*_steps(notes), *_changes(notes), *([f"\n{answer}"] if answer else [])]
+    return _section(f"Agent {code(path)}", lines or ["No commands, tools or changed files."])
+
+
+def _no_answer(run: Run) -> str:
+    return f"None: {EMPTY_ANSWER}." if run.state is RunState.COMPLETED else ""
 
 
 def _approval(approval: Approval) -> str:

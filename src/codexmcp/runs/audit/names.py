@@ -1,6 +1,6 @@
 """The names of a run's audit files, and of the indexes beside them.
 
-The names are those of the sidecar whose users move over: their runs are found by them.
+The names are those of Codex MCP Sidecar, for the runs of users moving over.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from codexmcp.errors import AuditError
 from codexmcp.runs.run import is_run_id
 
 CODEX_FOLDER = ".codex"
-"""The folder of a project that is Codex's. A command may put a link in its place."""
+"""Codex's folder in a project. A command may replace the folder by a link."""
 
 OWN_PARTS = ("codex-mcp", "runs")
-"""The last two folders of the default place: they are ours, and never symbolic links."""
+"""The last two folders of the default place: our own, and never symbolic links."""
 
 PROJECT_INDEX = "index.jsonl"
 """The index of the runs of one folder."""
@@ -24,11 +24,11 @@ POINTER_INDEX = "runs.index.jsonl"
 """The index of the runs of all folders, in the pointer folder."""
 
 ACTIVE = "active"
-"""The folder of the runs that are not over."""
+"""The folder of the active runs."""
 
 EVENTS_SUFFIX = ".jsonl"
 SUFFIXES = (EVENTS_SUFFIX, ".stderr.log", ".md")
-"""What the files of one run end in."""
+"""The suffixes of one run's files."""
 
 
 def default_audit_dir(cwd: Path) -> Path:
@@ -37,10 +37,10 @@ def default_audit_dir(cwd: Path) -> Path:
 
 
 def check_run_id(run_id: str) -> str:
-    """Return the id of a run if it may name files.
+    """Return the id of a run, safe for file names.
 
     Raises:
-        AuditError: It may not.
+        AuditError: The id is not safe for file names.
     """
     if not is_run_id(run_id) or f"{run_id}{EVENTS_SUFFIX}" == PROJECT_INDEX:
         raise AuditError(
@@ -51,27 +51,27 @@ def check_run_id(run_id: str) -> str:
 
 
 def events_file(run_id: str) -> str:
-    """Return the name of the file of a run's events."""
+    """Return the name of a run's file of events."""
     return f"{check_run_id(run_id)}{EVENTS_SUFFIX}"
 
 
 def stderr_file(run_id: str) -> str:
-    """Return the name of the file of what Codex wrote to stderr."""
+    """Return the name of the file with Codex's stderr."""
     return f"{check_run_id(run_id)}.stderr.log"
 
 
 def summary_file(run_id: str) -> str:
-    """Return the name of the file of a run's readable summary."""
+    """Return the name of a run's readable summary."""
     return f"{check_run_id(run_id)}.md"
 
 
 def active_file(run_id: str) -> str:
-    """Return the name, in the folder `active`, of the file that says that a run is not over."""
+    """Return the name, in the folder `active`, of the mark of an active run."""
     return f"{check_run_id(run_id)}.json"
 
 
 def run_of_file(name: str) -> str | None:
-    """Return the id of the run whose events a file holds; None for any other file."""
+    """Return the run id in the name of a file of events; None for any other file."""
     run_id = name.removesuffix(EVENTS_SUFFIX)
     if name in {run_id, PROJECT_INDEX} or not is_run_id(run_id):
         return None

@@ -1,7 +1,7 @@
-"""Deletes the audit files of ended runs that are too old, too many or too large.
+"""Deletes the audit files of ended runs beyond bounds on age, number and size.
 
-Choosing is pure. The indexes keep their lines: readers pass over runs whose files are gone, so
-nothing is taken from a process that appends meanwhile.
+The choice is pure. The indexes keep their lines: readers ignore runs without files, so an appending
+process loses nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from codexmcp.runs.audit.reindex import scan
 from codexmcp.runs.audit.restoring import CUT_SHORT, UNBEGUN
 
 ABANDONED_S = 30 * 24 * 3600.0
-"""After this time nobody goes on with a run any more."""
+"""Runs without an end are considered abandoned after this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class StoredRun:
 
     Attributes:
         run_id: The run.
-        folder: Where its files lie.
-        ended_at: Unix time of its end, in seconds.
-        size_bytes: What its files hold together.
+        folder: Folder of the files.
+        ended_at: Unix time of the end, in seconds.
+        size_bytes: Total size of the files.
     """
 
     run_id: str
@@ -42,12 +42,12 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """What to keep; None means no bound.
+    """Bounds on the kept runs. None: unbounded.
 
     Attributes:
-        age_s: Runs that ended within this many seconds.
-        count: At most so many of the newest runs.
-        size_bytes: The newest runs as long as they fit together.
+        age_s: Longest time since the end, in seconds.
+        count: Largest number of runs, newest first.
+        size_bytes: Total size of the runs, newest first.
     """
 
     age_s: float | None = None
@@ -60,7 +60,7 @@ def choose(runs: Iterable[StoredRun], keep: Keep, now: float) -> list[StoredRun]
 
     Args:
         runs: All ended runs.
-        keep: What to keep of them.
+        keep: Bounds on the kept runs.
         now: Unix time, in seconds.
     """
     chosen: list[StoredRun] = []
@@ -77,15 +77,15 @@ def choose(runs: Iterable[StoredRun], keep: Keep, now: float) -> list[StoredRun]
 
 
 def ended_runs(folder: Path, now: float, spared: Collection[str] = ()) -> list[StoredRun]:
-    """Return the ended runs whose files lie in a folder.
+    """Return the ended runs with files in a folder.
 
-    A run that a live process writes has not ended. One whose file ends before its end may wait for
-    somebody to go on with it: it counts as ended after `ABANDONED_S`.
+    A run with a living writer has not ended. A run without an end in its file may still be
+    continued, and counts as ended after `ABANDONED_S`.
 
     Args:
         folder: Folder of audit files.
         now: Unix time, in seconds.
-        spared: Ids of runs that a store knows not to have ended; they are left out.
+        spared: Ids of runs to leave out: not ended, according to a store.
     """
     runs: list[StoredRun] = []
     for fields in scan([folder]):
@@ -99,10 +99,9 @@ def ended_runs(folder: Path, now: float, spared: Collection[str] = ()) -> list[S
 
 
 def delete(runs: Iterable[StoredRun]) -> list[StoredRun]:
-    """Delete the files of runs; return those that are gone.
+    """Delete the files of runs; return the deleted runs.
 
-    A run that a process has begun to write meanwhile stays, and so does one whose files cannot be
-    deleted.
+    A run with a new writer stays, and so does a run with undeletable files.
     """
     return [run for run in runs if _delete(run)]
 
@@ -116,7 +115,7 @@ def _delete(run: StoredRun) -> bool:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 with contextlib.suppress(OSError), opened_inner(folder, ACTIVE) as active:
                     files.remove(active, active_file(run.run_id))
-                # The events go last: as long as they are there, the rest can be found.
+                # The events last: while they exist, the other files can be found.
                 for suffix in reversed(SUFFIXES):
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(f"{run.run_id}{suffix}", dir_fd=folder)

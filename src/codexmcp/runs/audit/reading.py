@@ -1,6 +1,6 @@
-"""Reads a run's file of events, whatever has become of it.
+"""Reads a run's file of events, even if damaged.
 
-Promises: a line that is torn, too long, nested too deep or no JSON is passed over, and memory stays
+Promises: lines that are torn, too long, nested too deep or not JSON are ignored, and memory stays
 bounded. Nothing outside the folder is read.
 """
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from codexmcp.appserver.events import Event, parse_event
+from codexmcp.codex.reverse_lines import MAX_LINE_BYTES, reversed_lines
 from codexmcp.jsonvalues import is_object, object_of, text_of
 from codexmcp.runs.audit import files
-from codexmcp.runs.audit.backwards import MAX_LINE_BYTES, lines_backwards
 from codexmcp.runs.audit.folders import opened
 from codexmcp.runs.audit.lines import FORMAT, Record
 from codexmcp.runs.audit.names import events_file
@@ -24,7 +24,7 @@ _MAX_BACKWARDS_BYTES = 16 * 1024 * 1024
 
 
 def decode(line: bytes) -> Record | None:
-    """Return the object that a line holds; None for a line that holds none."""
+    """Return the JSON object in a line; None for any other line."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -40,12 +40,12 @@ def read_records(
     Args:
         folder: Folder of the audit files.
         run_id: The run.
-        start: Where to begin, in bytes; the rest of a line begun there is passed over.
-        stop: Where no further line begins, in bytes; None means the end.
+        start: First offset, in bytes; the rest of a line begun before is ignored.
+        stop: Bound on the offset of a line's beginning, in bytes. None: the end of the file.
 
     Raises:
         OSError: The file is missing, a link, or cannot be read.
-        AuditError: The id can name no file.
+        AuditError: The id is not safe for file names.
     """
     with opened(folder) as folder_fd:
         descriptor = files.open_for_reading(folder_fd, events_file(run_id))
@@ -60,12 +60,12 @@ def read_records(
 
 
 def last_records(folder: Path, run_id: str) -> Iterator[Record]:
-    """Yield the last lines of a run's file of events, the last one first; see `read_records`."""
+    """Yield the last lines of a run's file of events, in reverse order; see `read_records`."""
     with opened(folder) as folder_fd:
         descriptor = files.open_for_reading(folder_fd, events_file(run_id))
     try:
         left = _MAX_BACKWARDS_BYTES
-        for line in lines_backwards(descriptor):
+        for line in reversed_lines(descriptor):
             record = decode(line)
             if record is not None:
                 yield record
@@ -82,13 +82,13 @@ def is_header(record: Record) -> bool:
 
 
 def event_of(record: Record) -> Event | None:
-    """Return the event of a line; None when it holds none."""
+    """Return the event of a line; None for a line without an event."""
     method = text_of(record.get("method"))
     return parse_event(method, object_of(record.get("params"))) if method else None
 
 
 def events(folder: Path, run_id: str) -> Iterator[tuple[float | None, Event]]:
-    """Yield the events of a run with their times, in their order; see `read_records`."""
+    """Yield the events of a run with their times, in order; see `read_records`."""
     for record in read_records(folder, run_id):
         event = event_of(record)
         if event is not None:

@@ -1,7 +1,7 @@
-"""Takes secrets out of text and JSON.
+"""Removes secrets from text and JSON.
 
-Pure. Promises: a known secret does not survive, in whatever usual form it is written; text without
-secrets stays as it is; what was redacted once stays the same.
+Pure. Promises: a known secret does not survive in any usual encoding; text without secrets is
+unchanged; redaction is idempotent.
 """
 
 from __future__ import annotations
@@ -15,42 +15,51 @@ from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
 from codexmcp.jsonvalues import is_list, is_object
-from codexmcp.runs.audit.secret_shapes import REDACTED, SECRET_NAMES, SHAPES
+from codexmcp.runs.audit.secret_shapes import ANY_CASE, REDACTED, SECRET_NAMES, SHAPES
 from codexmcp.runs.run import Run
 
 SHORTEST_SECRET = 8
-"""Characters. What is shorter, such as `ollama` for a local endpoint, is no key but a word, and
-taking it out would mangle whatever is kept."""
+"""In characters. A shorter value, such as `ollama` for a local endpoint, is a word instead of a
+key, and its removal would mangle the text."""
 
 _SHORTEST_LINE = 16
-# Characters. A text below that is looked through faster by one pattern than by one mark after
-# the other (measured).
+# In characters. For shorter text, one pattern is faster than one search per mark (measured).
 _SHORT_TEXT = 400
-# Taking one secret out may put the parts of another together, or not quite the same one.
+_SHAPES = (*SHAPES, *ANY_CASE)
+_LARGE_TEXT = 64 * 1024
+# Removing one secret may join the parts of another, possibly in a different form.
 _PASSES = 8
 
 
 class Redactor:
-    """Takes known secrets, and what looks like one, out of text and JSON.
+    """Removes known secrets and secret-like text from text and JSON.
 
     Args:
-        secrets: What must not be kept, such as keys; one below `SHORTEST_SECRET` is no secret.
+        secrets: Known secrets, such as keys; values shorter than `SHORTEST_SECRET` are ignored.
     """
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         forms = {form for secret in secrets for form in _forms(secret)}
-        # What is part of our own mark could never be taken out.
+        # A part of our own mark could never be removed.
         self._forms = sorted((each for each in forms if each not in REDACTED), key=len)[::-1]
-        marks = {shape.mark for shape in SHAPES} | set(self._forms)
+        # The last large redacted text, on its way to several places.
+        self._clean: str | None = None
+        marks = {shape.mark for shape in _SHAPES} | set(self._forms)
         self._any = re.compile("|".join(map(re.escape, sorted(marks))))
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
-        if len(text) < _SHORT_TEXT and self._any.search(text) is None:
+        if text is self._clean or (len(text) < _SHORT_TEXT and self._any.search(text) is None):
             return text
+        clean = self._clean_text(text)
+        if len(clean) > _LARGE_TEXT:
+            self._clean = clean
+        return clean
+
+    def _clean_text(self, text: str) -> str:
         forms = [form for form in self._forms if form in text]
-        # What stands in the place of a secret adds no mark, so no other shape can come up.
-        shapes = [shape for shape in SHAPES if shape.mark in text]
+        # The replacement of a secret adds no mark, so no other shape can appear.
+        shapes = [shape for shape in _SHAPES if shape.mark in text]
         for _ in range(_PASSES):
             after = text
             for form in forms:
@@ -66,7 +75,7 @@ class Redactor:
         """Return a JSON value without secrets, names of fields included.
 
         Raises:
-            RecursionError: It is nested too deep.
+            RecursionError: The value is nested too deep.
         """
         if isinstance(value, str):
             return self.text(value)
@@ -74,7 +83,7 @@ class Redactor:
             return self.fields(value)
         if is_list(value):
             return [self.value(each) for each in value]
-        # What JSON is written from need not be what it is read as.
+        # JSON can be encoded from more types than decoding returns.
         if isinstance(value, Mapping):
             return self.fields(cast("Mapping[str, Any]", value))
         if isinstance(value, tuple):
@@ -92,7 +101,7 @@ class Redactor:
         return result
 
     def run(self, run: Run) -> Run:
-        """Return a run without secrets in what it was asked and came to."""
+        """Return a run without secrets in its request and its result."""
         request = replace(
             run.request,
             prompt=self.text(run.request.prompt),
@@ -110,12 +119,12 @@ def _is_secret(name: str, value: object) -> bool:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield the ways a secret may be written."""
+    """Yield the usual encodings of a secret."""
     secret = secret.strip()
     if len(secret) < SHORTEST_SECRET:
         return
     lines = (line.strip() for line in secret.splitlines())
-    # A command may print one line of a secret that has several.
+    # A command may print one line of a secret with several lines.
     for each in {secret, *(line for line in lines if len(line) >= _SHORTEST_LINE)}:
         if each.startswith("-----") and each != secret:
             continue
@@ -135,8 +144,8 @@ def _encoded(secret: str) -> Iterator[str]:
     data = secret.encode(errors="surrogatepass")
     for url in (quote(data, safe=""), quote(data), quote_plus(data)):
         yield from (url, re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), url))
-    # In the midst of longer data a secret begins at one of three places of a group of four
-    # characters; those at its ends also hold bits of its neighbours.
+    # Inside longer data a secret begins at one of three places of a group of four characters; the
+    # characters at its ends also contain bits of its neighbours.
     for before in range(3):
         size = before + len(data)
         part = slice(-(-before * 8 // 6), size * 8 // 6)

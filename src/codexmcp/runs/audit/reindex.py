@@ -1,4 +1,4 @@
-"""Gathers runs from audit folders, for a store that was lost or never knew them."""
+"""Collects runs from audit folders, for a store without these runs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from codexmcp.runs.audit.sidecar import sidecar_fields
 
 
 def audit_folders(pointer_dir: Path, given: Iterable[Path] = ()) -> list[Path]:
-    """Return the folders that may hold audit files, each once.
+    """Return the possible folders of audit files, without duplicates.
 
     Args:
-        pointer_dir: The folder of the index of all projects, which names most of them.
-        given: Others.
+        pointer_dir: The folder of the index of all projects, with most of the folders.
+        given: Other folders.
     """
     named = (entry.audit_dir for entry in entries(pointer_dir, POINTER_INDEX))
     return list(dict.fromkeys([*given, *(Path(each) for each in named if each)]))
 
 
 def runs_in(folder: Path) -> list[str]:
-    """Return the ids of the runs whose events lie in a folder; none if it cannot be read."""
+    """Return the ids of the runs with events in a folder; empty for an unreadable folder."""
     try:
         with opened(folder) as descriptor:
             names = sorted(os.listdir(descriptor))  # noqa: PTH208 - a descriptor has no path
@@ -40,7 +40,7 @@ def runs_in(folder: Path) -> list[str]:
 
 
 def is_in_use(folder: int, run_id: str) -> bool:
-    """Return whether a live process writes the files of a run.
+    """Return whether a living process writes the files of a run.
 
     Args:
         folder: Descriptor of the folder of the audit files.
@@ -62,13 +62,13 @@ def is_in_use(folder: int, run_id: str) -> bool:
 
 
 def scan(folders: Iterable[Path], *, group: str = "") -> Iterator[dict[str, Any]]:
-    """Yield the fields of each run that lies in some folders, as `RunStore.restore` takes them.
+    """Yield the fields of each run in some folders, for `RunStore.restore`.
 
-    A run that a live process writes is passed over, and so is a file that cannot be read.
+    A run with a living writer is left out, and so is an unreadable file.
 
     Args:
         folders: Folders of audit files.
-        group: The group of runs whose files name none.
+        group: The group for runs without a group in their files.
     """
     for folder in folders:
         known: dict[str, IndexEntry] | None = None
@@ -84,7 +84,7 @@ def scan(folders: Iterable[Path], *, group: str = "") -> Iterator[dict[str, Any]
 
 
 def _indexed(folder: Path) -> dict[str, IndexEntry]:
-    """Return what the project's index says last of each run."""
+    """Return the last entry of each run in the project's index."""
     known: dict[str, IndexEntry] = {}
     for entry in entries(folder, PROJECT_INDEX):
         known.setdefault(entry.run_id, entry)

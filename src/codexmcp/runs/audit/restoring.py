@@ -1,7 +1,7 @@
-"""A run as its file of events tells it.
+"""A run, read from its file of events.
 
-What the file holds is enough for a store to be made anew. A run whose records end before its end is
-lost, or interrupted when it never began.
+The file has enough facts for a new store. A run without an end in its records is lost, or
+interrupted if never begun.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ UNBEGUN = "the records of this run end before it began"
 
 
 def read_fields(folder: Path, run_id: str) -> dict[str, Any] | None:
-    """Return the fields of a run, as `RunStore.restore` takes them.
+    """Return the fields of a run, for `RunStore.restore`.
 
     Args:
         folder: Folder of the audit files.
         run_id: The run.
 
     Returns:
-        The fields; None when the file has no header of ours.
+        The fields. None: the file has no header of ours.
 
     Raises:
         OSError: The file cannot be read.
@@ -48,14 +48,14 @@ def read_fields(folder: Path, run_id: str) -> dict[str, Any] | None:
 def fields_of(
     run_id: str, folder: Path, header: Record, last: Record, at: float | None
 ) -> dict[str, Any]:
-    """Return the fields of a run that its header and its last state hold.
+    """Return the fields of a run from its header and its last state.
 
     Args:
         run_id: The run.
-        folder: Folder of its audit files, wherever that was when the run began.
-        header: The first line of its file.
-        last: The last line with a state; empty when there is none.
-        at: Time of the last line of all, in seconds; None when that is unknown.
+        folder: The present folder of the audit files, possibly moved since the run's beginning.
+        header: The first line of the file.
+        last: The last line with a state; empty without such a line.
+        at: Time of the last line of all, in seconds. None: unknown.
     """
     created = unix_time(header.get("createdAt")) or 0.0
     request = {"prompt": "", "cwd": "", **header["request"], "audit_dir": str(folder)}
@@ -83,7 +83,7 @@ def _ending(last: Record) -> tuple[RunState, str]:
     try:
         state = RunState(str(last.get("state") or RunState.QUEUED))
     except ValueError:
-        # The word of a later version.
+        # A state of a later version.
         state = RunState.LOST
     reason = text_of(last.get("reason")) or ""
     if state.is_over:

@@ -1,4 +1,4 @@
-"""Writes the readable summary of a run, from memory or anew from its file of events."""
+"""Writes the readable summary of a run, from memory or from the file of events."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from codexmcp.runs.changes import restored
 from codexmcp.runs.run import Run
 
 MAX_READ_BYTES = 4 * 1024 * 1024
-"""Of a larger file only the beginning and the end are read where somebody waits."""
+"""Of a larger file only the beginning and the end are read while a caller waits."""
 
 _END_BYTES = 1024 * 1024
 
 
 def write_summary(folder: int, run: Run, notes: SummaryBuilder) -> None:
-    """Write the readable summary of a run, all at once.
+    """Write the readable summary of a run, atomically.
 
     Args:
         folder: Descriptor of the folder of the audit files.
-        run: The run, without its secrets.
-        notes: What its events tell.
+        run: The run, already redacted.
+        notes: Facts from the events.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The summary cannot be written.
     """
     files.replace(folder, summary_file(run.id), render(run, notes).encode(errors="replace"))
 
 
 def note_existing(notes: SummaryBuilder, folder: Path, run_id: str) -> None:
-    """Take into account what a file of events holds already; the midst of a large one is left out.
+    """Read the existing file of events into the notes; the middle of a large file is left out.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     size = (folder / events_file(run_id)).stat(follow_symlinks=False).st_size
     spans: list[tuple[int, int | None]] = [(0, None)]
@@ -51,13 +51,13 @@ def note_existing(notes: SummaryBuilder, folder: Path, run_id: str) -> None:
 
 
 def rebuild_summary(folder: Path, run_id: str) -> bool:
-    """Write the summary of a run anew from the whole of its file of events.
+    """Write the summary of a run again, from the whole file of events.
 
     Returns:
-        Whether the file tells enough of the run.
+        True: the summary is written. False: the file has too few facts about the run.
 
     Raises:
-        OSError: The file cannot be read, or the summary not be written.
+        OSError: The file cannot be read, or the summary cannot be written.
     """
     known = read_fields(folder, run_id)
     run = restored(known) if known is not None else None

@@ -1,22 +1,20 @@
-"""A run of the sidecar that was there before, as its files tell it.
+"""A run of Codex MCP Sidecar, read from its files.
 
-Its file of events has no header, and its prompt is nowhere: its title stands for that.
+The file of events has no header, and no file has the prompt: the title takes its place.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.events import (
     Event,
-    ItemCompleted,
-    ItemStarted,
     TurnCompleted,
     TurnStatus,
-    final_message,
 )
+from codexmcp.appserver.final_answer import FinalAnswer
 from codexmcp.runs.audit.finding import thread_of
 from codexmcp.runs.audit.index import IndexEntry, unix_time
 from codexmcp.runs.audit.names import events_file
@@ -29,7 +27,7 @@ _TURN_STATES = {
     TurnStatus.INTERRUPTED: RunState.INTERRUPTED,
     TurnStatus.FAILED: RunState.FAILED,
 }
-# What its index may say; which words it really knows is not documented.
+# Possible words in the sidecar's index; the full list is undocumented.
 _STATUSES = {
     **{state.value: state for state in RunState if state.is_over},
     "timeout": RunState.TIMED_OUT,
@@ -41,31 +39,30 @@ _STATUSES = {
 
 @dataclass(slots=True)
 class _Told:
-    """What the events tell."""
+    """Facts from the events."""
 
     thread: str | None
     cwd: str | None
     started_at: float | None = None
-    message: str = ""
+    answer: FinalAnswer = field(default_factory=FinalAnswer)
     state: RunState | None = None
 
     def note(self, event: Event) -> None:
-        if isinstance(event, ItemStarted | ItemCompleted):
-            self.message = final_message(self.message, event.item)
-        elif isinstance(event, TurnCompleted):
+        self.answer = self.answer.after(event)
+        if isinstance(event, TurnCompleted):
             self.state = _TURN_STATES.get(event.status, RunState.FAILED)
 
 
 def sidecar_fields(folder: Path, run_id: str, entry: IndexEntry | None) -> dict[str, Any]:
-    """Return the fields of a run, as `RunStore.restore` takes them, without a group.
+    """Return the fields of a run, for `RunStore.restore`, without a group.
 
     Args:
-        folder: Folder of its files.
+        folder: Folder of the files.
         run_id: The run.
-        entry: What the project's index says of it; None for nothing.
+        entry: The run's entry in the project's index. None: no entry.
 
     Raises:
-        OSError: Its file of events cannot be read.
+        OSError: The file of events cannot be read.
     """
     entry = entry or IndexEntry(run_id)
     told = _read(folder, run_id, entry)
@@ -87,7 +84,7 @@ def sidecar_fields(folder: Path, run_id: str, entry: IndexEntry | None) -> dict[
         "thread_id": told.thread,
         "turn_id": None,
         "reason": CUT_SHORT if state is RunState.LOST else "",
-        "message": told.message,
+        "message": told.answer.text,
     }
 
 

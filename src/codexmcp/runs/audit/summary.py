@@ -1,6 +1,6 @@
-"""Gathers, event by event, what the readable summary of a run says.
+"""Collects the facts for the readable summary of a run, event by event.
 
-Pure. Promises: memory stays bounded however long a run is; what is left out is counted.
+Pure. Promises: memory stays bounded for a run of any length; omitted entries are counted.
 """
 
 from __future__ import annotations
@@ -11,26 +11,30 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from codexmcp.appserver.events import (
-    AgentMessage,
     CommandExecution,
     ErrorReported,
     Event,
     FileChange,
+    FileEdit,
     Item,
     ItemCompleted,
     ItemStarted,
     TokenUsage,
     TokenUsageUpdated,
-    final_message,
     parse_usage,
 )
-from codexmcp.jsonvalues import integer_of, is_list, list_of, object_of, text_of
+from codexmcp.appserver.final_answer import FinalAnswer
+from codexmcp.appserver.progress import has_failed, is_work, label
+from codexmcp.appserver.tokens import TokenLedger
+from codexmcp.jsonvalues import integer_of, is_list, object_of, text_of
 from codexmcp.runs.audit.reading import event_of
 
 MAX_COMMAND_CHARACTERS = 500
 MAX_TAIL_CHARACTERS = 1000
 MAX_TEXT_CHARACTERS = 300
 MAX_FILES = 300
+MAX_AGENTS = 20
+MAX_OPEN = 50
 _FIRST, _LAST = 20, 40
 
 T = TypeVar("T")
@@ -38,14 +42,14 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Ends(Generic[T]):
-    """The first and the last of many, and how many lie between."""
+    """The first and the last of many values, and the total count."""
 
     first: list[T] = field(default_factory=list[T])
     last: deque[T] = field(default_factory=lambda: deque[T](maxlen=_LAST))
     count: int = 0
 
     def add(self, value: T) -> None:
-        """Take one more."""
+        """Add a value."""
         self.count += 1
         if len(self.first) < _FIRST:
             self.first.append(value)
@@ -54,20 +58,20 @@ class Ends(Generic[T]):
 
     @property
     def left_out(self) -> int:
-        """How many are counted only."""
+        """Number of omitted values."""
         return self.count - len(self.first) - len(self.last)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A command, or a tool that was called.
+    """A command, or a tool call.
 
     Attributes:
         text: The command line, or the name of the tool.
-        failed: Whether it did not succeed.
-        exit_code: Its exit code; None for a tool, and for a command that never started.
-        duration_ms: How long it took; None when Codex does not say.
-        tail: The end of its output, if it failed.
+        failed: The step failed.
+        exit_code: The exit code. None: a tool, or a command that never started.
+        duration_ms: The duration. None: not reported by Codex.
+        tail: The end of the output, after a failure.
     """
 
     text: str
@@ -82,9 +86,9 @@ class Approval:
     """A question of Codex and its answer.
 
     Attributes:
-        question: What it was about.
+        question: The subject of the question.
         decision: The answer.
-        by: Who or what decided.
+        by: Person or program behind the decision.
     """
 
     question: str
@@ -92,58 +96,123 @@ class Approval:
     by: str
 
 
-class SummaryBuilder:
-    """What is known of a run for its summary.
+class AgentNotes:
+    """Facts about one agent, the root or a sub-agent.
 
     Attributes:
-        steps: Commands and calls of tools.
+        steps: Commands and tool calls.
         changes: The kinds of the changes of each file, by path.
         more_changes: Changes of files beyond `MAX_FILES`.
-        approvals: Questions with their answers.
-        errors: What went wrong, retries included.
-        usage: Tokens that the thread has spent so far.
-        message: The final message as far as the events tell it.
-        lost: Lines that could not be written.
-        has_gap: Whether events in the midst were not looked at.
+        answer: The answer, as far as known from the events.
     """
 
     def __init__(self) -> None:
         self.steps: Ends[Step] = Ends()
         self.changes: dict[str, list[str]] = {}
         self.more_changes = 0
+        self.answer = FinalAnswer()
+        self._open: dict[str, str] = {}
+
+    @property
+    def unfinished(self) -> list[str]:
+        """Started commands without an end in the events, the first `MAX_OPEN`."""
+        return list(self._open.values())
+
+    def note(self, event: Event) -> None:
+        """Add an event of this agent."""
+        self.answer = self.answer.after(event)
+        match event:
+            case ItemCompleted():
+                self._note_end(event.item)
+            case ItemStarted(item=CommandExecution() as command) if len(self._open) < MAX_OPEN:
+                self._open[command.id] = _short(command.command, MAX_COMMAND_CHARACTERS)
+            case _:
+                pass
+
+    def _note_end(self, item: Item) -> None:
+        match item:
+            case CommandExecution():
+                self._open.pop(item.id, None)
+                self.steps.add(_command(item))
+            case FileChange():
+                for edit in item.edits:
+                    self._note_edit(edit)
+            case _ if is_work(item):
+                self.steps.add(_tool(item))
+            case _:
+                pass
+
+    def _note_edit(self, edit: FileEdit) -> None:
+        if edit.moved_to:
+            self._note_change(edit.path, f"moved to {_short(edit.moved_to)}")
+            self._note_change(edit.moved_to, f"moved from {_short(edit.path)}")
+        else:
+            self._note_change(edit.path, edit.kind)
+
+    def _note_change(self, path: str, kind: str) -> None:
+        path = _short(path)
+        if path not in self.changes and len(self.changes) >= MAX_FILES:
+            self.more_changes += 1
+            return
+        kinds = self.changes.setdefault(path, [])
+        if kind not in kinds:
+            kinds.append(kind)
+
+
+class SummaryBuilder:
+    """Facts about a run for its summary.
+
+    Attributes:
+        root: Notes on the root agent.
+        agents: Notes on the sub-agents by path; sub-agents beyond `MAX_AGENTS` share one entry.
+        approvals: Questions with their answers.
+        errors: Failures, retries included.
+        usage: Tokens spent so far by the run's threads.
+        lost: Number of unwritten lines.
+        has_gap: The middle of the events was not read.
+    """
+
+    def __init__(self) -> None:
+        self.root = AgentNotes()
+        self.agents: dict[str, AgentNotes] = {}
         self.approvals: Ends[Approval] = Ends()
         self.errors: Ends[str] = Ends()
         self.usage = TokenUsage()
-        self.message = ""
         self.lost = 0
         self.has_gap = False
+        self._tokens = TokenLedger()
 
-    def note(self, event: Event) -> None:
-        """Take an event into account."""
+    def note(self, event: Event, agent: str = "") -> None:
+        """Add an event.
+
+        Args:
+            event: The event.
+            agent: Path of the event's sub-agent; empty for the root.
+        """
+        self._notes_of(agent).note(event)
+        self._tokens.note(event.thread_id, event)
         match event:
-            case ItemCompleted():
-                self._note_item(event.item)
-            case ItemStarted():
-                self._note_message(event.item)
             case TokenUsageUpdated():
-                self.usage = event.total
+                self.usage = self._tokens.usage
             case ErrorReported():
                 retry = " (Codex tries again)" if event.error.will_retry else ""
-                self.errors.add(_short(event.error.message) + retry)
+                self._note_error(agent, event.error.message, retry)
             case _ if event.method == "connection/lost":
-                self.errors.add(_short(str(event.params.get("reason") or "app-server is gone")))
+                self._note_error(agent, str(event.params.get("reason") or "app-server is gone"))
             case _:
                 pass
 
     def note_approval(self, question: Mapping[str, Any], decision: str, by: str) -> None:
-        """Take a question with its answer into account."""
-        self.approvals.add(Approval(_short(_about(question)), decision, by))
+        """Add a question with its answer; the field `agent` names a sub-agent."""
+        agent = text_of(question.get("agent"))
+        about = f"{agent}: {_about(question)}" if agent else _about(question)
+        self.approvals.add(Approval(_short(about), decision, by))
 
     def note_record(self, record: Mapping[str, Any]) -> None:
-        """Take a line of a run's file into account."""
+        """Add a line of a run's file."""
         event = event_of(dict(record))
         if event is not None:
-            self.note(event)
+            self.note(event, text_of(record.get("agent")) or "")
         elif "approval" in record:
             decision, by = text_of(record.get("decision")), text_of(record.get("by"))
             if decision is not None:
@@ -153,35 +222,19 @@ class SummaryBuilder:
             self.usage = usage if usage.total_tokens else self.usage
         self.lost += integer_of(record.get("lost")) or 0
 
-    def _note_item(self, item: Item) -> None:
-        match item:
-            case CommandExecution():
-                self.steps.add(_command(item))
-            case FileChange():
-                for change in map(object_of, list_of(item.raw.get("changes"))):
-                    self._note_change(change)
-            case AgentMessage():
-                self._note_message(item)
-            case _ if item.type in _TOOLS:
-                self.steps.add(_tool(item))
-            case _:
-                pass
+    def _note_error(self, agent: str, text: str, retry: str = "") -> None:
+        self.errors.add((f"{_short(agent)}: " if agent else "") + _short(text) + retry)
 
-    def _note_message(self, item: Item) -> None:
-        self.message = final_message(self.message, item)
-
-    def _note_change(self, change: Mapping[str, Any]) -> None:
-        path, kind = _short(str(change.get("path", ""))), change.get("kind")
-        kind = str(object_of(kind).get("type") or kind or "change")
-        if path not in self.changes and len(self.changes) >= MAX_FILES:
-            self.more_changes += 1
-            return
-        kinds = self.changes.setdefault(path, [])
-        if kind not in kinds:
-            kinds.append(kind)
+    def _notes_of(self, agent: str) -> AgentNotes:
+        if not agent:
+            return self.root
+        name = _short(agent)
+        if name not in self.agents and len(self.agents) >= MAX_AGENTS:
+            name = FURTHER_AGENTS
+        return self.agents.setdefault(name, AgentNotes())
 
 
-_TOOLS = frozenset({"mcpToolCall", "dynamicToolCall", "webSearch"})
+FURTHER_AGENTS = "further agents"
 
 
 def _command(item: CommandExecution) -> Step:
@@ -195,11 +248,10 @@ def _command(item: CommandExecution) -> Step:
 
 
 def _tool(item: Item) -> Step:
-    words = (text_of(item.raw.get(name)) for name in ("server", "tool", "query"))
     return Step(
-        _short(" ".join([item.type, *filter(None, words)])),
-        failed=item.raw.get("status") == "failed",
-        duration_ms=integer_of(item.raw.get("durationMs")),
+        _short(f"{item.type} {label(item)}".rstrip()),
+        failed=has_failed(item),
+        duration_ms=None if item.type == "sleep" else integer_of(item.raw.get("durationMs")),
     )
 
 

@@ -1,8 +1,8 @@
-"""The audit files of one run, as they are written.
+"""The audit files of one run, during writing.
 
-Promises: `open` proves that the files can be written, or leaves nothing behind. From then on
-nothing here raises: what could not be written is counted and told of in the file and in the log.
-Holds one file descriptor. Used from one thread.
+Promises: `open` proves the files writable, or leaves nothing behind. After `open` nothing here
+raises: unwritten lines are counted, and reported in the file and in the log. Holds one file
+descriptor. Used from one thread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from codexmcp.appserver.events import Event, parse_event
 from codexmcp.errors import AuditError
-from codexmcp.jsonvalues import object_of
+from codexmcp.jsonvalues import object_of, text_of
 from codexmcp.runs.audit import files, lines
 from codexmcp.runs.audit.appender import Appender
 from codexmcp.runs.audit.folders import (
@@ -47,11 +47,11 @@ from codexmcp.runs.run import Run
 logger = logging.getLogger(__name__)
 
 MAX_STDERR_BYTES = 8 * 1024 * 1024
-"""What Codex writes to stderr beyond this is not kept."""
+"""Bound on the kept stderr of Codex."""
 
 
 class AuditTrail:
-    """Writes the audit files of one run. Made by `open` and `reopen`."""
+    """The writer of one run's audit files. Created by `open` and `reopen`."""
 
     def __init__(self, run: Run, pointer_dir: Path, redactor: Redactor) -> None:
         self._run = redactor.run(run)
@@ -68,12 +68,12 @@ class AuditTrail:
         """Begin the audit files of a new run.
 
         Args:
-            run: The run; `request.audit_dir` is the folder, made when it is missing.
-            pointer_dir: The folder of the index of all projects, made when it is missing.
-            redactor: Takes the secrets out of whatever is written.
+            run: The run; `request.audit_dir` is the folder, created if missing.
+            pointer_dir: The folder of the index of all projects, created if missing.
+            redactor: Removes secrets from all written text.
 
         Raises:
-            AuditError: They cannot be written, or the run has files already.
+            AuditError: The files cannot be written, or the run has files already.
         """
         trail = cls(run, pointer_dir, redactor)
         made = Made()
@@ -97,9 +97,9 @@ class AuditTrail:
 
     @classmethod
     def reopen(cls, run: Run, *, pointer_dir: Path, redactor: Redactor) -> AuditTrail:
-        """Go on with the audit files of a run that another trail began.
+        """Continue the audit files of a run, begun by another trail.
 
-        Never raises: files that were deleted are begun anew, and without a folder nothing is kept.
+        Never raises: deleted files are begun again, and without a folder nothing is kept.
         """
         trail = cls(run, pointer_dir, redactor)
         try:
@@ -114,36 +114,42 @@ class AuditTrail:
 
     @property
     def lost(self) -> int:
-        """How many lines could not be written, or were deleted by somebody."""
+        """Number of lines that could not be written, or were deleted."""
         return self._lost
 
-    def event(self, event: Event) -> None:
-        """Keep an event of Codex; pieces of what a later event holds whole are left out."""
-        if lines.is_piece(event.method):
-            return
-        line = self._write(lines.event_line(event, time.time()))
-        self._notes.note(parse_event(event.method, object_of(line.get("params"))))
-
-    def approval(self, question: Mapping[str, Any], decision: str | None, by: str) -> None:
-        """Keep a question of Codex with its answer.
+    def event(self, event: Event, agent: str = "") -> None:
+        """Record an event of Codex; pieces of a later event are left out.
 
         Args:
-            question: What Codex asked.
-            decision: The answer; None while there is none.
-            by: Who or what decided.
+            event: The event.
+            agent: Path of the event's sub-agent; empty for the root.
+        """
+        if lines.is_piece(event.method):
+            return
+        line = self._write(lines.event_line(event, time.time(), agent))
+        clean = parse_event(event.method, object_of(line.get("params")))
+        self._notes.note(clean, text_of(line.get("agent")) or "")
+
+    def approval(self, question: Mapping[str, Any], decision: str | None, by: str) -> None:
+        """Record a question of Codex with its answer.
+
+        Args:
+            question: Codex's question.
+            decision: The answer. None: still open.
+            by: Person or program behind the decision.
         """
         line = self._write(lines.approval_line(question, decision, by, time.time()))
         if decision is not None:
             self._notes.note_approval(object_of(line.get("approval")), decision, by)
 
     def stderr(self, line: str) -> None:
-        """Keep a line that Codex wrote to stderr."""
+        """Record a stderr line of Codex."""
         data = f"{self._redactor.text(line.rstrip())}\n".encode(errors="replace")
         with self._tolerated(), opened(self._folder) as folder:
             files.append_bounded(folder, stderr_file(self._run.id), data, MAX_STDERR_BYTES)
 
     def state(self, run: Run) -> None:
-        """Keep how the run stands now. An ended run gets its summary and is active no more."""
+        """Record the current state. An ended run gets its summary and loses its active mark."""
         self._run = self._redactor.run(run)
         if self._appender is None:
             self._begin_anew()
@@ -157,7 +163,7 @@ class AuditTrail:
             append_entry(self._pointer_dir, POINTER_INDEX, self._index_line(), Made())
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         if self._appender is not None:
             self._appender.close()
             self._appender = None
@@ -173,7 +179,7 @@ class AuditTrail:
         self._appender = Appender(descriptor, self._lost_line)
 
     def _prove(self, folder: int) -> None:
-        """Write the first lines for certain, and that the run is not over."""
+        """Write the first lines and the mark of an active run, raising on failure."""
         assert self._appender is not None
         self._write(lines.header_line(self._run))
         self._write(lines.state_line(self._run, time.time()))
@@ -189,11 +195,11 @@ class AuditTrail:
             files.remove(active, active_file(self._run.id))
         with contextlib.suppress(OSError):
             os.rmdir(ACTIVE, dir_fd=folder)
-        # Last: whoever finds them unlocked takes them for those of a run that was cut short.
+        # Last: unlocked files look like those of a run with a dead writer.
         self.close()
 
     def _begin_anew(self) -> None:
-        """Make the files again that somebody deleted, unless the whole project is gone."""
+        """Create deleted files again, unless the whole project is gone."""
         gone, self._written = self._written, 0
         self._lost += gone
         self.close()
@@ -209,11 +215,11 @@ class AuditTrail:
                     self._appender.append(self._lost_line(gone))
 
     def _write(self, line: lines.Record) -> lines.Record:
-        """Write a line if that can be done; return it without its secrets."""
+        """Write a line if possible; return the line without its secrets."""
         try:
             clean = self._redactor.fields(line)
         except RecursionError:
-            # What cannot be looked through cannot be kept.
+            # A line that cannot be searched for secrets cannot be kept.
             whole = {name: each for name, each in line.items() if isinstance(each, str | float)}
             clean = self._redactor.fields({**whole, "cut": "nested too deep"})
         if self._appender is not None and self._appender.is_unlinked:

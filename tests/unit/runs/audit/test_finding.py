@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexmcp.runs.audit.finding import FoundRun, find_run, thread_of
+from codexmcp.runs.audit.finding import find_folder, thread_of
 from codexmcp.runs.audit.index import IndexEntry, entries, newest, parse_entry
 from codexmcp.runs.audit.names import POINTER_INDEX, PROJECT_INDEX, default_audit_dir
 from codexmcp.runs.audit.reading import decode
-from tests.support.audit import a_run, ended, open_trail, running
+from tests.support.audit import a_run, ended, open_trail
 
 OLD_EVENTS: list[dict[str, Any]] = [
     {"method": "thread/started", "params": {"thread": {"id": "t", "cwd": "/w"}}},
@@ -63,56 +63,26 @@ def test_an_entry_in_the_old_spelling_is_understood() -> None:
     )
 
 
-def test_an_active_run_is_found_in_its_project(tmp_path: Path) -> None:
-    run = a_run(tmp_path)
-    trail = open_trail(run, tmp_path / "pointers")
-    trail.state(running(run))
-    folder = default_audit_dir(tmp_path)
-    (folder / PROJECT_INDEX).unlink()
-    found = find_run("r-1", pointer_dir=tmp_path / "none", audit_dirs=[folder])
-    assert found == FoundRun("r-1", "thread-of-r-1", str(tmp_path), folder)
-    trail.close()
-
-
-def test_a_run_of_another_project_is_found_by_the_pointers(tmp_path: Path) -> None:
-    run = a_run(tmp_path)
-    trail = open_trail(run, tmp_path / "pointers")
-    trail.state(ended(run))
+def test_the_files_of_a_run_of_another_project_are_found_by_the_pointers(tmp_path: Path) -> None:
+    trail = open_trail(a_run(tmp_path), tmp_path / "pointers")
     trail.close()
     other = tmp_path / "other"
-    found = find_run("r-1", pointer_dir=tmp_path / "pointers", audit_dirs=[other])
-    assert found == FoundRun("r-1", "thread-of-r-1", str(tmp_path), default_audit_dir(tmp_path))
+    found = find_folder("r-1", pointer_dir=tmp_path / "pointers", audit_dirs=[other])
+    assert found == default_audit_dir(tmp_path)
 
 
-def test_a_run_is_found_by_its_events_alone(tmp_path: Path) -> None:
-    for number, event in enumerate(OLD_EVENTS):
-        _write(tmp_path / f"old-{number}.jsonl", b"\xff\x00garbage", b'{"torn', {}, event)
-        found = find_run(f"old-{number}", pointer_dir=tmp_path / "none", audit_dirs=[tmp_path])
-        assert found == FoundRun(f"old-{number}", "t", "/w", tmp_path)
+def test_the_files_of_a_run_are_found_in_a_folder_that_is_named(tmp_path: Path) -> None:
+    _write(tmp_path / "old.jsonl", b"\xff\x00garbage")
+    assert find_folder("old", pointer_dir=tmp_path / "none", audit_dirs=[tmp_path]) == tmp_path
 
 
-def test_what_the_index_leaves_open_the_events_tell(tmp_path: Path) -> None:
-    _write(tmp_path / PROJECT_INDEX, {"runId": "old", "status": "completed", "cwd": "/w"})
-    _write(tmp_path / "old.jsonl", {"method": "x", "params": {"threadId": "t"}})
-    found = find_run("old", pointer_dir=tmp_path / "none", audit_dirs=[tmp_path])
-    assert found == FoundRun("old", "t", "/w", tmp_path)
-
-
-@pytest.mark.parametrize("run_id", ["../outside", "index", "unknown", "", "x\0"])
+@pytest.mark.parametrize("run_id", ["../outside", "index", "unknown", "", "x\0", "linked"])
 def test_what_is_no_known_run_is_not_found(tmp_path: Path, run_id: str) -> None:
     _write(tmp_path / "outside.jsonl", OLD_EVENTS[0])
     folder = tmp_path / "runs"
     _write(folder / PROJECT_INDEX, {"runId": "some", "threadId": "t"})
-    assert find_run(run_id, pointer_dir=tmp_path, audit_dirs=[folder]) is None
-
-
-def test_a_link_is_not_read(tmp_path: Path) -> None:
-    _write(tmp_path / "outside.jsonl", OLD_EVENTS[0])
-    folder = tmp_path / "runs"
-    folder.mkdir()
     (folder / "linked.jsonl").symlink_to(tmp_path / "outside.jsonl")
-    (folder / PROJECT_INDEX).symlink_to(tmp_path / "outside.jsonl")
-    assert find_run("linked", pointer_dir=tmp_path, audit_dirs=[folder]) is None
+    assert find_folder(run_id, pointer_dir=tmp_path, audit_dirs=[folder]) is None
 
 
 def test_the_index_is_read_from_its_end_and_past_what_is_broken(tmp_path: Path) -> None:

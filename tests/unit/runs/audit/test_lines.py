@@ -89,3 +89,14 @@ def test_pieces_are_told_from_whole_events() -> None:
 def test_a_lost_connection_tells_its_reason() -> None:
     event: Event = ConnectionLost(AppServerClosedError("it died", "last words"))
     assert lines.event_line(event, 1.0)["params"] == {"reason": "it died\nlast words"}
+
+
+def test_the_line_of_a_sub_agents_event_names_the_agent() -> None:
+    event = Event("item/started", {})
+    assert "agent" not in lines.event_line(event, 1.0)
+    assert lines.event_line(event, 1.0, "/root/a") == {
+        "at": 1.0,
+        "agent": "/root/a",
+        "method": "item/started",
+        "params": {},
+    }

@@ -20,7 +20,7 @@ from codexmcp.runs.audit.rewriting import rebuild_summary
 from codexmcp.runs.audit.trail import AuditTrail
 from codexmcp.runs.changes import restored
 from codexmcp.runs.run import Run, RunRequest
-from codexmcp.runs.states import RunState
+from codexmcp.runs.states import Phase, RunState
 from tests.support.audit import a_run, command, ended, item, open_trail, running
 
 SECRET = "hunter2-hunter2"
@@ -37,6 +37,19 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 def _reopen(run: Run, pointers: Path) -> AuditTrail:
     return AuditTrail.reopen(run, pointer_dir=pointers, redactor=Redactor())
+
+
+def test_the_events_of_a_sub_agent_are_kept_with_its_path(project: Path, pointers: Path) -> None:
+    run, folder = a_run(project), default_audit_dir(project)
+    trail = open_trail(run, pointers, SECRET)
+    trail.event(command("exit 7", exit_code=7), f"/root/{SECRET}")
+    trail.state(ended(run))
+    trail.close()
+    (line,) = (line for line in _lines(folder / "r-1.jsonl") if "method" in line)
+    assert line["agent"].startswith("/root/")
+    summary = (folder / "r-1.md").read_text()
+    assert f"## Agent `{line['agent']}`\n\n- `exit 7`: exit code 7" in summary
+    assert SECRET not in str(line) + summary
 
 
 def test_a_run_leaves_all_its_files(project: Path, pointers: Path) -> None:
@@ -205,7 +218,8 @@ def test_a_store_can_be_made_anew_from_the_files(project: Path, pointers: Path) 
     trail.close()
     assert audit_folders(pointers, [project]) == [project, default_audit_dir(project)]
     run = _restored(default_audit_dir(project))
-    expected = replace(done, sequence=0, request=replace(request, env={}))
+    files_hold = replace(request, env={})
+    expected = replace(done, sequence=0, request=files_hold, phase=Phase.GIVEN_BACK)
     assert run == expected
 
 

@@ -1,0 +1,169 @@
+"""The request of a run, from its caller's options within the caller's policy.
+
+Reads images and profiles from disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from codexmcp.appserver.requests import ThreadOptions
+from codexmcp.jsonvalues import object_of, text_of
+from codexmcp.policy import extras
+from codexmcp.policy.arguments import ArgumentsError, CodexArguments, Extras
+from codexmcp.policy.caller import Caller
+from codexmcp.runs.audit.names import default_audit_dir
+from codexmcp.runs.run import Origin, RunRequest
+from codexmcp.runs.start_options import StartOptions
+from codexmcp.settings import SANDBOX_MODES
+
+YOLO = "yolo"
+FULL_ACCESS = "danger-full-access"
+_BUILT_IN = {
+    YOLO: FULL_ACCESS,
+    ":danger-full-access": FULL_ACCESS,
+    ":workspace": "workspace-write",
+    ":read-only": "read-only",
+    **{mode: mode for mode in SANDBOX_MODES},
+}
+"""Sandbox modes by their names in `permissions`."""
+
+
+def request_of(
+    options: StartOptions, caller: Caller, origin: Origin | None = None, *, forks: bool = False
+) -> RunRequest:
+    """Return the request of a run.
+
+    Args:
+        options: Options of the caller.
+        caller: The caller with its policy.
+        origin: The resumed or forked run. None: a new thread.
+        forks: The run forks its origin.
+
+    Raises:
+        ArgumentsError: The policy forbids an option, or a named file cannot be used.
+    """
+    inherited = {} if origin is None else dict(origin.request.thread)
+    call = caller.policy.apply(
+        _call(options, caller, origin, inherited), base_dir=str(caller.base_dir)
+    )
+    cwd = call.cwd or str(caller.base_dir)
+    if not os.path.isdir(cwd):  # noqa: PTH112 - pathlib's own look fails on a path that is too long
+        raise ArgumentsError(f"cwd `{cwd}` is no folder; create it or name another")
+    if call.extras.output_schema is not None:
+        extras.check_schema(call.extras.output_schema)
+    images = extras.check_images(call.extras.images, base_dir=cwd, within=caller.policy.bound)
+    profile = call.extras.profile
+    settings = {} if profile is None else extras.read_profile(caller.home, profile)
+    thread = ThreadOptions(
+        model=call.model,
+        sandbox=call.sandbox,
+        permissions=_profile_of(options, inherited, caller),
+        approval_policy=call.approval_policy,
+        config={**_inherited_config(inherited, caller), **settings},
+        allow_git=caller.policy.allow_git,
+        distrusts=caller.policy.distrusts(cwd) or inherited.get("distrusts") is True,
+    )
+    timeout_s = caller.settings.timeout_s if options.timeout_s is None else options.timeout_s
+    return RunRequest(
+        prompt=call.prompt,
+        cwd=cwd,
+        audit_dir=str(caller.settings.run_dir or default_audit_dir(Path(cwd))),
+        name=options.name,
+        env=caller.env,
+        thread=thread.to_wire(),
+        denied=_denied(caller, origin),
+        effort=call.extras.effort,
+        images=tuple(images),
+        output_schema=call.extras.output_schema,
+        timeout_s=timeout_s or None,
+        idle_timeout_s=caller.idle_timeout_s,
+        retries=options.retries,
+        continues=None if origin is None else origin.run_id,
+        forks=origin.thread_id if origin is not None and forks else None,
+        forks_after=origin.turn_id if origin is not None and forks else None,
+        on_children=options.on_children,
+        goal_tokens=options.goal_tokens,
+    )
+
+
+def _denied(caller: Caller, origin: Origin | None) -> tuple[str, ...]:
+    """Return the files unreadable for commands: by policy, with secrets, and from the origin."""
+    own = (str(path.resolve()) for path in caller.settings.withheld if path.is_file())
+    before = () if origin is None else origin.request.denied
+    return tuple(dict.fromkeys((*caller.policy.deny_read, *own, *before)))
+
+
+def _inherited_config(inherited: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    # Under a fixed policy another caller's settings could widen the policy.
+    return {} if caller.policy.restricts else object_of(inherited.get("config"))
+
+
+def _call(
+    options: StartOptions, caller: Caller, origin: Origin | None, inherited: Mapping[str, Any]
+) -> CodexArguments:
+    """Return the options in the form for the policy check."""
+    cwd = options.cwd or (None if origin is None else origin.cwd)
+    if origin is not None and caller.policy.cwd is not None and options.cwd is None:
+        cwd = None if origin.cwd == caller.policy.cwd else origin.cwd
+    approval = options.approval_policy
+    if approval is None:
+        # A default is limited to the fixed policy; only an explicit choice is refused.
+        fixed = caller.policy.approval_policy
+        approval = fixed or inherited.get("approvalPolicy") or "never"
+    return CodexArguments(
+        prompt=options.prompt,
+        model=options.model or _default_model(options, origin, inherited, caller),
+        cwd=cwd,
+        approval_policy=approval,
+        sandbox=_sandbox(options, inherited, caller),
+        extras=Extras(
+            output_schema=options.output_schema,
+            images=options.images,
+            effort=options.effort,
+            profile=options.profile,
+        ),
+    )
+
+
+def _default_model(
+    options: StartOptions, origin: Origin | None, inherited: Mapping[str, Any], caller: Caller
+) -> str | None:
+    """Return the model of a run without a named model. None: the policy's or Codex's choice."""
+    if caller.policy.model:
+        return None
+    if origin is not None:
+        return text_of(inherited.get("model"))
+    return None if options.profile or caller.policy.profile else caller.settings.model
+
+
+def _sandbox(options: StartOptions, inherited: Mapping[str, Any], caller: Caller) -> str | None:
+    """Return the sandbox mode; None with a permissions profile in its place."""
+    asked = options.sandbox or options.permissions
+    if asked is None:
+        asked = inherited.get("sandbox") or inherited.get("permissions")
+        asked = asked or caller.policy.sandbox or caller.settings.permissions
+        if caller.policy.sandbox is not None and asked in _BUILT_IN:
+            return min(_BUILT_IN[asked], caller.policy.sandbox, key=SANDBOX_MODES.index)
+    return _BUILT_IN.get(asked)
+
+
+def _profile_of(options: StartOptions, inherited: Mapping[str, Any], caller: Caller) -> str | None:
+    """Return the permissions profile, if one of the user's own profiles was named."""
+    if options.sandbox:
+        return None
+    asked = options.permissions
+    if asked is None and not inherited.get("sandbox"):
+        asked = inherited.get("permissions") or caller.settings.permissions
+        asked = None if caller.policy.restricts else asked
+    if asked is None or asked in _BUILT_IN:
+        return None
+    if caller.policy.restricts:
+        raise ArgumentsError(
+            f"permissions `{asked}` is refused: this server was started with a fixed policy, and a "
+            "profile could widen it; leave it out, or name a sandbox mode"
+        )
+    return str(asked)
