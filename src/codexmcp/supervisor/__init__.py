@@ -1,5 +1,4 @@
-"""The supervisor: the process that owns Codex and its runs when they must outlive a client.
+"""The supervisor: the process that owns Codex and the runs, so that runs outlive a client.
 
-`relay` and `start` are what a client runs; they import nothing heavy. Everything else is the
-supervisor itself.
+A client runs `relay` and `start`, without heavy imports. All other modules run in the supervisor.
 """

@@ -1,6 +1,6 @@
-"""Where the supervisor of a Codex home and a set of credentials listens.
+"""The address of the supervisor of a Codex home and a set of credentials.
 
-Pure but for the names of folders. Imports nothing heavy: a relay needs it before anything else.
+Pure except for the lookup of folders. Imports nothing heavy, because a relay begins here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from pathlib import Path
 
 from codexmcp.runs.groups import group_id
 
+WRAPPER_NAME = "mcp-wrapper"
+"""Name of the folder for the store of runs in a Codex home. Source: Codex MCP Sidecar's name."""
+
 _ID_CHARACTERS = 16
 
 
@@ -21,36 +24,39 @@ class Address:
     """The files of one supervisor.
 
     Attributes:
-        folder: Where they lie; for nobody but us.
-        id: Tells supervisors of other homes or credentials apart.
+        folder: The runtime folder with the sockets, private to this user.
+        id: Different for each home and set of credentials.
+        registry: The folder with an entry for each supervisor of the home, see `registry`.
+            None: the search uses the socket alone.
     """
 
     folder: Path
     id: str
+    registry: Path | None = None
 
     @property
     def socket(self) -> Path:
-        """Where it listens."""
+        """The socket of the supervisor."""
         return self.folder / f"{self.id}.sock"
 
     @property
     def codex_socket(self) -> Path:
-        """Where its app-server listens."""
+        """The socket of the app-server."""
         return self.folder / f"{self.id}.codex.sock"
 
     @property
     def lock(self) -> Path:
-        """Locked by the supervisor for as long as it lives."""
-        return self.folder / f"{self.id}.lock"
+        """The supervisor's entry in the registry, locked for the life of the supervisor."""
+        return (self.registry or self.folder) / f"{self.id}.lock"
 
     @property
     def start_lock(self) -> Path:
-        """Locked by the one client that starts it."""
-        return self.folder / f"{self.id}.start"
+        """The file locked by a client during the start of the supervisor."""
+        return (self.registry or self.folder) / f"{self.id}.start"
 
     @property
     def log(self) -> Path:
-        """What it has to say when it was started on demand."""
+        """The log of a supervisor started on demand."""
         return self.folder / f"{self.id}.log"
 
 
@@ -60,19 +66,31 @@ def address_of(
     env: Mapping[str, str],
     conversations: str = "",
 ) -> Address:
-    """Return where the supervisor of a home listens.
+    """Return the address of the supervisor of a home.
 
     Args:
         home: The Codex home.
-        identity: What else has to be the same for clients to share a supervisor: key, endpoint,
-            binary, settings. None of it can be read off the address.
+        identity: Key, endpoint, binary and settings, equal for all clients of a supervisor. The
+            address does not reveal them.
         env: The environment, for the runtime folder.
-        conversations: Where conversations lie that are not in the home, as those of a container
-            are not; see `runs.groups`.
+        conversations: The place of conversations outside the home, for example in a container; see
+            `runs.groups`.
     """
-    parts = [os.path.realpath(home), *(part or "" for part in identity)]
+    real_home = os.path.realpath(home)
+    parts = [real_home, *(part or "" for part in identity)]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return Address(runtime_folder(env), group_id(digest[:_ID_CHARACTERS], conversations))
+    group = group_id(digest[:_ID_CHARACTERS], conversations)
+    return Address(runtime_folder(env), group, registry_of(Path(real_home)))
+
+
+def registry_of(home: Path) -> Path:
+    """Return the folder with the registry of a Codex home."""
+    return home / WRAPPER_NAME / "supervisors"
+
+
+def other_folder() -> Path:
+    """Return the runtime folder for a supervisor after the loss of its own, as at a logout."""
+    return Path(f"/tmp/codexmcp-{os.geteuid()}")  # noqa: S108 - checked
 
 
 def runtime_folder(env: Mapping[str, str]) -> Path:

@@ -1,15 +1,24 @@
-"""Asks the supervisor one thing, from a program without an event loop."""
+"""A single request to the supervisor, from a program without an event loop."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
-from codexmcp.errors import DeadlineError, RequestError
+from codexmcp.errors import (
+    CodexMCPError,
+    ConfigurationError,
+    DeadlineError,
+    RequestError,
+    RunError,
+    RunErrorKind,
+    run_error_of,
+)
 from codexmcp.jsonrpc import messages
 from codexmcp.jsonrpc.framing import LineBuffer
-from codexmcp.jsonvalues import dig, list_of, object_of, text_of
+from codexmcp.jsonvalues import object_of
 
 TIMEOUT_S = 60.0
 _CHUNK_BYTES = 256 * 1024
@@ -26,15 +35,17 @@ def ask(
     """Return the answer to a request.
 
     Args:
-        connection: To a supervisor that has taken us in.
+        connection: A connection after the welcome of the supervisor.
         method: The method.
-        params: Its parameters.
-        timeout_s: Bound on the wait for the next bytes, in seconds; None means none.
+        params: Parameters of the method.
+        timeout_s: Bound on the wait for the next bytes, in seconds. None: no bound.
 
     Raises:
-        RequestError: It refused.
-        DeadlineError: It does not answer.
-        ConnectionError: It ended.
+        RunError: The supervisor refused, for a reason with a kind.
+        ConfigurationError: The method is unknown to the supervisor, probably of another version.
+        RequestError: The supervisor refused for another reason.
+        DeadlineError: The supervisor does not answer in time.
+        ConnectionError: The supervisor ended.
     """
     connection.settimeout(timeout_s)
     lines = LineBuffer()
@@ -46,7 +57,7 @@ def ask(
                     case messages.Response(id=answered, result=result) if answered == _ID:
                         return object_of(result)
                     case messages.ErrorResponse(id=answered) as error if answered == _ID:
-                        raise RequestError(method, error.code, error.message)
+                        raise _refusal(method, error)
                     case _:
                         pass
     except TimeoutError:
@@ -54,21 +65,34 @@ def ask(
     raise ConnectionResetError("the supervisor ended")
 
 
-def call_tool(
-    connection: socket.socket,
-    name: str,
-    arguments: Mapping[str, Any],
-    *,
-    timeout_s: float | None = TIMEOUT_S,
-) -> dict[str, Any]:
-    """Call a run tool and return its answer; see `ask`.
+def _refusal(method: str, error: messages.ErrorResponse) -> CodexMCPError:
+    if error.code == messages.METHOD_NOT_FOUND:
+        return ConfigurationError(
+            f"the supervisor does not know {method}; it may be of another version: end it with "
+            "`codexmcp serve --stop` and try again"
+        )
+    data = object_of(error.data)
+    refusal = run_error_of(error.message, data.get("kind"), object_of(data.get("fields")))
+    return refusal or RequestError(method, error.code, error.message)
+
+
+@contextlib.contextmanager
+def worded_refusals(remedies: Mapping[RunErrorKind, str], ended: str) -> Generator[None]:
+    """Raise the refusals of a supervisor in the words of one kind of client.
+
+    Args:
+        remedies: The remedies, by kind.
+        ended: The message for the end of the supervisor during the request.
 
     Raises:
-        RequestError: The tool failed; the message says why.
+        RunError: The supervisor refused.
+        ConfigurationError: The supervisor ended.
     """
-    params = {"name": name, "arguments": dict(arguments)}
-    result = ask(connection, "tools/call", params, timeout_s=timeout_s)
-    if result.get("isError"):
-        content = [text_of(object_of(part).get("text")) for part in list_of(result.get("content"))]
-        raise RequestError(name, messages.INTERNAL_ERROR, content[0] or "" if content else "")
-    return object_of(dig(result, "structuredContent"))
+    try:
+        yield
+    except RunError as error:
+        raise error.advised(remedies) from None
+    except RequestError as error:
+        raise RunError(error.message) from error
+    except ConnectionError as error:
+        raise ConfigurationError(ended) from error

@@ -1,7 +1,7 @@
-"""Acting on runs through their supervisor, and showing their threads in the terminal.
+"""Access to runs through their supervisor, and the display of threads in the terminal.
 
-Owns the connection of a human's program to a supervisor that it found in the directory, and the
-place of the Codex home that Codex's terminal interface gets. All calls block, and are bounded.
+Owns the connection of a person's program to a supervisor in the directory, and the location of the
+Codex home for Codex's terminal interface. All calls block, with a bound.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import codexmcp
+from codexmcp import own_files
 from codexmcp.appserver.remote import TuiCommand, prepare_tui_home, tui_command
 from codexmcp.errors import ConfigurationError, StateError
 from codexmcp.jsonvalues import text_of
+from codexmcp.network import direct_to_loopback
 from codexmcp.run_settings import command_environment
 from codexmcp.runs.run import Run
 from codexmcp.runs.store import Owner
@@ -26,21 +28,21 @@ from codexmcp.supervisor.methods import ATTACH
 from codexmcp.supervisor.start import connect
 
 TUI_HOME_NAME = "tui-home"
-"""The folder, beside the store, that is the interface's own Codex home."""
+"""Name of the interface's own Codex home, a folder beside the store."""
 
 
 def connect_to(owner: Owner, cwd: Path, env: Mapping[str, str]) -> socket.socket:
-    """Return a connection to a supervisor that is on record, introduced.
+    """Return a connection to a recorded supervisor, after the greeting.
 
     Args:
         owner: The supervisor; see `directory.RunDirectory.owners`.
-        cwd: Our working directory.
-        env: Our environment. Only what commands may see of it is passed on.
+        cwd: The working directory of this process.
+        env: The environment of this process; the supervisor gets only the part for commands.
 
     Raises:
-        ConfigurationError: It is gone, or turned us away.
-        StateError: It cannot be reached.
-        DeadlineError: It does not answer.
+        ConfigurationError: The supervisor is gone, or refused this client.
+        StateError: The owner has no socket.
+        DeadlineError: The supervisor does not answer.
     """
     if not owner.socket:
         raise StateError(
@@ -61,26 +63,25 @@ def attach_command(
     *,
     timeout_s: float = TIMEOUT_S,
 ) -> TuiCommand:
-    """Return the command that shows a run's thread, which its supervisor has loaded for it.
+    """Load the thread of a run in the supervisor, and return the command to show the thread.
 
-    The thread stays loaded for as long as the connection is open: keep it until the command ends.
+    The thread stays loaded during the connection: keep the connection open until the command ends.
 
     Args:
-        connection: To the supervisor.
+        connection: A connection to the supervisor.
         run: The run.
         pointer_dir: The folder of the store.
         env: The environment of the terminal.
-        timeout_s: Bound on the answer, in seconds.
+        timeout_s: Bound on the wait for the answer, in seconds.
 
     Raises:
-        RequestError: It cannot be loaded, or has no thread yet.
+        RequestError: The thread cannot be loaded, or the run has no thread yet.
         ConfigurationError: The interface's home cannot be made, or the answer is of another
             version.
-        DeadlineError: There is no answer.
+        DeadlineError: The supervisor does not answer.
         ConnectionError: The supervisor ended.
     """
-    params = {"runId": run.id, "cwd": run.request.cwd}
-    answer = ask(connection, ATTACH, params, timeout_s=timeout_s)
+    answer = ask(connection, ATTACH, {"runId": run.id}, timeout_s=timeout_s)
     names = ("codex", "codexSocket", "threadId")
     codex, codex_socket, thread_id = (text_of(answer.get(name)) for name in names)
     if not codex or not codex_socket or not thread_id:
@@ -88,6 +89,8 @@ def attach_command(
             "the supervisor gave no thread to attach to; it may be of another version: end it with "
             "`codexmcp serve --stop` and try again"
         )
+    # Codex checks neither the socket nor the listening process.
+    own_files.connect(Path(codex_socket), timeout_s, follows_link=True).close()
     tui_home = pointer_dir / TUI_HOME_NAME
     prepare_tui_home(tui_home)
     return tui_command(Path(codex), Path(codex_socket), thread_id, tui_home, env)
@@ -97,13 +100,15 @@ def run_in_terminal(command: TuiCommand) -> int:
     """Run a command in the foreground of the terminal, to its end; return its exit code.
 
     Raises:
-        ConfigurationError: It cannot be started.
+        ConfigurationError: The command cannot be started.
     """
-    # Ctrl-C at its start, before it has taken over the terminal, is meant for it and not for us. A
-    # handler, because what is ignored would stay ignored in it.
+    # Ctrl-C before the command controls the terminal is for the command, not for this process. A
+    # handler, because the command would inherit an ignored signal.
     before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
     try:
-        process = subprocess.Popen(command.argv, env=command.env, cwd=command.cwd)
+        process = subprocess.Popen(
+            command.argv, env=direct_to_loopback(command.env), cwd=command.cwd
+        )
         code = process.wait()
     except OSError as error:
         raise ConfigurationError(
@@ -112,5 +117,5 @@ def run_in_terminal(command: TuiCommand) -> int:
         ) from error
     finally:
         signal.signal(signal.SIGINT, before)
-    # As a shell tells the end by a signal.
+    # A shell's exit code for an end by a signal.
     return code if code >= 0 else 128 - code

@@ -1,7 +1,7 @@
-"""The runs of a Codex home as anybody may look at them, and who works on them.
+"""The runs of a Codex home, read-only, and the owners of runs.
 
-Owns the names of the home's files of runs, and the rule how a run stands whose owner died.
-Promises to make no store where there is none, and to change no run.
+Owns the names of files for runs in the home, and the rule for the state of a run with a dead
+owner. Promises: no store is made, and no run is changed.
 """
 
 from __future__ import annotations
@@ -13,32 +13,33 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from codexmcp.codex.config import default_home
 from codexmcp.errors import RunNotFoundError, StateError, StoreError
-from codexmcp.home.config import default_home
 from codexmcp.run_settings import read_run_settings
 from codexmcp.runs import ownership
 from codexmcp.runs.run import Run, is_run_id
 from codexmcp.runs.sqlite_store import SqliteStore
 from codexmcp.runs.states import ACTIVE, RunState
-from codexmcp.runs.store import Owner, RunStore, Selection
+from codexmcp.runs.store import BlockingStore, Owner, Selection
 from codexmcp.settings import Settings
+from codexmcp.supervisor.address import WRAPPER_NAME
 
 STORE_NAME = "runs.sqlite3"
 LOCKS_NAME = "owners"
 
-OWNER_DIED = "its supervisor died; the run can be resumed"
+OWNER_DIED = "its supervisor died; the next one settles it (`codexmcp serve`)"
 
 
 def default_pointer_dir(home: Path) -> Path:
     """Return the folder of a home's store of runs, and of the index of all projects.
 
-    Source: its name and its index are those of Codex MCP Sidecar.
+    Source: the index has the format of Codex MCP Sidecar.
     """
-    return home / "mcp-wrapper"
+    return home / WRAPPER_NAME
 
 
 def pointer_dir(settings: Settings, env: Mapping[str, str]) -> Path:
-    """Return the folder of the store that the settings and the environment lead to.
+    """Return the folder of the store according to settings and environment.
 
     Raises:
         ConfigurationError: A setting for runs cannot be used.
@@ -48,20 +49,22 @@ def pointer_dir(settings: Settings, env: Mapping[str, str]) -> Path:
 
 
 class RunDirectory:
-    """The runs of a Codex home, to be read.
+    """The runs of a Codex home, read-only.
 
-    A store that is not there yet holds no runs; one that comes, goes or is replaced meanwhile is
-    followed. Like a store it belongs to one thread.
+    A missing store holds no runs. The directory follows a new, deleted or replaced store. For use
+    in a single thread, like a store.
 
     Args:
         folder: The folder of the store; see `pointer_dir`.
         open_store: Opens the store.
     """
 
-    def __init__(self, folder: Path, open_store: Callable[[Path], RunStore] = SqliteStore) -> None:
+    def __init__(
+        self, folder: Path, open_store: Callable[[Path], BlockingStore] = SqliteStore
+    ) -> None:
         self.folder = folder
         self._open_store = open_store
-        self._store: RunStore | None = None
+        self._store: BlockingStore | None = None
         self._file: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
@@ -81,7 +84,7 @@ class RunDirectory:
         return self.folder / STORE_NAME
 
     def exists(self) -> bool:
-        """Return whether there is a store at all, be it one that cannot be read."""
+        """Return True for an existing store, readable or not."""
         try:
             self.store_path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -91,7 +94,7 @@ class RunDirectory:
         return True
 
     def find(self, run_id: str) -> Run | None:
-        """Return a run as it stands; None when there is none of that id.
+        """Return a run with its real state; None for an unknown id.
 
         Raises:
             StoreError: The store cannot be read.
@@ -101,10 +104,10 @@ class RunDirectory:
         return None if run is None else self._standing(run, {})
 
     def get(self, run_id: str) -> Run:
-        """Return a run as it stands.
+        """Return a run with its real state.
 
         Raises:
-            RunNotFoundError: There is none of that id.
+            RunNotFoundError: The id is unknown.
             StoreError: The store cannot be read.
         """
         run = self.find(run_id)
@@ -113,7 +116,7 @@ class RunDirectory:
         return run
 
     def select(self, selection: Selection) -> list[Run]:
-        """Return runs as they stand, the newest first; `states` are those they really have.
+        """Return runs with their real states, the newest first; `states` selects by real state.
 
         Raises:
             StoreError: The store cannot be read.
@@ -135,7 +138,7 @@ class RunDirectory:
         return found[: selection.limit]
 
     def ids(self, prefix: str, limit: int) -> list[str]:
-        """Return the ids of runs that begin with a text, the newest first; see `RunStore.ids`.
+        """Return ids of runs with a prefix, the newest first; see `BlockingStore.ids`.
 
         Raises:
             StoreError: The store cannot be read.
@@ -144,7 +147,7 @@ class RunDirectory:
         return [] if store is None else store.ids(prefix, limit)
 
     def tally(self, cwd: str | None = None) -> dict[RunState, int]:
-        """Return how many runs of a folder stand in each state, or of all.
+        """Return the number of runs in each real state, of a folder or of all folders.
 
         Raises:
             StoreError: The store cannot be read.
@@ -161,7 +164,7 @@ class RunDirectory:
         return {state: count for state, count in counts.items() if count > 0}
 
     def owners(self) -> list[Owner]:
-        """Return the owners that live and can be reached, the newest first.
+        """Return the living owners with a socket, the newest first.
 
         Raises:
             StoreError: The store cannot be read.
@@ -171,12 +174,12 @@ class RunDirectory:
         return [owner for owner in reversed(known) if owner.socket and not self._is_dead(owner.id)]
 
     def owner_of(self, run: Run) -> Owner | None:
-        """Return who can act on a run; None when nobody can who is there.
+        """Return the owner able to act on a run; None without a suitable living owner.
 
-        That is its owner while somebody works on it, else whoever may work on runs of its group.
+        For an active run, the owner of the run; otherwise the newest owner of the run's group.
 
         Raises:
-            StateError: Who works on it cannot be reached.
+            StateError: The owner of the active run has no socket.
             StoreError: The store cannot be read.
         """
         owners = self.owners()
@@ -191,14 +194,14 @@ class RunDirectory:
         return next((owner for owner in owners if owner.group == run.group), None)
 
     def close(self) -> None:
-        """Let go of the store's files."""
+        """Close the files of the store."""
         store, self._store, self._file = self._store, None, None
         if store is not None:
             with contextlib.suppress(StoreError):
                 store.close()
 
-    def _opened(self) -> RunStore | None:
-        """Return the store that lies there now; None when there is none."""
+    def _opened(self) -> BlockingStore | None:
+        """Return the store at the path now; None without a store."""
         try:
             status = self.store_path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -217,7 +220,7 @@ class RunDirectory:
         return self._store
 
     def _standing(self, run: Run, dead: dict[str, bool]) -> Run:
-        """Return a run as it stands: nobody works on one whose owner died."""
+        """Return a run with its real state: an active run with a dead owner is lost."""
         if not run.state.is_active or run.owner is None:
             return run
         if run.owner not in dead:
@@ -229,7 +232,7 @@ class RunDirectory:
 
 
 def _recorded(states: Collection[RunState] | None) -> Collection[RunState] | None:
-    """Return the states that runs may have on record which stand in some states."""
+    """Return the recorded states of runs with some real states."""
     if states is None or RunState.LOST not in states:
         return states
     return {*states, *ACTIVE}

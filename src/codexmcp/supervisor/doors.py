@@ -1,34 +1,33 @@
-"""A further door by which clients reach the supervisor, beside its socket.
+"""A door: an entrance for clients beside the socket of the supervisor.
 
-Must not know what kind of door: HTTP lies above.
+Independent of the kind of door: HTTP is a layer above.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from codexmcp.policy.caller import Caller
 from codexmcp.runs.service import RunService
-from codexmcp.server.run_tools.arguments import Caller
 from codexmcp.server.run_tools.tools import Check
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What a door leads to.
+    """The parts of the supervisor behind a door.
 
     Attributes:
-        service: The runs.
-        check: Tells whether Codex and the records of runs can be used.
-        status: Tells how the supervisor is.
+        check: Returns the check of Codex and of the records of runs for a caller.
+        status: Returns the status of the supervisor.
     """
 
     service: RunService
     check: Callable[[Caller], Check]
-    status: Callable[[], Mapping[str, Any]]
+    status: Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 Door = Callable[[Inside], AbstractAsyncContextManager[Mapping[str, Any]]]
-"""Opens a door while its block runs, and gives what the supervisor's status tells of it."""
+"""Keeps a door open during a block, and yields fields for the status of the supervisor."""

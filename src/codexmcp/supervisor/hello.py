@@ -1,6 +1,6 @@
-"""The first line on a connection to the supervisor, and its answer.
+"""The greeting: the first line on a connection to the supervisor, and the answer.
 
-Pure. After it the connection speaks MCP.
+Pure. After the greeting the connection speaks MCP.
 """
 
 from __future__ import annotations
@@ -9,22 +9,23 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from codexmcp.errors import ConfigurationError, ExitCode, UsageError
+from codexmcp.errors import ConfigurationError, ExitCode, StructureError, UsageError
+from codexmcp.jsonrpc import structure
 from codexmcp.jsonvalues import integer_of, is_object, list_of, object_of, text_of
 
 MAX_BYTES = 1024 * 1024
-"""Longest first line that is read."""
+"""Bound on the length of a greeting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Who connects.
+    """A client at the connection.
 
     Attributes:
-        arguments: The arguments of `codexmcp mcp-server` that it was started with.
-        cwd: Its working directory.
-        env: What commands of its runs may see, and the settings for its runs.
-        version: Its version of codexmcp.
+        arguments: The client's arguments of `codexmcp mcp-server`.
+        cwd: The client's working directory.
+        env: The environment for commands of runs, and the settings of runs.
+        version: The client's version of codexmcp.
     """
 
     arguments: Sequence[str]
@@ -33,7 +34,7 @@ class Hello:
     version: str
 
     def to_line(self) -> bytes:
-        """Return the line that says so."""
+        """Return the greeting as a line."""
         fields = {
             "codexmcp": self.version,
             "arguments": list(self.arguments),
@@ -44,14 +45,15 @@ class Hello:
 
 
 def read_hello(line: bytes) -> Hello:
-    """Return what a first line says.
+    """Parse a greeting.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The line is no greeting.
     """
     try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError):
+        structure.check(line, structure.REQUEST)
+        fields = json.loads(line.decode())
+    except (StructureError, ValueError, RecursionError):
         fields = None
     version = text_of(object_of(fields).get("codexmcp"))
     if not is_object(fields) or version is None:
@@ -64,25 +66,25 @@ def read_hello(line: bytes) -> Hello:
 
 
 def welcome(*, is_kept: bool) -> bytes:
-    """Return the line that takes a client in.
+    """Return the line to accept a client.
 
     Args:
-        is_kept: Whether somebody other than clients keeps the supervisor running.
+        is_kept: A person or a service manager keeps the supervisor running, not the clients.
     """
     return b'{"ok":true,"kept":true}\n' if is_kept else b'{"ok":true}\n'
 
 
 def refusal(error: Exception, exit_code: int) -> bytes:
-    """Return the line that turns a client away."""
+    """Return the line to refuse a client."""
     return json.dumps({"error": str(error), "exit": exit_code}).encode() + b"\n"
 
 
 def check_welcome(line: bytes) -> bool:
-    """Read the answer to a greeting; return whether the supervisor is kept, see `welcome`.
+    """Check the answer to a greeting; return True for a kept supervisor, see `welcome`.
 
     Raises:
         UsageError: The client's arguments cannot be used.
-        ConfigurationError: It was turned away for another reason.
+        ConfigurationError: The supervisor refused the client for another reason.
     """
     try:
         fields = object_of(json.loads(line))

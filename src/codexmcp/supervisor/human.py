@@ -1,40 +1,72 @@
-"""What a human at a terminal does to runs: as the run tools do, but in a human's name."""
+"""Methods for a person at a terminal: the facade of runs for other programs on this machine.
+
+Parameters and answers have the names of the run tools. Errors carry kind and fields; see `asking`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from codexmcp.appserver.answers import Answer, Verdict
+from codexmcp.appserver.answers import Answer
 from codexmcp.errors import UsageError
 from codexmcp.jsonrpc.messages import JsonObject
-from codexmcp.jsonvalues import text_of
-from codexmcp.runs.service import RunService
+from codexmcp.jsonvalues import object_of, text_of
+from codexmcp.runs.approvals import DECISIONS
+from codexmcp.runs.facade import Runs
 from codexmcp.server.protocol import Method
-from codexmcp.supervisor.methods import ANSWER, INTERRUPT
+from codexmcp.server.run_tools import answers
+from codexmcp.server.run_tools import definitions as tools
+from codexmcp.server.run_tools.arguments import check, start_options
+from codexmcp.supervisor import methods
 
 BY_HUMAN = "a human at the terminal"
 
-DECISIONS: Mapping[str, Verdict] = {
-    "accept": Verdict.ACCEPT,
-    "accept_for_session": Verdict.ACCEPT_FOR_SESSION,
-    "decline": Verdict.DECLINE,
-    "cancel": Verdict.CANCEL,
-}
 
+def human_methods(runs: Runs) -> dict[str, Method]:
+    """Return the methods to start runs, act on runs and answer questions."""
 
-def human_methods(service: RunService) -> dict[str, Method]:
-    """Return the methods by which a human acts on runs."""
+    async def start(given: dict[str, Any]) -> object:
+        return answers.handle(await runs.start(start_options(given)))
+
+    async def resume(given: dict[str, Any]) -> object:
+        return answers.handle(await runs.resume(given["run_id"], start_options(given)))
+
+    async def fork(given: dict[str, Any]) -> object:
+        return answers.handle(await runs.fork(given["run_id"], start_options(given)))
+
+    async def steer(given: dict[str, Any]) -> object:
+        return answers.acted(await runs.steer(given["run_id"], given["prompt"]))
+
+    async def approvals(given: dict[str, Any]) -> object:
+        return answers.approvals(await runs.approvals(given.get("run_id")))
 
     async def interrupt(params: JsonObject) -> object:
-        run = await service.interrupt(text_of(params.get("runId")) or "", by=BY_HUMAN)
-        return {"runId": run.id, "status": run.state, "threadId": run.thread_id}
+        return answers.acted(await runs.interrupt(text_of(params.get("runId")) or ""))
 
     async def answer(params: JsonObject) -> object:
         decision = text_of(params.get("decision")) or ""
         if decision not in DECISIONS:
-            raise UsageError(f"decision {decision!r} is none of {', '.join(DECISIONS)}")
+            raise UsageError(f"invalid decision {decision!r}: pass one of {', '.join(DECISIONS)}")
+        given = Answer(DECISIONS[decision], content=object_of(params.get("content")))
         question_id = text_of(params.get("approvalId")) or ""
-        approval = service.answer(question_id, Answer(DECISIONS[decision]), by=BY_HUMAN)
-        return {"approvalId": approval.id, "runId": approval.run_id, "decision": decision}
+        return answers.answered(await runs.answer(question_id, given), decision)
 
-    return {INTERRUPT: interrupt, ANSWER: answer}
+    return {
+        methods.START: _checked(tools.RUN, start),
+        methods.RESUME: _checked(tools.RESUME, resume),
+        methods.FORK: _checked(tools.FORK, fork),
+        methods.STEER: _checked(tools.STEER, steer),
+        methods.APPROVALS: _checked(tools.APPROVALS, approvals),
+        methods.INTERRUPT: interrupt,
+        methods.ANSWER: answer,
+    }
+
+
+def _checked(tool: str, do: Callable[[dict[str, Any]], Awaitable[object]]) -> Method:
+    """Return a method with the parameters of a run tool."""
+
+    async def method(params: JsonObject) -> object:
+        return await do(check(tool, params, called="the request"))
+
+    return method

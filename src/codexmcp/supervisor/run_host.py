@@ -1,48 +1,55 @@
-"""Puts the parts of runs together: store, engine, executor and use cases.
+"""The composition of the parts of runs: store, engine, executor and use cases.
 
-Used by the supervisor, and by an MCP server that works on its runs itself.
+For the supervisor, and for an MCP server with its own runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from codexmcp.appserver.threads import Threads
+from codexmcp.codex.desk import Desk
+from codexmcp.codex.permissions import Withheld
 from codexmcp.errors import CodexMCPError
+from codexmcp.policy import extras
+from codexmcp.runs import sqlite_store, store_thread
+from codexmcp.runs.audit.reconciling import reconcile
 from codexmcp.runs.audit.redaction import Redactor
-from codexmcp.runs.codex import CodexSource
 from codexmcp.runs.embedded import EmbeddedEngine, Work
-from codexmcp.runs.execution import Executor, Workshop
-from codexmcp.runs.ownership import Ownership
+from codexmcp.runs.engine import Engine
+from codexmcp.runs.execution import Executor, RunDependencies
+from codexmcp.runs.groups import conversations_of
+from codexmcp.runs.liveness import Liveness
+from codexmcp.runs.ownership import FlockLiveness
 from codexmcp.runs.recovery import Recovery
 from codexmcp.runs.run import Run
 from codexmcp.runs.service import Keeping, RunService
-from codexmcp.runs.sqlite_store import SqliteStore
-from codexmcp.runs.store import Limits, RunStore
-from codexmcp.server import extras
+from codexmcp.runs.store import Limits, Owner, RunStore
 from codexmcp.supervisor.directory import LOCKS_NAME, STORE_NAME
+from codexmcp.supervisor.listening import taken
+
+LEAVE_TIMEOUT_S = 5.0
+"""Bound on the removal of this owner from the store at the end; a later owner can remove it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunHostOptions:
-    """How runs are kept and worked on.
+    """Settings of runs and of the work on runs.
 
     Attributes:
-        home: The Codex home, that of the container if Codex runs in one.
-        pointer_dir: The folder of the store and the index of all projects.
-        group: The runs of this process: those with its credentials.
-        socket: Where it can be reached; empty for nowhere.
-        limits: How many runs may be active.
-        secrets: What must not appear in audit files.
-        hidden: Files that the commands of runs must not read, beside the login.
-        drain_s: How long active runs may take at the end, in seconds.
-        allow_amendments: Whether an answer may write a rule to the Codex home.
-        make_store: Opens the store.
+        home: The Codex home; with a container, the home in the container.
+        pointer_dir: The folder of the store and of the index of all projects.
+        group: The runs of this process, selected by credentials.
+        socket: The socket of this process; empty without a socket.
+        limits: Bounds on active runs.
+        secrets: Text to remove from audit files.
+        hidden: Files closed to commands of runs, beside the login.
+        drain_s: Bound on active runs at the end, in seconds. None: no bound.
+        allow_amendments: Allow an answer to write a rule to the Codex home.
     """
 
     home: Path
@@ -54,91 +61,131 @@ class RunHostOptions:
     hidden: tuple[Path, ...] = ()
     drain_s: float | None = 0.0
     allow_amendments: bool = False
-    make_store: Callable[[Path], RunStore] = SqliteStore
 
 
 @dataclass(frozen=True, slots=True)
 class RunHost:
-    """Runs, ready to be worked with.
+    """The running parts of runs.
 
     Attributes:
         service: The use cases.
-        engine: What works on them.
-        threads: The threads of the app-server.
-        executor: What answers Codex's questions for them.
+        engine: Works on the runs.
+        executor: Works on an attempt.
+        move: Stores a new path of this process's socket.
     """
 
     service: RunService
-    engine: EmbeddedEngine
-    threads: Threads
+    engine: Engine
     executor: Executor
+    move: Callable[[str], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def run_host(
-    options: RunHostOptions, codex: CodexSource, threads: Threads
-) -> AsyncGenerator[RunHost, None]:
-    """Keep runs and work on them while the block runs; then drain.
+async def run_host(options: RunHostOptions, desk: Desk) -> AsyncGenerator[RunHost, None]:
+    """Work on runs during the block; then drain.
 
     Args:
-        options: How.
-        codex: Gives the app-server, whose questions the executor answers.
-        threads: The threads of the app-server.
+        options: Settings of runs.
+        desk: The desk for turns.
 
     Raises:
         StoreError: The store cannot be opened.
     """
-    store = options.make_store(options.pointer_dir / STORE_NAME)
-    locks = options.pointer_dir / LOCKS_NAME
-    keeping = Keeping(store, options.pointer_dir, options.group, Redactor(options.secrets))
-    with contextlib.closing(store), _owned(store, locks, options) as ownership:
-        executor = Executor(_workshop(options, codex, keeping, threads))
-        recovery = Recovery(store, ownership.owner, locks, codex, lambda run: _note(keeping, run))
+    path = options.pointer_dir / STORE_NAME
+    liveness = FlockLiveness(options.pointer_dir / LOCKS_NAME)
+    async with (
+        store_thread.opened(lambda: sqlite_store.SqliteStore(path)) as store,
+        _owned(store, liveness, options) as owner,
+    ):
+        keeping = Keeping(store, options.pointer_dir, options.group, Redactor(options.secrets))
+        executor = Executor(_dependencies(options, desk, keeping))
+        recovery = Recovery(
+            store,
+            owner,
+            liveness,
+            desk.source,
+            lambda run: _note(keeping, run),
+            lambda runs: reconcile(
+                runs, pointer_dir=keeping.pointer_dir, redactor=keeping.redactor
+            ),
+        )
 
         async def sweep() -> None:
             await recovery.sweep()
-            await executor.unload_kept()
+            await desk.give_back_kept()
 
         work = Work(executor.execute, sweep)
-        engine = EmbeddedEngine(store, ownership.owner, options.limits, work)
-        service = RunService(keeping, engine, executor.approvals)
-        # An engine that broke takes the block down: nobody would work on its runs.
+        engine = EmbeddedEngine(store, owner, options.limits, work)
+        service = RunService(
+            keeping,
+            engine,
+            executor.approvals,
+            desk.source.check_access,
+            executor.attached,
+        )
+
+        async def move(socket: str) -> None:
+            await store.add_owner(replace(owner, socket=socket))
+
+        # A failed engine ends the block: nothing would work on the runs.
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(engine.serve())
             try:
-                yield RunHost(service, engine, threads, executor)
+                yield RunHost(service, engine, executor, move)
             finally:
                 await asyncio.shield(engine.drain(options.drain_s))
                 working.cancel()
 
 
-@contextlib.contextmanager
-def _owned(
-    store: RunStore, locks: Path, options: RunHostOptions
-) -> Generator[Ownership, None, None]:
-    ownership = Ownership.take(locks, socket=options.socket, group=options.group)
+@contextlib.asynccontextmanager
+async def _owned(
+    store: RunStore, liveness: Liveness, options: RunHostOptions
+) -> AsyncGenerator[Owner, None]:
+    await _check_rivals(store, liveness, options)
+    held = await liveness.take(socket=options.socket, group=options.group)
+    owner = held.owner
     try:
-        store.add_owner(ownership.owner)
-        yield ownership
+        await store.add_owner(owner)
+        yield owner
     finally:
-        # Whatever it still owns on record is found by the next one.
-        with contextlib.suppress(CodexMCPError):
-            if not store.owned(ownership.owner.id):
-                store.delete_owner(ownership.owner.id)
-        ownership.release()
+        held.release()
+        # The next owner finds runs recorded under this owner.
+        with contextlib.suppress(CodexMCPError, TimeoutError):
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                if not await store.owned(owner.id) and not await store.unsettled(owner.id):
+                    await store.delete_owner(owner.id)
+                    await liveness.forget(owner)
 
 
-def _workshop(
-    options: RunHostOptions, codex: CodexSource, keeping: Keeping, threads: Threads
-) -> Workshop:
-    hidden = [options.home / "auth.json", *options.hidden]
-    return Workshop(
-        codex=codex,
+async def _check_rivals(store: RunStore, liveness: Liveness, options: RunHostOptions) -> None:
+    """Refuse to be a second supervisor after the loss of the registry of the home.
+
+    Raises:
+        ConfigurationError: Another supervisor of the group lives.
+    """
+    if not options.socket:
+        return
+    rivals = [each for each in await store.owners() if each.socket and each.group == options.group]
+    dead = await liveness.dead(rivals)
+    for owner in rivals:
+        if owner not in dead:
+            raise taken(owner.pid)
+
+
+def _dependencies(options: RunHostOptions, desk: Desk, keeping: Keeping) -> RunDependencies:
+    def withheld() -> Withheld:
+        files = (path.resolve() for path in (options.home / "auth.json", *options.hidden))
+        denied = tuple(dict.fromkeys(str(path) for path in files if path.exists()))
+        # In a container the folders have other paths, and commands do not see these paths.
+        is_inside = bool(conversations_of(options.group))
+        return Withheld(denied, () if is_inside else (str(options.home), str(options.pointer_dir)))
+
+    return RunDependencies(
+        desk=desk,
         store=keeping.store,
         reopen=keeping.reopen,
-        threads=threads,
         check_output=_check_output,
-        denied=tuple(str(path) for path in hidden if path.exists()),
+        withheld=withheld,
         allow_amendments=options.allow_amendments,
     )
 
@@ -148,6 +195,6 @@ def _check_output(schema: Mapping[str, Any], message: str) -> str | None:
 
 
 def _note(keeping: Keeping, run: Run) -> None:
-    """Keep a change that was not made while somebody worked on the run."""
+    """Write a change of a run outside of an attempt to the audit files."""
     with contextlib.closing(keeping.reopen(run)) as trail:
         trail.state(run)

@@ -1,7 +1,8 @@
-"""What of the environment an installed service is given, so that clients find it.
+"""The environment of an installed service, with all values for a socket known to clients.
 
-Pure. A service's socket depends on the key, the endpoint, the binary, the home and the folder for
-sockets (`address`). So it is given what the shell has that installs it, but for secrets.
+Pure. The socket of a service depends on the key, the endpoint, the binary, the home and the folder
+for sockets (`address`). The service therefore gets the values of the installing shell, without
+secrets.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from codexmcp.env_file import ENV_FILE_VARIABLE
 from codexmcp.run_settings import PREFIX, command_environment
 from codexmcp.secret_like import holds_password, names_secret
 from codexmcp.settings import (
     AGENTOS_TOKEN_VARIABLE,
     KEY_FILE_VARIABLE,
+    KEY_PROXY_VARIABLE,
     KEY_VARIABLES,
+    MODEL_VARIABLE,
     REQUEST_RETRIES_VARIABLE,
+    SANDBOX_VARIABLE,
 )
 
 _RUNTIME = "XDG_RUNTIME_DIR"
@@ -28,14 +33,18 @@ _ADDRESS = (
     "TMPDIR",
     _RUNTIME,
 )
-"""What decides where the supervisor listens, beside secrets and `CODEX_HOME`."""
+"""Variables in the address of the supervisor, beside secrets and `CODEX_HOME`."""
 
 _SETTINGS = (
     "AGENTOS_EXTENSION_DIR",
     "AGENTOS_FS_ROOTS",
     "AGENTOS_PORTFOLIO",
-    "CODEX_SANDBOX_MODE",
+    "CODEX_CA_CERTIFICATE",
+    ENV_FILE_VARIABLE,
+    MODEL_VARIABLE,
+    SANDBOX_VARIABLE,
     "CODEXMCP_RUN_ENV",
+    KEY_PROXY_VARIABLE,
     REQUEST_RETRIES_VARIABLE,
 )
 _SURROUNDINGS = (
@@ -66,13 +75,13 @@ _SHORT_LIVED = "fnm_multishells"
 def service_environment(
     env: Mapping[str, str], home: Path, *, runtime: Path | None, key_file: Path | None
 ) -> tuple[dict[str, str], list[str]]:
-    """Return what a service's environment has, and what it must not have.
+    """Return the environment of a service, and the names of variables to unset.
 
     Args:
-        env: The environment of the shell that installs it.
+        env: The environment of the installing shell.
         home: The Codex home.
-        runtime: The user's folder for sockets; None without one.
-        key_file: The file that `OPENAI_API_KEY_FILE` names; None without one that lasts.
+        runtime: The user's folder for sockets; None without such a folder.
+        key_file: The file in `OPENAI_API_KEY_FILE`; None without a lasting file.
     """
     passed = command_environment(env)
     given = {name: passed[name] for name in _SURROUNDINGS if passed.get(name)}
@@ -85,10 +94,10 @@ def service_environment(
     given["CODEX_HOME"] = str(home)
     if runtime is not None:
         given[_RUNTIME] = str(runtime)
-        # Not looked at then, and a shell's own may not last.
+        # Unused with a runtime folder, and the TMPDIR of a shell may not last.
         given.pop("TMPDIR", None)
         agent = env.get("SSH_AUTH_SOCK", "")
-        # For git. One that ssh-agent makes in /tmp does not last.
+        # For git. A socket of ssh-agent in /tmp does not last.
         if Path(agent).is_relative_to(runtime):
             given["SSH_AUTH_SOCK"] = agent
     else:
@@ -100,27 +109,27 @@ def service_environment(
 
 
 def secrets_of(env: Mapping[str, str], provider_keys: Iterable[str]) -> list[str]:
-    """Return the names of secrets that the service needs as well.
+    """Return the names of further secrets for the service.
 
     Args:
-        env: The environment of the shell that installs it.
-        provider_keys: Variables that model providers of the home read their keys from.
+        env: The environment of the installing shell.
+        provider_keys: Variables with keys of the model providers in the home.
     """
     names = (*KEY_VARIABLES, AGENTOS_TOKEN_VARIABLE, *provider_keys)
     return sorted({name for name in names if env.get(name)})
 
 
 def names_in(text: str) -> set[str]:
-    """Return the names that a file of `NAME=value` lines has."""
+    """Return the names in a file of `NAME=value` lines."""
     lines = (line.strip().removeprefix("export ").strip() for line in text.splitlines())
     return {line.partition("=")[0].strip() for line in lines if "=" in line and line[0] != "#"}
 
 
 def lasting_path(path: str) -> str:
-    """Return a PATH without relative folders, doubles, and those of one shell alone."""
+    """Return a PATH without relative folders, duplicates, and folders of a single shell."""
     kept: dict[str, None] = {}
     for part in path.split(os.pathsep):
         if part.startswith("/"):
-            # fnm gives each shell a link of its own, which is removed later.
+            # fnm makes a link for each shell and removes the link later.
             kept[os.path.realpath(part) if _SHORT_LIVED in part else part] = None
     return os.pathsep.join(kept)

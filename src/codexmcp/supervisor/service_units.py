@@ -1,7 +1,7 @@
-"""The files by which systemd or launchd keep `codexmcp serve` running.
+"""Files for systemd or launchd to keep `codexmcp serve` running.
 
-Pure. Promises: what a service manager reads back is what was put in, whatever characters it has; no
-secret is in a file, those are in a file of their own that the service reads.
+Pure. Promises: a service manager reads back each value unchanged, with any characters; the file
+holds no secrets, because the service reads secrets from a separate file.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from codexmcp.errors import ConfigurationError
 UNIT_NAME = "codexmcp.service"
 LABEL = "dev.codexmcp.serve"
 MARK = "Made by codexmcp, which replaces it when the service is installed again."
-"""In every file of ours, so that no other one is overwritten."""
+"""In every file made here; a file without the mark is never overwritten."""
 
 KILL_MARGIN_S = 60.0
-"""What ending takes beyond the drain timeout, at most."""
+"""Bound on the end of the service after the drain timeout, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is to be kept running.
+    """A program under a service manager.
 
     Attributes:
-        argv: The program's absolute path and its arguments.
-        env: What its environment has beside what the service manager gives it. No secrets.
-        unset: What its environment must not have, though the service manager may give it.
-        secrets: The file with its secrets, `NAME=value` in each line; it may be missing.
-        cwd: Its working directory.
-        drain_s: How long it may take to end its runs, in seconds.
-        log: Where launchd writes what it says; systemd has its journal.
+        argv: The program's absolute path and arguments.
+        env: Variables in addition to the environment of the service manager. No secrets.
+        unset: Variables to remove from the environment of the service manager.
+        secrets: The file with secrets, `NAME=value` in each line. The file may be missing.
+        cwd: The working directory.
+        drain_s: Bound on the end of runs, in seconds.
+        log: The file for output under launchd; systemd has a journal.
     """
 
     argv: Sequence[str]
@@ -46,7 +46,7 @@ class Service:
 
 
 def is_ours(text: str) -> bool:
-    """Return whether a file was made here."""
+    """Return True for a file made here."""
     return MARK in text
 
 
@@ -59,7 +59,7 @@ def systemd_unit(service: Service) -> str:
     Source: systemd.service(5), systemd.exec(5) and systemd.syntax(7), version 252.
     """
     program, *arguments = service.argv
-    # A variable is never looked for in the program's path.
+    # systemd expands no variables in the program's path.
     words = [_quoted(program), *(_quoted(word).replace("$", "$$") for word in arguments)]
     environment = [
         f"Environment={_quoted(f'{name}={value}')}" for name, value in service.env.items()
@@ -104,13 +104,13 @@ def launchd_plist(service: Service) -> str:
     """Return a property list for launchd.
 
     Raises:
-        ConfigurationError: A path or an argument cannot be written in it.
+        ConfigurationError: A path or an argument cannot be written in a property list.
 
     Source: launchd.plist(5).
     """
     for text in (*service.argv, *service.env.values(), str(service.cwd), str(service.secrets)):
         _expect_writable(text)
-    # launchd knows no file of variables.
+    # launchd has no setting for a file of variables.
     script = 'set -a; if [ -r "$0" ]; then . "$0"; fi; set +a; exec "$@"'
     unsetting = "".join(f"unset {name}; " for name in service.unset)
     fields = {
@@ -145,7 +145,7 @@ def _quoted(text: str) -> str:
 
 
 def _path(path: Path) -> str:
-    """Return a path for a line that knows no quotes."""
+    """Return a path for a line without quotes."""
     text = str(path)
     _expect_writable(text)
     if text != text.strip() or text.endswith("\\") or "\n" in text or "\t" in text:

@@ -1,4 +1,4 @@
-"""Whether Codex and the records of runs can be used: what `codex_wrapper_check` tells."""
+"""The check of Codex and of the records of runs: the answer of `codex_wrapper_check`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import codexmcp
+from codexmcp.codex.source import CodexSource
 from codexmcp.errors import CodexMCPError
-from codexmcp.runs.codex import CodexSource
-from codexmcp.server.run_tools.arguments import Caller
+from codexmcp.policy.caller import Caller
 from codexmcp.supervisor.run_host import RunHostOptions
 
 
 async def check_setup(caller: Caller, runs: RunHostOptions, codex: CodexSource) -> dict[str, Any]:
-    """Return what works and what does not, without a path in it.
+    """Return the result of each check, without paths.
 
     Args:
-        caller: Who asks.
-        runs: How runs are kept.
-        codex: Gives the app-server, which is asked for real.
+        caller: The client with the request.
+        runs: The settings of runs.
+        codex: Source of the app-server; the check waits for a running app-server.
     """
     started = time.monotonic()
     checks: dict[str, str] = {
@@ -28,6 +28,11 @@ async def check_setup(caller: Caller, runs: RunHostOptions, codex: CodexSource) 
         "pointerIndex": _usable(runs.pointer_dir),
         "runDir": _usable(caller.settings.run_dir or caller.base_dir),
     }
+    try:
+        codex.check_access({})
+        checks["credentials"] = "ok"
+    except CodexMCPError as error:
+        checks["credentials"] = str(error)
     version = None
     try:
         server = await codex.get()
@@ -45,7 +50,7 @@ async def check_setup(caller: Caller, runs: RunHostOptions, codex: CodexSource) 
 
 
 def _usable(folder: Path) -> str:
-    """Return `ok` for a folder that can be written to, or made."""
+    """Return `ok` for a writable folder, or a missing folder below a writable folder."""
     nearest = next((each for each in (folder, *folder.parents) if each.exists()), folder)
     if not nearest.is_dir():
         return "it is no folder"
