@@ -1,4 +1,4 @@
-"""Runs the command `codexmcp`."""
+"""Run the command `codexmcp`."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""The MCP server that takes the place of `codex mcp-server`.
+"""The MCP server in place of `codex mcp-server`.
 
-`arguments`, `policy`, `results` and `codex_events` are pure; `engine` runs calls on an app-server,
-`call` is one of them as its client sees it; `protocol` speaks MCP; `stdio` is the door; the tools
-of supervised runs are in `run_tools`. The protocol layer is our own JSON-RPC peer rather than
-the MCP SDK: the drop-in must answer as the removed server did, byte for byte, and start in time.
+`results` and the `codex_*` modules are pure. `engine` runs calls on an app-server; `call` is the
+client's side of a call; `protocol` speaks MCP; `stdio` is the entry point; `run_tools` has the
+tools of supervised runs. The protocol layer is our own JSON-RPC peer instead of the MCP SDK: the
+answers must equal the removed server's byte for byte, and the start must be fast.
 """

@@ -1,4 +1,4 @@
-"""One `tools/call` under way: what its client is told, and what it is asked.
+"""A running `tools/call`: notifications and questions to the client.
 
 Owns the translation of events for the call, its progress notifications and its questions.
 """
@@ -10,51 +10,64 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from codexmcp.appserver.answers import DECLINED, Answer
+from codexmcp.appserver.answers import DECLINED, Answer, to_codex
 from codexmcp.appserver.events import Event, ItemStarted
+from codexmcp.appserver.forms import fitted
 from codexmcp.appserver.progress import describe
 from codexmcp.appserver.requests import ThreadInfo
+from codexmcp.appserver.unreported import RECONSTRUCTED
 from codexmcp.errors import CodexMCPError
 from codexmcp.jsonrpc.connection import Connection
 from codexmcp.jsonrpc.messages import Request, RequestId
 from codexmcp.jsonvalues import dig
+from codexmcp.policy.conversations import Listener
 from codexmcp.server import codex_events
 from codexmcp.server.codex_items import Msg
-from codexmcp.server.engine import Listener
 from codexmcp.server.questions import elicitation_params, read_answer
 
 logger = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL_S = 10.0
-"""Longest time without a progress notification. Clients were seen to give up after 60 s, and ones
-with an idle timeout of 15 s are to stay as well."""
+"""Longest time without a progress notification. Some clients give up after 60 s (observed); clients
+with an idle timeout of 15 s must also stay."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskingRules:
-    """How questions of Codex are put to the client.
+    """Rules for putting Codex's questions to the client.
 
     Attributes:
-        can_ask: Whether the client takes elicitations.
-        timeout_s: How long it may take to answer, in seconds.
-        default: What holds when it does not answer.
+        can_ask: The client supports elicitations.
+        timeout_s: Bound on the client's answer, in seconds.
+        default: The answer after the bound.
+        allow_amendments: An answer may write a rule to the Codex home.
     """
 
     can_ask: bool = False
     timeout_s: float = 300.0
     default: Answer = DECLINED
+    allow_amendments: bool = False
 
 
 class Call:
-    """One call.
+    """A call.
 
     Args:
         connection: The client's connection.
         request: The `tools/call`.
-        rules: How questions are put.
+        rules: Rules for questions.
+        is_strict: The client gets only messages of the removed server.
     """
 
-    def __init__(self, connection: Connection, request: Request, rules: AskingRules) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        request: Request,
+        rules: AskingRules,
+        *,
+        is_strict: bool = False,
+    ) -> None:
+        self._is_strict = is_strict
         self._connection = connection
         self._id: RequestId = request.id
         self._rules = rules
@@ -67,35 +80,53 @@ class Call:
         self._told = asyncio.Event()
 
     def listener(self) -> Listener:
-        """Return the engine's view of this call."""
-        return Listener(self.on_thread, self.on_event, self.on_question)
+        """Return the callbacks of this call for the engine."""
+        return Listener(self.on_thread, on_event=self.on_event, on_question=self.on_question)
 
     def on_thread(self, thread: ThreadInfo) -> None:
-        """Tell the client of the thread."""
+        """Report the thread to the client."""
         for msg in codex_events.session_configured(thread.raw):
             self._send_event(thread.id, "", msg)
 
-    def on_event(self, thread_id: str, event: Event) -> None:
-        """Tell the client of an event."""
+    def on_event(self, thread_id: str, event: Event, agent: str = "") -> None:
+        """Report an event to the client.
+
+        Args:
+            thread_id: The thread of the call.
+            event: An event of the call's tree.
+            agent: Path of the sub-agent of the event, reported as progress only; empty for the
+                root.
+        """
         if isinstance(event, ItemStarted) and event.item.type == "fileChange":
             self._changes[event.item.id] = event.item.raw.get("changes")
-        for msg in self._translator.translate(event):
-            self._send_event(thread_id, event.turn_id, msg)
+        if not agent and not (self._is_strict and event.params.get(RECONSTRUCTED)):
+            for msg in self._translator.translate(event):
+                self._send_event(thread_id, event.turn_id, msg)
         if self._progress_token is not None:
-            doing = describe(event)
+            doing = describe(event, agent)
             if doing is not None:
                 self.tell(doing)
 
     def tell(self, doing: str) -> None:
-        """Tell a client that asked for progress what is done now, if that is news."""
+        """Report the current step to a client with a progress token, unless already reported."""
         if self._progress_token is not None and doing != self._doing:
             self._doing = doing
             self._tell_progress()
 
-    async def on_question(self, request: Request) -> Answer:
-        """Ask the client; without an answer in time the default holds."""
+    async def on_question(self, request: Request, agent: str) -> object:
+        """Answer a question of Codex by asking the client.
+
+        Args:
+            request: The question.
+            agent: Path of the asking sub-agent; empty for the root.
+        """
+        answer = await self._asked(request, agent)
+        return to_codex(request, answer, allow_amendments=self._rules.allow_amendments)
+
+    async def _asked(self, request: Request, agent: str) -> Answer:
+        """Ask the client; without an answer in time, return the default."""
         changes = self._changes.get(str(request.params.get("itemId", "")))
-        params = elicitation_params(request, self._id, changes)
+        params = elicitation_params(request, self._id, changes, agent)
         if params is None or not self._rules.can_ask:
             return self._rules.default
         thread_id, turn_id = (str(request.params.get(name, "")) for name in ("threadId", "turnId"))
@@ -111,20 +142,20 @@ class Call:
                 timeout_s=self._rules.timeout_s,
                 withdrawal="notifications/cancelled",
             )
+            return fitted(request, read_answer(result))
         except CodexMCPError as error:
             logger.warning("the client did not answer a question of Codex: %s", error)
             return self._rules.default
         finally:
             self._asking.discard(asking)
-        return read_answer(result)
 
     def withdraw_questions(self) -> None:
-        """Ask no longer: the call has ended."""
+        """Withdraw open questions after the end of the call."""
         for asking in tuple(self._asking):
             asking.cancel()
 
     async def keep_alive(self) -> None:
-        """Send a progress notification every so often, until cancelled."""
+        """Send periodic progress notifications until cancelled."""
         while self._progress_token is not None:
             self._tell_progress()
             await asyncio.sleep(PROGRESS_INTERVAL_S)

@@ -1,6 +1,6 @@
 """App-server's events as the `codex/event` messages of the removed server.
 
-Pure. What app-server does not tell is left out: raw response items, how MCP servers start, the
+Pure. Left out, because app-server omits them: raw response items, the start of MCP servers, the
 permission profile's entries, rate limits, and time to the first token.
 
 Source: `codex mcp-server` 0.153.4 and `codex app-server` 0.163.0, side by side for the same turns.
@@ -17,10 +17,11 @@ from codexmcp.appserver.events import (
     Fields,
     ItemCompleted,
     TurnStatus,
-    final_message,
 )
+from codexmcp.appserver.final_answer import final_message
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.jsonvalues import is_object, list_of, object_of, text_of, without_nulls
+from codexmcp.server.codex_agents import agent_item, agent_messages
 from codexmcp.server.codex_items import (
     Msg,
     old_action,
@@ -31,18 +32,19 @@ from codexmcp.server.codex_items import (
     snake_names,
     words_of,
 )
+from codexmcp.server.codex_notices import NOTICES
 
 
 def old_spelling(text: str) -> str:
-    """Return a text of Codex with the apostrophes that callers match on.
+    """Return a text of Codex with ASCII apostrophes, for callers with string matching.
 
-    Source: from 0.163.0 on Codex writes typographic ones.
+    Source: from 0.163.0 on Codex writes typographic apostrophes.
     """
     return text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
 def session_configured(thread: Fields) -> list[Msg]:
-    """Return what opens a session.
+    """Return the opening message of a session.
 
     Args:
         thread: The answer to `thread/start`.
@@ -67,7 +69,7 @@ def session_configured(thread: Fields) -> list[Msg]:
 
 
 def approval_requested(request: Request, changes: object) -> list[Msg]:
-    """Return what tells of a question of Codex; nothing for one that the old server lacked.
+    """Return the messages for a question of Codex; empty if unknown to the removed server.
 
     Args:
         request: The question.
@@ -117,10 +119,10 @@ class EventTranslator:
         self._final_message = ""
 
     def translate(self, event: Event) -> list[Msg]:
-        """Return the old messages that stand for an event; none for one the old server lacked.
+        """Return the old messages for an event; empty for an event unknown to the removed server.
 
-        They belong to the event's turn. A message that app-server sends without a turn comes with
-        the next that has one.
+        The messages belong to the event's turn. A message without a turn from app-server is held
+        back until the next event with a turn.
         """
         told = self._translate(event)
         if not event.turn_id:
@@ -144,7 +146,7 @@ class EventTranslator:
         if isinstance(event, ItemCompleted):
             self._final_message = final_message(self._final_message, event.item)
         raw = object_of(event.params.get("item"))
-        item = old_item(raw)
+        item = old_item(raw) or agent_item(raw)
         if item is None:
             return []
         ended = event.method == "item/completed"
@@ -162,7 +164,8 @@ class EventTranslator:
         else:
             self._started_at_ms[item_id] = event.params.get("startedAtMs")
             message["started_at_ms"] = event.params.get("startedAtMs")
-        return [message, *old_messages(item, message, ended=ended)]
+        beside = old_messages(item, message, ended=ended)
+        return [message, *(beside or agent_messages(item, message, ended=ended))]
 
     def _turn_completed(self, event: Event) -> list[Msg]:
         turn = object_of(event.params.get("turn"))
@@ -213,10 +216,6 @@ def _error(event: Event) -> Msg:
     return old
 
 
-def _warning(event: Event) -> Msg:
-    return {"type": "warning", "message": event.params.get("message", "")}
-
-
 def _turn_diff(event: Event) -> Msg:
     return {"type": "turn_diff", "unified_diff": event.params.get("diff", "")}
 
@@ -233,7 +232,7 @@ def _section_break(event: Event) -> Msg:
 
 
 def _delta(kind: str, *indexes: str) -> Callable[[Event], Msg]:
-    """Return what translates a piece of text; `indexes` are the fields that number it."""
+    """Return a translation for a piece of text; `indexes` are the fields with its number."""
 
     def make(event: Event) -> Msg:
         return {
@@ -276,5 +275,8 @@ _SIMPLE: dict[str, Callable[[Event], Msg]] = {
     "item/reasoning/textDelta": _delta("reasoning_raw_content_delta", "contentIndex"),
     "thread/tokenUsage/updated": _token_count,
     "error": _error,
-    "warning": _warning,
+    **NOTICES,
 }
+
+TRANSLATED = frozenset({"item/started", "item/completed", "turn/completed", *_SIMPLE})
+"""The notifications of app-server with a message of the removed server."""

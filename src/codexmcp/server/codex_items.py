@@ -1,7 +1,7 @@
-"""Items of app-server as those of the removed server, with the older messages beside them.
+"""Items of app-server in the removed server's form, with the accompanying older messages.
 
-Pure. What app-server does not tell is left out or empty: what a patch printed, and a command's
-output as it was cut for the model.
+Pure. Left out or empty, because app-server omits them: output of a patch, and a command's output
+as truncated for the model.
 
 Source: `codex mcp-server` 0.153.4 and `codex app-server` 0.163.0, side by side for the same turns.
 """
@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from codexmcp.appserver.events import Fields
 from codexmcp.jsonvalues import integer_of, is_object, list_of, object_of, text_of, without_nulls
@@ -21,29 +22,29 @@ Msg = dict[str, Any]
 
 
 def old_item(raw: Fields) -> Msg | None:
-    """Return an item as the old server wrote it; None for one that it did not have.
+    """Return an item in the removed server's form; None for an item unknown to the removed server.
 
     Args:
-        raw: The item as app-server tells it.
+        raw: The item from app-server.
     """
     make = _ITEMS.get(str(raw.get("type")))
     return make(raw) if make is not None else None
 
 
 def old_messages(item: Msg, around: Msg, *, ended: bool) -> list[Msg]:
-    """Return the older messages that the old server sent beside an item's.
+    """Return the removed server's older messages for an item.
 
     Args:
-        item: The item, as `old_item` makes it.
-        around: The `item_started` or `item_completed` message that holds it.
-        ended: Whether it is the latter.
+        item: The item, from `old_item`.
+        around: The enclosing `item_started` or `item_completed` message.
+        ended: `around` is `item_completed`.
     """
     make = (_ENDS if ended else _BEGINNINGS).get(item["type"])
     return make(item, around) if make is not None else []
 
 
 def old_changes(changes: object) -> Msg:
-    """Return the changes of a patch by path, as the old server wrote them.
+    """Return the changes of a patch by path, in the removed server's form.
 
     Args:
         changes: The `changes` of a `fileChange` item.
@@ -53,12 +54,12 @@ def old_changes(changes: object) -> Msg:
 
 
 def old_action(action: object, cwd: str) -> Msg:
-    """Return one of a command's `commandActions` as the old server's `parsed_cmd`.
+    """Return one of a command's `commandActions` as the removed server's `parsed_cmd`.
 
     Args:
         action: The action.
-        cwd: The command's working directory. App-server makes a path that is relative to it
-            absolute, and the old server left it as the command has it.
+        cwd: The command's working directory. App-server makes relative paths absolute; the
+            removed server kept the command's path.
     """
     fields = object_of(action)
     old: Msg = {_ACTION_NAMES.get(key, snake(key)): value for key, value in fields.items()}
@@ -73,7 +74,7 @@ def old_action(action: object, cwd: str) -> Msg:
 def words_of(command: str) -> list[str]:
     """Return the words of a command.
 
-    App-server joins them as a shell would quote them, so splitting gives them back.
+    App-server joins words with shell quoting, so shell splitting restores the words.
     """
     try:
         return shlex.split(command)
@@ -82,15 +83,26 @@ def words_of(command: str) -> list[str]:
 
 
 def snake(name: object) -> str:
-    """Return a name in camel case as the old server spelled it."""
+    """Return a camel case name in the removed server's spelling."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(name)).lower()
 
 
 def snake_names(value: object) -> Any:  # noqa: ANN401 - a JSON value
-    """Return a value with every name in it, and the value itself if it is one, in snake case."""
+    """Return a value with all names in snake case, including a name as the value itself."""
     if is_object(value):
         return {snake(key): snake_names(part) for key, part in value.items()}
     return snake(value) if isinstance(value, str) else value
+
+
+def given(raw: Fields, name: str) -> Msg:
+    """Return one field under its old name; empty for a null or missing field."""
+    value = raw.get(name)
+    return {} if value is None else {snake(name): value}
+
+
+def _file_url(path: str) -> str:
+    # Source: 0.153.4's form of a path with every ASCII character.
+    return "file://" + quote(path, safe="/!$&'()*+,:;=@[]^|", errors="replace")
 
 
 def _user_message(raw: Fields) -> Msg:
@@ -99,7 +111,10 @@ def _user_message(raw: Fields) -> Msg:
 
 def _agent_message(raw: Fields) -> Msg:
     content = [{"type": "Text", "text": raw.get("text", "")}]
-    return {"type": "AgentMessage", "id": raw.get("id"), "content": content, **_given(raw, "phase")}
+    item: Msg = {"type": "AgentMessage", "id": raw.get("id"), "content": content}
+    for name in ("phase", "delivery", "questions"):
+        item |= given(raw, name)
+    return item
 
 
 def _reasoning(raw: Fields) -> Msg:
@@ -116,9 +131,9 @@ def _command(raw: Fields) -> Msg:
     item: Msg = {
         "type": "CommandExecution",
         "id": raw.get("id"),
-        **_given(raw, "processId"),
+        **given(raw, "processId"),
         "command": words_of(str(raw.get("command", ""))),
-        "cwd": f"file://{cwd}",
+        "cwd": _file_url(cwd),
         "parsed_cmd": [old_action(action, cwd) for action in list_of(raw.get("commandActions"))],
         "source": snake(raw.get("source")),
         "status": snake(raw.get("status")),
@@ -151,7 +166,7 @@ def _file_change(raw: Fields) -> Msg:
 
 
 def _mcp_tool_call(raw: Fields) -> Msg:
-    # Its status is the one that the old server left in camel case.
+    # The removed server left the status of this item in camel case.
     names = ("server", "tool", "arguments", "status")
     item: Msg = {"type": "McpToolCall", "id": raw.get("id"), **{n: raw.get(n) for n in names}}
     if raw.get("status") == "inProgress":
@@ -159,9 +174,29 @@ def _mcp_tool_call(raw: Fields) -> Msg:
     results = {name: raw.get(name) for name in ("result", "error")}
     told = {name: without_nulls(value) for name, value in results.items() if is_object(value)}
     if "result" in told and raw.get("status") == "failed":
-        # App-server leaves it out: a call that failed without a result broke.
+        # App-server omits the flag: a call that failed without a result broke.
         told["result"]["isError"] = True
     return {**item, **told, "duration": _duration(raw)}
+
+
+def _web_search(raw: Fields) -> Msg:
+    action = without_nulls(object_of(raw.get("action")))
+    item: Msg = {"type": "WebSearch", "id": raw.get("id"), "query": raw.get("query", "")}
+    return {**item, "action": {**action, "type": snake(action.get("type", "other"))}}
+
+
+def _image_view(raw: Fields) -> Msg:
+    path = _file_url(str(raw.get("path", "")))
+    return {"type": "ImageView", "id": raw.get("id"), "path": path}
+
+
+def _sleep(raw: Fields) -> Msg:
+    item: Msg = {"type": "Extension", "kind": "clock.sleep", "id": raw.get("id")}
+    return {**item, "durationMs": raw.get("durationMs")}
+
+
+def _hook_prompt(raw: Fields) -> Msg:
+    return {"type": "HookPrompt", "id": raw.get("id"), "fragments": raw.get("fragments", [])}
 
 
 def _compaction(raw: Fields) -> Msg:
@@ -174,7 +209,7 @@ def _change(change: Fields) -> Msg:
     if kind.get("type") != "update":
         return {"type": kind.get("type"), "content": diff}
     target = kind.get("move_path")
-    # App-server tells a move in the diff as well.
+    # App-server also reports a move inside the diff.
     diff = diff.removesuffix(f"\n\nMoved to: {target}")
     return {"type": "update", "unified_diff": diff, "move_path": target}
 
@@ -189,8 +224,9 @@ def _user_said(item: Msg, _around: Msg) -> list[Msg]:
 
 def _agent_said(item: Msg, _around: Msg) -> list[Msg]:
     text = item["content"][0]["text"]
-    old = {"type": "agent_message", "message": text, "phase": item.get("phase")}
-    return [{**old, "memory_citation": None}]
+    old: Msg = {"type": "agent_message", "message": text, "phase": item.get("phase")}
+    asked: Msg = {name: item[name] for name in ("delivery", "questions") if name in item}
+    return [{**old, "memory_citation": None, **asked}]
 
 
 def _thought(item: Msg, _around: Msg) -> list[Msg]:
@@ -231,6 +267,18 @@ def _mcp_tool_ended(item: Msg, _around: Msg) -> list[Msg]:
     return [{**old, "result": result}]
 
 
+def _web_search_begun(item: Msg, _around: Msg) -> list[Msg]:
+    return [{"type": "web_search_begin", "call_id": item["id"]}]
+
+
+def _web_search_ended(item: Msg, _around: Msg) -> list[Msg]:
+    return [{"type": "web_search_end", "call_id": item["id"], **_fields_of(item)}]
+
+
+def _image_viewed(item: Msg, _around: Msg) -> list[Msg]:
+    return [{"type": "view_image_tool_call", "call_id": item["id"], "path": item["path"]}]
+
+
 def _invocation(item: Msg) -> Msg:
     names = ("server", "tool", "arguments")
     return {"call_id": item["id"], "invocation": {name: item[name] for name in names}}
@@ -244,11 +292,6 @@ def _fields_of(item: Msg, *without: str) -> Msg:
     return {name: value for name, value in item.items() if name not in {"type", "id", *without}}
 
 
-def _given(raw: Fields, name: str) -> Msg:
-    value = raw.get(name)
-    return {} if value is None else {snake(name): value}
-
-
 _ACTION_NAMES = {"command": "cmd"}
 
 _ITEMS: dict[str, Callable[[Fields], Msg]] = {
@@ -259,12 +302,20 @@ _ITEMS: dict[str, Callable[[Fields], Msg]] = {
     "fileChange": _file_change,
     "mcpToolCall": _mcp_tool_call,
     "contextCompaction": _compaction,
+    "webSearch": _web_search,
+    "imageView": _image_view,
+    "sleep": _sleep,
+    "hookPrompt": _hook_prompt,
 }
+
+ITEM_TYPES = frozenset(_ITEMS)
+"""The item types of app-server with a translation in this module."""
 
 _BEGINNINGS: dict[str, Callable[[Msg, Msg], list[Msg]]] = {
     "CommandExecution": _command_begun,
     "FileChange": _patch_begun,
     "McpToolCall": _mcp_tool_begun,
+    "WebSearch": _web_search_begun,
 }
 
 _ENDS: dict[str, Callable[[Msg, Msg], list[Msg]]] = {
@@ -274,5 +325,7 @@ _ENDS: dict[str, Callable[[Msg, Msg], list[Msg]]] = {
     "CommandExecution": _command_ended,
     "FileChange": _patch_ended,
     "McpToolCall": _mcp_tool_ended,
+    "WebSearch": _web_search_ended,
+    "ImageView": _image_viewed,
     "ContextCompaction": _compacted,
 }

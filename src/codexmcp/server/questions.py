@@ -1,10 +1,10 @@
-"""Codex's questions as MCP elicitations, and a client's answers as Codex's.
+"""Codex's questions as MCP elicitations, and a client's answers as Codex's answers.
 
-Pure. Two dialects of answers are taken: the removed server's `{"decision": …}` and MCP's
+Pure. Two dialects of answers are accepted: the removed server's `{"decision": …}` and MCP's
 `{"action": …}`.
 
 Source: `elicitation/create` of `codex mcp-server` 0.153.4; requests of `codex app-server` 0.163.0;
-https://github.com/openai/codex/issues/18268 for clients that answered as MCP says.
+https://github.com/openai/codex/issues/18268 for clients with answers in MCP's dialect.
 """
 
 from __future__ import annotations
@@ -12,35 +12,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from codexmcp.appserver.answers import Answer, Question, Verdict
+from codexmcp.appserver.answers import Answer, ApprovalDecision, Question
+from codexmcp.appserver.forms import form_of
 from codexmcp.jsonrpc.messages import Request, RequestId
 from codexmcp.jsonvalues import dig, list_of, object_of, text_of
 from codexmcp.server.codex_items import old_action, old_changes, words_of
 
 
 def elicitation_params(
-    request: Request, call_id: RequestId, changes: object
+    request: Request, call_id: RequestId, changes: object, agent: str = ""
 ) -> dict[str, Any] | None:
-    """Return the parameters of `elicitation/create`; None for a question that cannot be put.
+    """Return the parameters of `elicitation/create`; None for a question without an MCP form.
 
     Args:
         request: Codex's request.
-        call_id: The id of the client's `tools/call` in which it arose.
+        call_id: The id of the client's `tools/call` behind the question.
         changes: For a file change, the `changes` of its item.
+        agent: Path of the asking sub-agent; empty for the root.
     """
     match request.method:
         case Question.COMMAND:
-            return {**_command_question(request.params), **_context(request, call_id)}
+            question = {**_command_question(request.params), **_context(request, call_id)}
         case Question.FILE_CHANGE:
-            return {**_patch_question(request.params, changes), **_context(request, call_id)}
+            question = {**_patch_question(request.params, changes), **_context(request, call_id)}
         case Question.ELICITATION:
-            return _forwarded(request.params)
+            question = _forwarded(request.params)
+        case Question.USER_INPUT:
+            questions = [object_of(each) for each in list_of(request.params.get("questions"))]
+            texts = [text_of(each.get("question")) or "" for each in questions]
+            message = f"Codex asks: {' '.join(texts)}"
+            question = {"message": message, "requestedSchema": form_of(request)}
         case _:
             return None
+    if agent:
+        question["message"] = f"[sub-agent {agent}] {question['message']}"
+    return question
 
 
 def read_answer(result: object) -> Answer:
-    """Return what a client answered; what cannot be read is a decline.
+    """Return a client's answer; an unreadable result is a decline.
 
     Args:
         result: The result of `elicitation/create`.
@@ -48,8 +58,8 @@ def read_answer(result: object) -> Answer:
     fields = object_of(result)
     if "decision" in fields:
         return _old_answer(fields["decision"])
-    verdict = _ACTIONS.get(text_of(fields.get("action")) or "", Verdict.DECLINE)
-    return Answer(verdict, content=object_of(fields.get("content")))
+    decision = _ACTIONS.get(text_of(fields.get("action")) or "", ApprovalDecision.DECLINE)
+    return Answer(decision, content=object_of(fields.get("content")))
 
 
 def _command_question(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +98,7 @@ def _context(request: Request, call_id: RequestId) -> dict[str, Any]:
 
 
 def _forwarded(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the question of an MCP server inside Codex, which names the server that asks."""
+    """Return the question of an MCP server inside Codex, with the server's name."""
     server = text_of(params.get("serverName")) or "an MCP server"
     message = text_of(params.get("message")) or "it gives no reason"
     schema = object_of(params.get("requestedSchema")) or {"type": "object", "properties": {}}
@@ -104,17 +114,17 @@ def _forwarded(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _ACTIONS = {
-    "accept": Verdict.ACCEPT,
-    "decline": Verdict.DECLINE,
-    "cancel": Verdict.CANCEL,
+    "accept": ApprovalDecision.ACCEPT,
+    "decline": ApprovalDecision.DECLINE,
+    "cancel": ApprovalDecision.CANCEL,
 }
 
 _DECISIONS = {
-    "approved": Verdict.ACCEPT,
-    "approved_for_session": Verdict.ACCEPT_FOR_SESSION,
-    "denied": Verdict.DECLINE,
-    "abort": Verdict.CANCEL,
-    "timed_out": Verdict.DECLINE,
+    "approved": ApprovalDecision.ACCEPT,
+    "approved_for_session": ApprovalDecision.ACCEPT_FOR_SESSION,
+    "denied": ApprovalDecision.DECLINE,
+    "abort": ApprovalDecision.CANCEL,
+    "timed_out": ApprovalDecision.DECLINE,
 }
 
 
@@ -122,5 +132,5 @@ def _old_answer(decision: object) -> Answer:
     name = text_of(decision) or next(iter(object_of(decision)), "")
     if name == "approved_execpolicy_amendment":
         words = list_of(dig(decision, name, "proposed_execpolicy_amendment"))
-        return Answer(Verdict.ACCEPT, amendment=tuple(map(str, words)) or None)
-    return Answer(_DECISIONS.get(name, Verdict.DECLINE))
+        return Answer(ApprovalDecision.ACCEPT, amendment=tuple(map(str, words)) or None)
+    return Answer(_DECISIONS.get(name, ApprovalDecision.DECLINE))

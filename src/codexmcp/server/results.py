@@ -1,4 +1,4 @@
-"""What a tool call answers.
+"""Results of tool calls.
 
 Pure. Source: results of `codex mcp-server` 0.153.4.
 """
@@ -16,10 +16,11 @@ class CallResult:
 
     Attributes:
         content: The model's last message, or the text of the error.
-        thread_id: The thread; None when there is none, and then no `structuredContent` is sent.
-        is_error: Whether the call failed. A success carries no `isError` at all.
-        output: The value that the message holds, for a call with an output schema.
-        meta: What else is known of the turn: tokens and time.
+        thread_id: The thread. None: no thread, and no `structuredContent` in the result.
+        is_error: The call failed. A success has no `isError` at all.
+        output: The value in the message, for a call with an output schema.
+        meta: Further facts about the turn: tokens and time.
+        notes: Other changes to the thread, appended to the message.
     """
 
     content: str
@@ -27,12 +28,13 @@ class CallResult:
     is_error: bool = False
     output: Any = None
     meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    notes: tuple[str, ...] = ()
 
     def to_wire(self, *, strict: bool) -> dict[str, Any]:
         """Return the result of `tools/call`.
 
         Args:
-            strict: Whether it holds only what the removed server's held.
+            strict: Include only fields of the removed server.
         """
         result: dict[str, Any] = {"content": [{"type": "text", "text": self.content}]}
         if self.thread_id is not None:
@@ -44,20 +46,22 @@ class CallResult:
             result["isError"] = True
         if self.meta and not strict:
             result["_meta"] = dict(self.meta)
+        if self.notes and not strict:
+            result["content"] += [{"type": "text", "text": f"[{note}]"} for note in self.notes]
         return result
 
 
 def failure(text: str, thread_id: str | None = None) -> CallResult:
-    """Return the answer to a call that failed."""
+    """Return the answer to a failed call."""
     return CallResult(text, thread_id, is_error=True)
 
 
 def cut_to(result: CallResult, max_bytes: int | None) -> CallResult:
-    """Return the result with its text cut to a number of UTF-8 bytes, and a note that says so.
+    """Return the result with the text truncated to UTF-8 bytes, and a note about the cut.
 
     Args:
         result: The result.
-        max_bytes: The bound; None leaves the text whole.
+        max_bytes: The bound. None: unbounded.
     """
     whole = result.content.encode("utf-8", "replace")
     if max_bytes is None or len(whole) <= max_bytes:

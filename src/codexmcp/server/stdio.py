@@ -1,8 +1,8 @@
-"""The stdio door of the MCP server: `codexmcp mcp-server`.
+"""The stdio entry point of the MCP server: `codexmcp mcp-server`.
 
-Owns the process's stdin and stdout, its signals and the order of its end. Promises: when stdin
-ends, running calls are finished within the drain timeout; on SIGTERM everything ends at once; no
-child is left in either case.
+Owns the process's stdin and stdout, its signals and the order of its end. Promises: after the end
+of stdin, running calls finish within the drain timeout; on SIGTERM everything ends at once; no
+child remains in either case.
 """
 
 from __future__ import annotations
@@ -10,79 +10,60 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import resource
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from codexmcp.appserver.orphans import orphans_ended, orphans_reaped
-from codexmcp.appserver.threads import Threads
-from codexmcp.errors import WorkError
+from codexmcp.codex.desk import Desk
+from codexmcp.codex.keeper import AppServerKeeper
+from codexmcp.codex.options import CodexOptions
+from codexmcp.codex.running import run_codex
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.jsonrpc.pipes import StdioStream
-from codexmcp.jsonvalues import text_of
-from codexmcp.server.codex import CodexOptions, run_codex
+from codexmcp.jsonrpc.stdio import stdout_error
 from codexmcp.server.engine import Engine, EngineOptions
-from codexmcp.server.keeper import AppServerKeeper
+from codexmcp.server.first_answer import Received
 from codexmcp.server.protocol import McpServer, ProtocolOptions, Services
 
 if TYPE_CHECKING:
-    # A server without them does not wait for them to be imported.
+    # A server without these tools does not wait for their import.
     from codexmcp.server.run_tools.tools import RunTools
 
 logger = logging.getLogger(__name__)
 
-MAX_DESCRIPTORS = 10_240
-"""More than this macOS refuses, and nobody needs it."""
-
 FLUSH_TIMEOUT_S = 5.0
-"""Bound on the last write to a client that does not read."""
+"""Bound on the last write to a client that has stopped reading."""
 
 
-class OwnRuns(Protocol):
-    """Runs that belong to this process."""
-
-    @property
-    def tools(self) -> RunTools:
-        """The run tools."""
-        ...
-
-    def works_on(self, thread_id: str) -> bool:
-        """Return whether a run is under way on a thread."""
-        ...
-
-    async def on_codex_request(self, request: Request) -> object:
-        """Answer a question of Codex in a run."""
-        ...
-
-
-KeepRuns = Callable[[AppServerKeeper, Threads], AbstractAsyncContextManager[OwnRuns]]
+KeepRuns = Callable[[Desk], "AbstractAsyncContextManager[RunTools]"]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How to run the server.
+    """Options of the server.
 
     Attributes:
-        codex: How to run Codex.
-        engine: What holds for every call; None leaves its tools out.
-        protocol: How the server speaks.
-        runs: Keeps runs that belong to this process while its block runs; None for none.
-        drain_s: Seconds that running calls may still take after stdin has ended; None means as
-            long as their own bounds allow.
+        codex: Options of Codex.
+        engine: Options of every call. None: without the engine's tools.
+        protocol: Options of the protocol.
+        runs: Context of this process's runs. None: no runs.
+        received: The client, possibly with the first bytes already read.
+        drain_s: Seconds for running calls after the end of stdin. None: the calls' own bounds.
     """
 
     codex: CodexOptions
     protocol: ProtocolOptions
     engine: EngineOptions | None = field(default_factory=EngineOptions)
     runs: KeepRuns | None = None
+    received: Received | None = None
     drain_s: float | None = None
 
 
 async def serve_stdio(options: ServerOptions) -> None:
-    """Serve one MCP client on stdin and stdout until it leaves or SIGTERM comes.
+    """Serve one MCP client on stdin and stdout until the client leaves or SIGTERM arrives.
 
     Raises:
         AppServerError: The client sent a line beyond the bound.
@@ -108,50 +89,33 @@ async def serve_stdio(options: ServerOptions) -> None:
 
 
 async def _serve(options: ServerOptions) -> None:
-    stream = await StdioStream.open()
+    received = options.received
+    stream = await StdioStream.open(received.rest if received else b"")
     server = McpServer(stream, options.protocol)
-    own_runs: OwnRuns | None = None
 
     async def ask(request: Request) -> object:
-        thread_id = text_of(request.params.get("threadId")) or ""
-        if own_runs is not None and own_runs.works_on(thread_id):
-            return await own_runs.on_codex_request(request)
-        return await server.on_codex_request(request)
+        return await desk.answer(request)
 
-    keeper = AppServerKeeper(lambda: run_codex(options.codex, ask, server.connection.drain))
-    threads = Threads()
-    engine = None if options.engine is None else Engine(keeper, options.engine, threads)
-    raise_descriptor_limit()
+    keeper = AppServerKeeper(
+        lambda: run_codex(options.codex, ask, server.connection.drain), options.codex.check_access
+    )
+    desk = Desk(keeper)
+    engine = None if options.engine is None else Engine(options.engine, desk)
+    run_tools = None
     with orphans_ended(always=True):
-        async with orphans_reaped(), keeper, contextlib.AsyncExitStack() as stack:
+        async with orphans_reaped(), keeper, desk, contextlib.AsyncExitStack() as stack:
             if options.runs is not None:
-                own_runs = await stack.enter_async_context(options.runs(keeper, threads))
+                run_tools = await stack.enter_async_context(options.runs(desk))
             try:
-                await server.serve(Services(engine, None if own_runs is None else own_runs.tools))
+                reception = None if received is None else received.reception
+                await server.serve(Services(engine, run_tools), reception)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(options.drain_s):
                         await server.connection.answers_done()
             finally:
                 await server.connection.close()
-                if engine is not None:
-                    await engine.close()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FLUSH_TIMEOUT_S):
                         await stream.flush()
     if stream.error is not None:
-        raise WorkError(
-            f"cannot write to stdout: {stream.error.strerror}; the client cannot be answered"
-        )
-
-
-def raise_descriptor_limit() -> None:
-    """Let Codex open as many files as the system allows.
-
-    Source: it needs two descriptors for each loaded thread and does not raise the limit itself; at
-    256, the default of macOS, it fails after about 100 threads (measured on 0.163.0).
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        raise stdout_error(stream.error)

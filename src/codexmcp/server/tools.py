@@ -1,15 +1,17 @@
 """The definitions of the two tools.
 
-Pure. Source: `tools/list` of `codex mcp-server` 0.153.4, kept verbatim in `tools.json`; what it did
-not have is added here.
+Pure. Source: `tools/list` of `codex mcp-server` 0.153.4, verbatim in `tools.json`; additions are in
+this module.
 """
 
 from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
+
+from codexmcp.settings import SANDBOX_MODES
 
 CODEX = "codex"
 CODEX_REPLY = "codex-reply"
@@ -17,17 +19,17 @@ CODEX_REPLY = "codex-reply"
 
 @cache
 def tool_definitions(*, strict: bool) -> list[dict[str, Any]]:
-    """Return the tools as `tools/list` answers them.
+    """Return the tools for `tools/list`.
 
     Args:
-        strict: Whether only the removed server's arguments are offered.
+        strict: Offer only the removed server's arguments.
     """
-    text = files("codexmcp.server").joinpath("tools.json").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("tools.json").read_text(encoding="utf-8")
     definitions: list[dict[str, Any]] = json.loads(text)
     if strict:
         return definitions
     for tool in definitions:
-        more = _EXTRAS if tool["name"] == CODEX else _TURN_EXTRAS
+        more = _CODEX_EXTRAS if tool["name"] == CODEX else _REPLY_EXTRAS
         tool["inputSchema"]["properties"] |= more
         tool["outputSchema"]["properties"]["output"] = {
             "type": "object",
@@ -56,7 +58,16 @@ _TURN_EXTRAS: dict[str, Any] = {
     },
 }
 
-_EXTRAS: dict[str, Any] = {
+_REPLY_EXTRAS: dict[str, Any] = {
+    **_TURN_EXTRAS,
+    "sandbox": {
+        "type": "string",
+        "enum": list(SANDBOX_MODES),
+        "description": "Sandbox mode from this turn on.",
+    },
+}
+
+_CODEX_EXTRAS: dict[str, Any] = {
     **_TURN_EXTRAS,
     "profile": {
         "type": "string",

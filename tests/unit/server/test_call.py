@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
-from codexmcp.appserver.answers import Answer, Verdict
+from codexmcp.appserver.answers import Answer, ApprovalDecision
 from codexmcp.appserver.events import parse_event
 from codexmcp.appserver.requests import ThreadInfo
 from codexmcp.errors import DeadlineError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
 BOUND_S = 10.0
-CANCEL = Answer(Verdict.CANCEL)
+CANCEL = Answer(ApprovalDecision.CANCEL)
 QUESTION = Request(
     9, "item/commandExecution/requestApproval", {"threadId": "t", "turnId": "u", "itemId": "i"}
 )
@@ -107,19 +107,28 @@ def test_progress_is_told_when_something_else_is_done() -> None:
 async def test_a_question_is_told_put_and_answered() -> None:
     connection = FakeConnection({"decision": "approved"})
     call = call_on(connection, AskingRules(can_ask=True))
-    assert await call.on_question(QUESTION) == Answer(Verdict.ACCEPT)
+    assert await call.on_question(QUESTION, "") == {"decision": "accept"}
     (_, told), (method, asked) = connection.told
     assert told["msg"]["type"] == "exec_approval_request"
     assert (method, asked["codex_mcp_tool_call_id"]) == ("elicitation/create", "3")
 
 
+async def test_a_question_of_a_sub_agent_names_it() -> None:
+    connection = FakeConnection({"decision": "denied"})
+    call = call_on(connection, AskingRules(can_ask=True))
+    await call.on_question(QUESTION, "/root/tests")
+    assert connection.told[-1][1]["message"].startswith("[sub-agent /root/tests] Allow Codex")
+
+
 async def test_without_an_answer_the_default_holds() -> None:
     rules = AskingRules(can_ask=True, timeout_s=1, default=CANCEL)
-    assert await call_on(FakeConnection(), rules).on_question(QUESTION) == CANCEL
+    assert await call_on(FakeConnection(), rules).on_question(QUESTION, "") == {
+        "decision": "cancel"
+    }
 
 
 async def test_a_client_that_takes_no_questions_is_not_asked() -> None:
     connection = FakeConnection({"decision": "approved"})
     call = call_on(connection, AskingRules(can_ask=False, default=CANCEL))
-    assert await call.on_question(QUESTION) == CANCEL
+    assert await call.on_question(QUESTION, "") == {"decision": "cancel"}
     assert connection.told == []

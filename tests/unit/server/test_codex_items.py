@@ -172,3 +172,35 @@ def test_snake_case_stays(name: str) -> None:
 def test_names_below_are_in_snake_case_and_values_stay() -> None:
     assert snake_names({"aB": {"cD": 401, "eF": None}}) == {"a_b": {"c_d": 401, "e_f": None}}
     assert snake_names(None) is None
+
+
+def test_a_path_in_a_file_url_is_encoded_as_the_old_server_did() -> None:
+    every = "".join(map(chr, range(32, 127))).replace("/", "") + "ü"
+    encoded = item("imageView", path=f"/w/{every}")["path"]
+    assert encoded == (
+        "file:///w/%20!%22%23$%25&'()*+,-.0123456789:;%3C=%3E%3F@ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        "[%5C]^_%60abcdefghijklmnopqrstuvwxyz%7B|%7D~%C3%BC"
+    )
+
+
+def test_a_web_search_has_older_messages_at_both_ends() -> None:
+    action = {"type": "openPage", "url": "http://x/", "query": None}
+    search = item("webSearch", query="http://x/", action=action, results=None)
+    assert old_messages(search, AROUND, ended=False) == [
+        {"type": "web_search_begin", "call_id": "i"}
+    ]
+    assert old_messages(search, AROUND, ended=True) == [
+        {
+            "type": "web_search_end",
+            "call_id": "i",
+            "query": "http://x/",
+            "action": {"type": "open_page", "url": "http://x/"},
+        }
+    ]
+
+
+def test_a_question_that_nobody_waits_for_is_in_the_message() -> None:
+    questions = [{"title": "Which?", "options": ["a", "b"]}]
+    asked = item("agentMessage", text="Which?", delivery="async", questions=questions)
+    (message,) = old_messages(asked, AROUND, ended=True)
+    assert (message["delivery"], message["questions"]) == ("async", questions)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexmcp.appserver.answers import Answer, Question, Verdict, can_be_declined, to_codex
+from codexmcp.appserver.answers import Answer, ApprovalDecision, Question, can_be_declined, to_codex
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.server.questions import elicitation_params, read_answer
 
@@ -67,7 +67,16 @@ def test_a_url_is_passed_on() -> None:
     assert (params["mode"], params["url"], params["elicitationId"]) == ("url", "https://a", "e")
 
 
-@pytest.mark.parametrize("method", [Question.PERMISSIONS, Question.USER_INPUT, "other"])
+def test_what_the_model_asks_is_put_as_a_form() -> None:
+    asked = question(Question.USER_INPUT, questions=[{"id": "a", "header": "A", "question": "B?"}])
+    field = {"type": "string", "title": "A", "description": "B?"}
+    assert elicitation_params(asked, 1, None) == {
+        "message": "Codex asks: B?",
+        "requestedSchema": {"type": "object", "properties": {"a": field}, "required": ["a"]},
+    }
+
+
+@pytest.mark.parametrize("method", [Question.PERMISSIONS, "other"])
 def test_other_questions_cannot_be_put(method: str) -> None:
     assert elicitation_params(question(method), 1, None) is None
 
@@ -75,44 +84,44 @@ def test_other_questions_cannot_be_put(method: str) -> None:
 @pytest.mark.parametrize(
     ("result", "verdict"),
     [
-        ({"decision": "approved"}, Verdict.ACCEPT),
-        ({"decision": "approved_for_session"}, Verdict.ACCEPT_FOR_SESSION),
-        ({"decision": "denied"}, Verdict.DECLINE),
-        ({"decision": {"denied": {"rejection": "no"}}}, Verdict.DECLINE),
-        ({"decision": "abort"}, Verdict.CANCEL),
-        ({"decision": "timed_out"}, Verdict.DECLINE),
-        ({"decision": "denied", "action": "accept"}, Verdict.DECLINE),
-        ({"action": "accept"}, Verdict.ACCEPT),
-        ({"action": "decline"}, Verdict.DECLINE),
-        ({"action": "cancel"}, Verdict.CANCEL),
+        ({"decision": "approved"}, ApprovalDecision.ACCEPT),
+        ({"decision": "approved_for_session"}, ApprovalDecision.ACCEPT_FOR_SESSION),
+        ({"decision": "denied"}, ApprovalDecision.DECLINE),
+        ({"decision": {"denied": {"rejection": "no"}}}, ApprovalDecision.DECLINE),
+        ({"decision": "abort"}, ApprovalDecision.CANCEL),
+        ({"decision": "timed_out"}, ApprovalDecision.DECLINE),
+        ({"decision": "denied", "action": "accept"}, ApprovalDecision.DECLINE),
+        ({"action": "accept"}, ApprovalDecision.ACCEPT),
+        ({"action": "decline"}, ApprovalDecision.DECLINE),
+        ({"action": "cancel"}, ApprovalDecision.CANCEL),
     ],
 )
-def test_both_dialects_of_answers_are_read(result: object, verdict: Verdict) -> None:
-    assert read_answer(result).verdict is verdict
+def test_both_dialects_of_answers_are_read(result: object, verdict: ApprovalDecision) -> None:
+    assert read_answer(result).decision is verdict
 
 
 def test_an_amendment_is_read() -> None:
     words = {"proposed_execpolicy_amendment": ["git", "status"]}
     answer = read_answer({"decision": {"approved_execpolicy_amendment": words}})
-    assert answer == Answer(Verdict.ACCEPT, ("git", "status"))
+    assert answer == Answer(ApprovalDecision.ACCEPT, ("git", "status"))
 
 
 @given(json_values)
 def test_what_cannot_be_read_never_approves(result: object) -> None:
     plain = isinstance(result, dict) and {"decision", "action"} & set(result)
     if not plain:
-        assert read_answer(result).verdict is Verdict.DECLINE
+        assert read_answer(result).decision is ApprovalDecision.DECLINE
 
 
 @given(json_values)
 def test_only_the_words_for_it_approve(decision: object) -> None:
-    approving = {Verdict.ACCEPT, Verdict.ACCEPT_FOR_SESSION}
+    approving = {ApprovalDecision.ACCEPT, ApprovalDecision.ACCEPT_FOR_SESSION}
     if "approved" not in str(decision):
-        assert read_answer({"decision": decision}).verdict not in approving
+        assert read_answer({"decision": decision}).decision not in approving
 
 
 def test_an_amendment_is_passed_on_only_where_it_is_allowed() -> None:
-    answer = Answer(Verdict.ACCEPT, ("git",))
+    answer = Answer(ApprovalDecision.ACCEPT, ("git",))
     allowed = to_codex(command(), answer, allow_amendments=True)
     amendment = {"execpolicy_amendment": ["git"]}
     assert allowed == {"decision": {"acceptWithExecpolicyAmendment": amendment}}
@@ -132,11 +141,11 @@ def test_an_amendment_is_passed_on_only_where_it_is_allowed() -> None:
 def test_every_question_has_an_answer_that_means_no(method: str, answer: object) -> None:
     asked = question(method)
     assert can_be_declined(asked)
-    assert to_codex(asked, Answer(Verdict.DECLINE), allow_amendments=True) == answer
+    assert to_codex(asked, Answer(ApprovalDecision.DECLINE), allow_amendments=True) == answer
 
 
 def test_what_was_filled_in_is_passed_on() -> None:
-    answer = Answer(Verdict.ACCEPT, content={"a": "b"})
+    answer = Answer(ApprovalDecision.ACCEPT, content={"a": "b"})
     sent = to_codex(question(Question.ELICITATION), answer, allow_amendments=False)
     assert sent == {"action": "accept", "content": {"a": "b"}}
 

@@ -1,4 +1,4 @@
-"""The MCP tools of supervised runs: small answers, the work itself goes on elsewhere.
+"""The MCP tools of supervised runs: short answers, with the work elsewhere.
 
-Must not hand out paths, logs or what runs where: a model needs handles and results.
+Must not expose paths, logs or process details: a model needs handles and results.
 """

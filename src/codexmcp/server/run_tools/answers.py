@@ -1,6 +1,6 @@
-"""What the run tools answer.
+"""Answers of the run tools.
 
-Pure. Source: spellings and the shape of `still_running` are those of Codex MCP Sidecar.
+Pure. Source: names of fields and the shape of `still_running` are from Codex MCP Sidecar.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from codexmcp.jsonvalues import without_nulls
 from codexmcp.runs.approvals import Approval
 from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState
@@ -33,7 +34,7 @@ class ToolAnswer:
 
 
 def handle(run: Run) -> dict[str, Any]:
-    """Return what names a run that was just started."""
+    """Return the handle of a run after its start."""
     return {
         "runId": run.id,
         "status": run.state,
@@ -44,12 +45,12 @@ def handle(run: Run) -> dict[str, Any]:
 
 
 def waited(run: Run, *, elapsed_s: float, next_wait_s: float | None) -> dict[str, Any]:
-    """Return how a run stands after a wait.
+    """Return the status of a run after a wait.
 
     Args:
         run: The run.
-        elapsed_s: How long the wait was, in seconds.
-        next_wait_s: How long the next should be; None for to the end.
+        elapsed_s: Duration of the wait, in seconds.
+        next_wait_s: Recommended duration of the next wait. None: until the end.
     """
     answer: dict[str, Any] = {
         "runId": run.id,
@@ -67,7 +68,7 @@ def waited(run: Run, *, elapsed_s: float, next_wait_s: float | None) -> dict[str
 
 
 def progress(run: Run) -> dict[str, Any]:
-    """Return what a run has done so far."""
+    """Return the progress of a run."""
     usage = run.progress.usage
     counts: dict[str, Any] = {
         "events": run.progress.events,
@@ -79,7 +80,7 @@ def progress(run: Run) -> dict[str, Any]:
 
 
 def ending(run: Run) -> dict[str, Any]:
-    """Return how a run ended, and its final message as far as it fits."""
+    """Return the ending of a run, with the beginning of its final message within the bound."""
     pages = page_count(run.message)
     answer: dict[str, Any] = {"message": run.message[:PAGE_CHARACTERS]}
     if run.reason:
@@ -95,36 +96,51 @@ def listed(run: Run) -> dict[str, Any]:
 
 
 def active(run: Run) -> dict[str, Any]:
-    """Return a run under way as an entry of a list."""
+    """Return an active run as an entry of a list."""
     return {**listed(run), "threadId": run.thread_id, "progress": progress(run)}
 
 
+def acted(run: Run) -> dict[str, Any]:
+    """Return a steered or interrupted run."""
+    return {"runId": run.id, "status": run.state, "threadId": run.thread_id}
+
+
+def answered(approval: Approval, decision: str) -> dict[str, Any]:
+    """Return an answered question."""
+    return {"approvalId": approval.id, "runId": approval.run_id, "decision": decision}
+
+
 def approvals(waiting: Sequence[Approval]) -> dict[str, Any]:
-    """Return the questions that wait."""
+    """Return the waiting questions."""
+    return {"approvals": [_approval(each) for each in waiting]}
+
+
+def _approval(approval: Approval) -> dict[str, Any]:
+    more = {
+        "agent": approval.agent or None,
+        "requestedSchema": approval.form,
+        "url": approval.url,
+    }
     return {
-        "approvals": [
-            {
-                "approvalId": each.id,
-                "runId": each.run_id,
-                "kind": each.kind,
-                "question": each.text,
-            }
-            for each in waiting
-        ]
+        "approvalId": approval.id,
+        "runId": approval.run_id,
+        "kind": approval.kind,
+        "question": approval.text,
+        **without_nulls(more),
     }
 
 
 def page_count(message: str) -> int:
-    """Return how many pages a final message takes; an empty one takes one."""
+    """Return the number of pages of a final message; 1 for an empty message."""
     return max(1, -(-len(message) // PAGE_CHARACTERS))
 
 
 def page_of(run: Run, page: int) -> dict[str, Any]:
-    """Return a page of the final message of a run that is over.
+    """Return a page of the final message of an ended run.
 
     Args:
         run: The run.
-        page: Its number, from 1.
+        page: Page number, from 1.
     """
     start = (page - 1) * PAGE_CHARACTERS
     return {

@@ -1,8 +1,8 @@
 """The definitions of the run tools.
 
-Pure. Every agent that connects pays for these texts with its context, so they are short.
+Pure. These texts fill the context of every connected agent, so the texts are short.
 
-Source: names, arguments and defaults of the first six are those of Codex MCP Sidecar.
+Source: names, arguments and defaults of the first six are from Codex MCP Sidecar.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from codexmcp.server.arguments import APPROVAL_POLICIES
+from codexmcp.policy.arguments import APPROVAL_POLICIES
 from codexmcp.settings import SANDBOX_MODES
 
 RUN = "codex_run"
@@ -28,8 +28,12 @@ RESULT = "codex_result"
 
 MAX_LIMIT = 100
 MAX_WAITED_FOR = 100
+MAX_LENGTHS = {"prompt": 1024 * 1024}
+"""Characters of texts other than names and paths. Source: app-server refuses a longer prompt
+(0.163.0)."""
+
 MAX_NUMBER = 2**31 - 1
-"""In milliseconds 24 days, which no store or clock has trouble with."""
+"""In milliseconds 24 days: safe for every store and clock."""
 
 Schema = dict[str, Any]
 
@@ -38,7 +42,7 @@ def _text(description: str = "", **more: Any) -> Schema:  # noqa: ANN401 - any k
     return _field("string", description, **more)
 
 
-def _number(description: str, *, minimum: int = 0) -> Schema:
+def _number(description: str = "", *, minimum: int = 0) -> Schema:
     return _field("integer", description, minimum=minimum, maximum=MAX_NUMBER)
 
 
@@ -53,18 +57,18 @@ _PROMPT = _text(minLength=1)
 _WORK: Schema = {
     "run_name": _text("Readable title."),
     "approval_policy": _text(
-        "`never` (default) refuses what the sandbox forbids, `on-request` asks (codex_approvals).",
+        "`on-request` asks (codex_approvals). Default `never`.",
         enum=list(APPROVAL_POLICIES),
     ),
     "sandbox": _text("Overrides permissions.", enum=list(SANDBOX_MODES)),
     "permissions": _text("Sandbox mode, permissions profile, or `yolo` for full access."),
     "model": _text(),
-    "effort": _text("Reasoning effort, such as `high`."),
+    "effort": _text("Such as `high`."),
     "images": {"type": "array", "items": {"type": "string"}, "description": "Paths."},
-    "output_schema": _field("object", "JSON Schema that the final message must fit."),
-    "timeout_ms": _number("Bound on the run; 0 for none."),
-    "async": _field("boolean", "false waits for the end. Default true."),
-    "wait_ms": _number("Answer with the result if the run ends within this time."),
+    "output_schema": _field("object", "JSON Schema of the final message."),
+    "timeout_ms": _number("0 for no bound."),
+    "async": _field("boolean", "false waits for the end."),
+    "wait_ms": _number("Wait this long for the result."),
 }
 
 _START: Schema = {
@@ -74,6 +78,11 @@ _START: Schema = {
     "delay_ms": _number("Start no sooner."),
     "retries": _number("How often to continue by itself after a crash."),
     "idempotency_key": _text("A repeated call with it gets the same run."),
+    "on_children": _text(
+        "Sub-agents still at work at the end. Default wait.", enum=["wait", "stop"]
+    ),
+    "goal": _field("boolean", "Allow a goal; needs goal_token_budget."),
+    "goal_token_budget": _number(minimum=1),
 }
 
 _CWD = _text("Project folder.")
@@ -81,7 +90,7 @@ _CWD = _text("Project folder.")
 
 @cache
 def run_tool_definitions() -> list[Schema]:
-    """Return the tools as `tools/list` answers them."""
+    """Return the tools for `tools/list`."""
     return [*_starting(), *_waiting(), *_acting()]
 
 
@@ -159,6 +168,7 @@ def _acting() -> list[Schema]:
             {
                 "approval_id": _text(minLength=1),
                 "decision": _text(enum=["accept", "accept_for_session", "decline", "cancel"]),
+                "content": _field("object", "Fits its requestedSchema."),
             },
             ["approval_id", "decision"],
         ),

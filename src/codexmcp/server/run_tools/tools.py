@@ -1,34 +1,29 @@
-"""The run tools: each maps a call to a use case of `runs.service`, and its result to an answer."""
+"""The run tools: each maps a call to the facade of runs, and the result to an answer."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from codexmcp.appserver.answers import Answer, Verdict
+from codexmcp.appserver.answers import Answer
+from codexmcp.errors import RunError
+from codexmcp.policy.arguments import ArgumentsError
+from codexmcp.policy.caller import Caller
+from codexmcp.runs.approvals import DECISIONS
+from codexmcp.runs.facade import Runs
 from codexmcp.runs.run import Run
-from codexmcp.runs.service import Origin, RunService
-from codexmcp.runs.states import ACTIVE, RunState
+from codexmcp.runs.service import RunService
 from codexmcp.runs.store import Selection
-from codexmcp.server.arguments import ArgumentsError
 from codexmcp.server.run_tools import answers
 from codexmcp.server.run_tools import definitions as names
 from codexmcp.server.run_tools.answers import ToolAnswer
-from codexmcp.server.run_tools.arguments import (
-    Caller,
-    check,
-    check_origin,
-    check_run,
-    check_same,
-    may_see,
-    order_of,
-    request_of,
-)
+from codexmcp.server.run_tools.arguments import check, start_options
+from codexmcp.server.run_tools.remedies import REMEDIES
 
 BY_AGENT = "the agent that started it, or another of the same server"
 TELL_S = 5.0
-"""How often a wait tells its progress."""
+"""Interval between progress notifications of a wait."""
 
 _DEFAULT_LIMIT = 20
 _LONGEST_CURSOR = 18
@@ -42,12 +37,12 @@ class RunTools:
 
     Args:
         service: The use cases.
-        caller: Who calls.
-        check_setup: Tells whether Codex and the records of runs can be used.
+        caller: The client.
+        check_setup: Reports on the usability of Codex and the store of runs.
     """
 
     def __init__(self, service: RunService, caller: Caller, check_setup: Check) -> None:
-        self._service = service
+        self._runs = Runs(service, caller, BY_AGENT)
         self._caller = caller
         self._check_setup = check_setup
         self._tools: dict[str, Callable[[dict[str, Any], Tell], Awaitable[dict[str, Any]]]] = {
@@ -57,7 +52,7 @@ class RunTools:
             names.WAIT: self._wait,
             names.RESULT: self._result,
             names.ACTIVE_RUNS: self._active_runs,
-            names.RUNS: self._runs,
+            names.RUNS: self._list,
             names.INTERRUPT: self._interrupt,
             names.STEER: self._steer,
             names.APPROVALS: self._approvals,
@@ -66,11 +61,11 @@ class RunTools:
         }
 
     def definitions(self) -> list[dict[str, Any]]:
-        """Return the tools as `tools/list` answers them."""
+        """Return the tools for `tools/list`."""
         return names.run_tool_definitions()
 
     def knows(self, name: object) -> bool:
-        """Return whether a tool is one of these."""
+        """Return whether a name is the name of a run tool."""
         return name in self._tools
 
     async def call(self, name: str, arguments: object, tell: Tell) -> ToolAnswer:
@@ -79,36 +74,29 @@ class RunTools:
         Args:
             name: The tool.
             arguments: The decoded `arguments` of the call.
-            tell: Is told what goes on while the call waits.
+            tell: Called with the progress during a wait.
 
         Raises:
-            CodexMCPError: It cannot be done; the message is for the caller.
+            CodexMCPError: The call failed; the message is for the caller.
         """
-        return ToolAnswer(await self._tools[name](check(name, arguments), tell))
+        try:
+            return ToolAnswer(await self._tools[name](check(name, arguments), tell))
+        except RunError as error:
+            raise error.advised(REMEDIES) from None
 
     async def _run(self, given: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        return await self._start(given, None, tell)
+        return await self._started(await self._runs.start(start_options(given)), given, tell)
 
     async def _resume(self, given: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        return await self._start(given, self._origin(given), tell)
+        run = await self._runs.resume(given["run_id"], start_options(given))
+        return await self._started(run, given, tell)
 
     async def _fork(self, given: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        return await self._start(given, self._origin(given), tell, forks=True)
+        run = await self._runs.fork(given["run_id"], start_options(given))
+        return await self._started(run, given, tell)
 
-    def _origin(self, given: dict[str, Any]) -> Origin:
-        cwd = self._caller.base_dir / given.get("cwd", "")
-        origin = self._service.origin(given["run_id"], cwd=str(cwd))
-        check_origin(origin, self._caller)
-        return origin
-
-    async def _start(
-        self, given: dict[str, Any], origin: Origin | None, tell: Tell, *, forks: bool = False
-    ) -> dict[str, Any]:
-        request = request_of(given, self._caller, origin, forks=forks)
-        run = await self._service.start(request, order_of(given), origin)
-        # By an idempotency key it may be somebody else's, or other work.
-        check_run(run, self._caller)
-        check_same(run, request)
+    async def _started(self, run: Run, given: dict[str, Any], tell: Tell) -> dict[str, Any]:
+        """Answer a start, after the requested wait."""
         wait_s = given["wait_ms"] / 1000 if "wait_ms" in given else None
         if wait_s == 0 or (wait_s is None and given.get("async", True)):
             return answers.handle(run)
@@ -124,8 +112,6 @@ class RunTools:
         soft_s = self._caller.settings.soft_timeout_s
         if "soft_timeout_ms" in given:
             soft_s = given["soft_timeout_ms"] / 1000 or None
-        for run_id in run_ids:
-            self._get(run_id)
         bounds = [bound for bound in (soft_s, given.get("timeout_ms", 0) / 1000) if bound]
         for_all = given.get("mode", "all") == "all"
         runs, elapsed_s = await self._waited(
@@ -140,14 +126,14 @@ class RunTools:
 
     async def _waited(
         self, run_ids: Sequence[str], timeout_s: float | None, tell: Tell, *, for_all: bool
-    ) -> tuple[list[Run], float]:
-        """Wait for runs, and tell their progress meanwhile."""
+    ) -> tuple[Sequence[Run], float]:
+        """Wait for runs, with progress reports during the wait."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         while True:
             elapsed_s = loop.time() - started
             left_s = TELL_S if timeout_s is None else min(TELL_S, timeout_s - elapsed_s)
-            runs = await self._service.wait(run_ids, for_all=for_all, timeout_s=max(left_s, 0.0))
+            runs = await self._runs.wait(run_ids, for_all=for_all, timeout_s=max(left_s, 0.0))
             elapsed_s = loop.time() - started
             over = [run.state.is_over for run in runs]
             enough = all(over) if for_all else any(over)
@@ -156,68 +142,41 @@ class RunTools:
             tell(_summary(runs))
 
     async def _result(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
-        run = self._get(given["run_id"])
-        if not run.state.is_over:
-            raise ArgumentsError(f"run {run.id} has no result yet ({run.state}); call codex_wait")
+        run = await self._runs.result(given["run_id"])
         page, pages = given.get("page", 1), answers.page_count(run.message)
         if page > pages:
             raise ArgumentsError(f"run {run.id} has only {pages} page(s)")
         return answers.page_of(run, page)
 
     async def _active_runs(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
-        cwd, limit = self._cwd(given), names.MAX_LIMIT
-        # Those that are worked on come first: thousands may wait behind them.
-        runs = self._seen(ACTIVE, cwd, limit + 1)
-        runs += self._seen({RunState.QUEUED}, cwd, limit + 1 - len(runs))
+        limit = names.MAX_LIMIT
+        runs = await self._runs.under_way(self._cwd(given), limit + 1)
         answer: dict[str, Any] = {"runs": [answers.active(run) for run in runs[:limit]]}
         return answer | {"more": True} if len(runs) > limit else answer
 
-    def _seen(self, states: Collection[RunState], cwd: str | None, limit: int) -> list[Run]:
-        """Return the newest runs in some states, of those that this caller may see."""
-        found: list[Run] = []
-        before: int | None = None
-        while len(found) < limit:
-            page = self._service.select(Selection(states, cwd, before, limit))
-            found += [run for run in page if may_see(run, self._caller)]
-            if len(page) < limit:
-                break
-            before = page[-1].sequence
-        return found[:limit]
-
-    async def _runs(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
+    async def _list(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
         cursor: str = given.get("cursor", "")
         if cursor and not (cursor.isdecimal() and len(cursor) <= _LONGEST_CURSOR):
             raise ArgumentsError(f"cursor {cursor!r} is none; take nextCursor of the last answer")
-        limit: int = given.get("limit", _DEFAULT_LIMIT)
         before = int(cursor) if cursor else None
-        runs = self._service.select(Selection(None, self._cwd(given), before, limit + 1))
-        seen = [run for run in runs[:limit] if may_see(run, self._caller)]
-        answer: dict[str, Any] = {"runs": [answers.listed(run) for run in seen]}
-        if len(runs) > limit:
-            answer["nextCursor"] = str(runs[limit - 1].sequence)
-        return answer
+        limit = given.get("limit", _DEFAULT_LIMIT)
+        page = await self._runs.list(Selection(None, self._cwd(given), before, limit))
+        answer: dict[str, Any] = {"runs": [answers.listed(run) for run in page.runs]}
+        return answer if page.before is None else answer | {"nextCursor": str(page.before)}
 
     async def _interrupt(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
-        self._get(given["run_id"])
-        run = await self._service.interrupt(given["run_id"], by=BY_AGENT)
-        return {"runId": run.id, "status": run.state, "threadId": run.thread_id}
+        return answers.acted(await self._runs.interrupt(given["run_id"]))
 
     async def _steer(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
-        self._get(given["run_id"])
-        run = await self._service.steer(given["run_id"], given["prompt"])
-        return {"runId": run.id, "status": run.state, "threadId": run.thread_id}
+        return answers.acted(await self._runs.steer(given["run_id"], given["prompt"]))
 
     async def _approvals(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
-        waiting = self._service.approvals(given.get("run_id"))
-        seen = [each for each in waiting if may_see(self._service.get(each.run_id), self._caller)]
-        return answers.approvals(seen)
+        return answers.approvals(await self._runs.approvals(given.get("run_id")))
 
     async def _approve(self, given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
-        # An approval's id begins with its run's.
-        self._get(given["approval_id"].rpartition(".")[0])
-        answer = Answer(_DECISIONS[given["decision"]])
-        approval = self._service.answer(given["approval_id"], answer, by=BY_AGENT)
-        return {"approvalId": approval.id, "runId": approval.run_id, "decision": given["decision"]}
+        answer = Answer(DECISIONS[given["decision"]], content=given.get("content", {}))
+        approval = await self._runs.answer(given["approval_id"], answer)
+        return answers.answered(approval, given["decision"])
 
     async def _check(self, _given: dict[str, Any], _tell: Tell) -> dict[str, Any]:
         settings = self._caller.settings
@@ -228,26 +187,13 @@ class RunTools:
             "defaultPermissions": settings.permissions,
         }
 
-    def _get(self, run_id: str) -> Run:
-        run = self._service.get(run_id)
-        check_run(run, self._caller)
-        return run
-
     def _cwd(self, given: Mapping[str, Any]) -> str | None:
         cwd = given.get("cwd")
         return None if cwd is None else str(self._caller.base_dir / cwd)
 
 
-_DECISIONS = {
-    "accept": Verdict.ACCEPT,
-    "accept_for_session": Verdict.ACCEPT_FOR_SESSION,
-    "decline": Verdict.DECLINE,
-    "cancel": Verdict.CANCEL,
-}
-
-
 def _shortened(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the answers with messages that fit one answer together."""
+    """Return the answers with messages shortened to fit one answer together."""
     share = answers.PAGE_CHARACTERS // len(told)
     return [
         {**each, "message": each["message"][:share], "cut": True}
