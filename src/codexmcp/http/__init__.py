@@ -1,5 +1,5 @@
-"""The HTTP server: tokens, its door to the tools, telemetry.
+"""The HTTP server: tokens, access to the tools, telemetry.
 
-The one part beside `home` and `agents` that imports `mcp`, and the only one with starlette and
-uvicorn. Must not decide what a tool does.
+The only part with starlette and uvicorn, and with `home` and `agents` the only importer of `mcp`.
+Must not contain tool logic.
 """

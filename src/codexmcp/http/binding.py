@@ -1,4 +1,4 @@
-"""The socket that the HTTP server listens on."""
+"""The listening socket of the HTTP server."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ BACKLOG = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where to listen.
+class ListenAddress:
+    """The address of the server.
 
     Attributes:
-        host: A name or a number of this machine.
-        port: The port; 0 for any that is free.
+        host: A name or number of this machine.
+        port: The port; 0 for any free port.
         path: The path of MCP.
     """
 
@@ -32,35 +32,35 @@ class Place:
     path: str = "/mcp"
 
 
-def check_place(place: Place, *, allow_remote: bool) -> None:
-    """Refuse to be reached from other machines unless that was asked for.
+def check_address(place: ListenAddress, *, allow_remote: bool) -> None:
+    """Refuse addresses reachable from other machines, unless permitted.
 
     Raises:
-        UsageError: It was not, or a part of the place cannot be used.
+        UsageError: The address is reachable without permission, or invalid.
     """
     plain = place.path.removeprefix("/")
     if not place.path.startswith("/") or not all(c.isalnum() or c in "-._~/" for c in plain):
-        raise UsageError(f"--path {place.path!r} is no path; it must look like /mcp")
+        raise UsageError(f"--path {place.path!r} is not a path; it must look like /mcp")
     if place.path in {"/", "/healthz", "/readyz", "/status"}:
         raise UsageError(f"--path {place.path} is taken; name another, such as /mcp")
     if not is_loopback(place.host.lower()) and not allow_remote:
         raise UsageError(
             f"--host {place.host} could be reached from other machines, and what they send is not "
             "encrypted; leave it at 127.0.0.1, or add --allow-remote if a network you trust or a "
-            "proxy with TLS stands before it"
+            "proxy with TLS is in front of it"
         )
 
 
 @contextlib.contextmanager
-def bound(place: Place) -> Generator[socket.socket, None, None]:
+def bound(place: ListenAddress) -> Generator[socket.socket, None, None]:
     """Listen while the block runs.
 
     Raises:
-        ConfigurationError: The address cannot be had.
+        ConfigurationError: The address is not available.
     """
     family, address = _address(place)
-    # Source: asyncio sends at once (TCP_NODELAY) only where the protocol is named. Else each answer
-    # on a connection that was used before waits 40 ms for the client's acknowledgement.
+    # Source: asyncio sets TCP_NODELAY only for an explicit protocol number. Otherwise each answer
+    # on a reused connection waits 40 ms for the client's acknowledgement.
     connection = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     with connection:
         if sys.platform != "win32":
@@ -77,7 +77,7 @@ def bound(place: Place) -> Generator[socket.socket, None, None]:
 
 
 def url_of(connection: socket.socket, path: str) -> str:
-    """Return the URL that a client on this machine uses."""
+    """Return the URL for clients on this machine."""
     host, port = connection.getsockname()[:2]
     number = ipaddress.ip_address(host)
     if number.is_unspecified:
@@ -87,24 +87,24 @@ def url_of(connection: socket.socket, path: str) -> str:
 
 
 def is_local(connection: socket.socket) -> bool:
-    """Return whether only this machine can reach a socket."""
+    """Return True if a socket is reachable from this machine only."""
     return is_loopback(str(connection.getsockname()[0]))
 
 
-def _address(place: Place) -> tuple[socket.AddressFamily, tuple[str, int]]:
+def _address(place: ListenAddress) -> tuple[socket.AddressFamily, tuple[str, int]]:
     try:
         found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise ConfigurationError(
-            f"--host {place.host} is no address of this machine ({error}); use 127.0.0.1"
+            f"--host {place.host} is not an address of this machine ({error}); use 127.0.0.1"
         ) from None
-    # A name may have both; clients try the older one too.
+    # A name may have both versions; clients also try IPv4.
     found.sort(key=lambda each: each[0] != socket.AF_INET)
     family, _, _, _, address = found[0]
     return family, (str(address[0]), place.port)
 
 
-def _refused(place: Place, error: OSError | OverflowError) -> ConfigurationError:
+def _refused(place: ListenAddress, error: OSError | OverflowError) -> ConfigurationError:
     where = f"{place.host}:{place.port}"
     code = error.errno if isinstance(error, OSError) else None
     if code == errno.EADDRINUSE:

@@ -1,4 +1,4 @@
-"""The body of a request: whole, bounded in size and time; and whether its sender is still there."""
+"""A request's body (complete, bounded in size and time), and detection of a departed client."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 WATCH_AFTER_S = 0.1
-"""After how long it is looked whether a client is still there."""
+"""Time before the first check for a departed client."""
 
 
 class LeftError(Exception):
-    """The client has gone away."""
+    """The client has disconnected."""
 
 
 def declared_bytes(headers: Headers, otherwise: int) -> int:
-    """Return how large a request says it is; something else when it does not say.
+    """Return the declared size of a request, or `otherwise` if undeclared.
 
-    Source: h11 has checked that a length is a number, and that no more bytes come. It lets chunks
-    count where both are named.
+    Source: h11 validates the number, and bounds the body by it. With both headers h11 prefers
+    chunks.
     """
     length = headers.get("content-length", "")
     is_chunked = "transfer-encoding" in headers
@@ -32,12 +32,12 @@ def declared_bytes(headers: Headers, otherwise: int) -> int:
 
 
 def check_length(headers: Headers) -> None:
-    """Refuse a request that says how long it is in two ways.
+    """Refuse a request with two declarations of its length.
 
-    Source: RFC 9112, section 6.3: so one request is hidden in another.
+    Source: RFC 9112, section 6.3: such requests can hide another request (smuggling).
 
     Raises:
-        RefusedError: It does.
+        RefusedError: Both headers are present.
     """
     if "transfer-encoding" in headers and "content-length" in headers:
         raise RefusedError(400, "send Content-Length or Transfer-Encoding, and not both")
@@ -48,28 +48,30 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: f
 
     Args:
         scope: The request.
-        receive: Gives its parts.
-        max_bytes: How large it may be.
-        timeout_s: How long it may take, in seconds.
+        receive: Returns its parts.
+        max_bytes: Bound on the size.
+        timeout_s: Bound on the time, in seconds.
 
     Raises:
-        RefusedError: It is too large or too slow, or its headers are wrong.
-        LeftError: The client has gone away.
+        RefusedError: Too large, too slow, or invalid headers.
+        LeftError: The client has disconnected.
     """
     if declared_bytes(Headers(scope=scope), max_bytes) > max_bytes:
         raise _too_large(max_bytes)
-    body = bytearray()
+    parts: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(timeout_s):
             while True:
                 message = await receive()
                 if message["type"] != "http.request":
                     raise LeftError
-                body += message.get("body", b"")
-                if len(body) > max_bytes:
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > max_bytes:
                     raise _too_large(max_bytes)
                 if not message.get("more_body", False):
-                    return bytes(body)
+                    return b"".join(parts)
     except TimeoutError:
         raise RefusedError(
             408, f"the request did not come within {timeout_s:g} s; send it again"
@@ -89,18 +91,18 @@ async def serve_with_body(
     *,
     closing: asyncio.Future[None],
 ) -> None:
-    """Have an application answer a request whose body was read, until its client goes away.
+    """Run an application on a request with its body, until its client disconnects.
 
     Args:
-        app: The application. It is cancelled when the client goes.
+        app: The application; cancelled when the client disconnects.
         scope: The request.
-        body: Its body.
-        receive: Tells when the client goes.
-        send: Takes the answer.
-        closing: Is done when the server ends; the request is then given up.
+        body: The body.
+        receive: Reports the disconnection.
+        send: Sends the answer.
+        closing: Done when the server ends; the request is then abandoned.
 
     Raises:
-        RefusedError: The server ends.
+        RefusedError: The server is ending.
     """
     answer = _Answer(send)
     watch = _Watch(body, receive, answer, closing)
@@ -116,7 +118,7 @@ async def serve_with_body(
 
 
 class _Answer:
-    """Sends on, and knows how far the answer has come."""
+    """Forward an answer, and track its progress."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -130,10 +132,10 @@ class _Answer:
         await self._send(message)
 
     async def give_up(self) -> None:
-        """End the answer, because the server ends.
+        """End the answer at the end of the server.
 
         Raises:
-            RefusedError: It has not begun.
+            RefusedError: The answer has not started.
         """
         if not self._is_begun:
             raise RefusedError(503, "the server ends; runs can be resumed", {"connection": "close"})
@@ -142,15 +144,15 @@ class _Answer:
 
 
 class _Watch:
-    """Gives up the task that makes it when its client leaves or the server ends.
+    """Cancel the creating task when its client disconnects or the server ends.
 
-    It looks only once that takes a while: most answers are there sooner than a task is started.
+    The check starts with a delay: most answers take less time than the start of a task.
 
     Args:
-        body: What the client has sent.
-        receive: Tells when it leaves.
-        answer: What it is told.
-        closing: Is done when the server ends.
+        body: The request's body.
+        receive: Reports the disconnection.
+        answer: The answer to the client.
+        closing: Done when the server ends.
     """
 
     def __init__(
@@ -168,7 +170,7 @@ class _Watch:
         self._timer = loop.call_later(WATCH_AFTER_S, self._start)
 
     async def receive(self) -> Message:
-        """Return the body, and then when the client has left."""
+        """Return the body, and then the disconnection."""
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
@@ -177,7 +179,7 @@ class _Watch:
         return {"type": "http.disconnect"}
 
     async def close(self) -> None:
-        """Look no more (the task that is watched calls this, once it has its answer)."""
+        """Stop watching (called by the watched task after its answer)."""
         self._timer.cancel()
         watched, self._watched = self._watched, None
         if self._watching is not None:
@@ -185,7 +187,7 @@ class _Watch:
             await asyncio.wait({self._watching})
         self._left.cancel()
         if self.gave_up and watched is not None:
-            # What was cancelled is the request alone.
+            # Only the request was cancelled.
             watched.uncancel()
 
     def _start(self) -> None:
@@ -199,7 +201,7 @@ class _Watch:
         finally:
             gone.cancel()
             await asyncio.wait({gone})
-        # What looks like a client that left may be the end of the answer.
+        # An apparent disconnection may be the end of the answer.
         if self._watched is not None and not self._answer.is_complete:
             self.gave_up = True
             self._watched.cancel()

@@ -1,4 +1,4 @@
-"""The HTTP door of the supervisor: puts tokens, gate, tools, telemetry and uvicorn together."""
+"""The HTTP front of the supervisor: tokens, gate, tools, telemetry and uvicorn combined."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codexmcp.http.binding import Place, bound, is_local, url_of
+from codexmcp.http.binding import ListenAddress, bound, is_local, url_of
 from codexmcp.http.exchange import Exchange, Requests
 from codexmcp.http.gate import Bounds, Gate
+from codexmcp.http.kernel import request_of
 from codexmcp.http.mcp_app import Library, McpApp
 from codexmcp.http.origins import origins
 from codexmcp.http.pages import Facts, pages
 from codexmcp.http.persist import NAME, Persisted
 from codexmcp.http.recording import RecordedLibrary, recorded
 from codexmcp.http.replies import out_of_scope
-from codexmcp.http.scope_check import needed
 from codexmcp.http.serving import served
+from codexmcp.http.skill_log import following
 from codexmcp.http.token_files import TokenFiles
 from codexmcp.http.tokens import ALL_SCOPES
-from codexmcp.http.toolbox import Toolbox
+from codexmcp.http.toolbox import Toolbox, required_scope
+from codexmcp.policy.caller import Caller
 from codexmcp.runs.audit.redaction import Redactor
-from codexmcp.server.run_tools.arguments import Caller
 from codexmcp.server.run_tools.tools import RunTools
 from codexmcp.supervisor.doors import Door, Inside
 from codexmcp.workspace.tool import WorkspaceTool
@@ -35,26 +36,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DoorOptions:
-    """How the door is.
+    """Options of the HTTP front.
 
     Attributes:
-        version: What it tells of itself.
-        place: Where it listens.
-        tokens: Who is let in.
-        folder: Where telemetry is kept.
-        caller: What holds for runs; None leaves the run tools out.
-        tools: The tools of the workspace.
-        library: The resources; None for none.
-        roots: The folders of the file tools, to be shown.
-        hosts: Further hosts that requests may name.
-        web_origins: Web pages whose requests are let in.
-        bounds: What one who asks may cost.
-        secrets: What must not be written down.
-        on_open: Is told the URL once requests are answered.
+        version: The version reported to clients.
+        place: The address.
+        tokens: The accepted tokens.
+        folder: The folder of the telemetry.
+        caller: The settings of runs; None omits the run tools.
+        tools: The workspace tools.
+        library: The resources, or None.
+        roots: The folders of the file tools, for the status.
+        hosts: Further accepted hosts.
+        web_origins: Accepted origins of web pages.
+        bounds: Bounds on requests.
+        secrets: Texts to keep out of all files.
+        on_open: Called with the URL once requests are answered.
+        codex_home: The Codex home whose skill uses go to the command log; None for no log.
     """
 
     version: str
-    place: Place
+    place: ListenAddress
     tokens: TokenFiles
     folder: Path
     caller: Caller | None
@@ -66,16 +68,21 @@ class DoorOptions:
     bounds: Bounds = field(default_factory=Bounds)
     secrets: Sequence[str] = field(default=(), repr=False)
     on_open: Callable[[str], None] = lambda _url: None
+    codex_home: Path | None = None
 
 
 def http_door(options: DoorOptions) -> Door:
-    """Return the door."""
+    """Return the HTTP front."""
 
     @contextlib.asynccontextmanager
     async def opened(inside: Inside) -> AsyncGenerator[Mapping[str, Any], None]:
         persisted = Persisted(options.folder / NAME, Redactor(options.secrets))
         with bound(options.place) as connection:
-            async with persisted.kept(), _serving(options, inside, persisted, connection) as url:
+            async with (
+                persisted.kept(),
+                _following(options, persisted),
+                _serving(options, inside, persisted, connection) as url,
+            ):
                 options.on_open(url)
                 yield {"http": {"url": url}}
 
@@ -105,20 +112,28 @@ async def _serving(
             gate.close()
 
 
+def _following(
+    options: DoorOptions, persisted: Persisted
+) -> contextlib.AbstractAsyncContextManager[None]:
+    home = options.codex_home
+    return contextlib.nullcontext() if home is None else following(home, persisted)
+
+
 def _run_tools(caller: Caller | None, inside: Inside) -> RunTools | None:
     return None if caller is None else RunTools(inside.service, caller, inside.check(caller))
 
 
 def _mcp(app: McpApp, toolbox: Toolbox) -> Callable[[bytes, Exchange], ASGIApp]:
-    """Return what leads a request to MCP, if its token is good for it."""
+    """Return the MCP endpoint, with a check of the token's scope."""
 
     def answering(body: bytes, exchange: Exchange) -> ASGIApp:
+        message = request_of(body)
         scopes = ALL_SCOPES if exchange.token is None else exchange.token.scopes
-        if not scopes >= ALL_SCOPES:
-            need = needed(body, toolbox.scope_of)
+        if message is not None and not scopes >= ALL_SCOPES:
+            need = required_scope(message.method, message.params, toolbox.scope_of)
             if need is not None and need[0] not in scopes:
                 exchange.tool = need[1]
                 raise out_of_scope(*need)
-        return app.answering(body)
+        return app.answering(body, message)
 
     return answering

@@ -1,6 +1,6 @@
-"""One request and its answer, as all who deal with it know it; and the last of them.
+"""A request with its answer, and the record of recent requests.
 
-Pure but for the clock that is given.
+Pure, with an injected clock.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from codexmcp.http.tokens import Token
 
 KEY = "codexmcp.exchange"
-"""Where it lies in an ASGI scope."""
+"""The key in an ASGI scope."""
 
 KEPT = 100
 FIRST_REFUSAL = 400
@@ -25,13 +25,13 @@ class Exchange:
     """A request and its answer.
 
     Attributes:
-        peer: The address it came from.
-        token: What it was let in by; None before, or without one.
-        method: The method of HTTP, and the path.
-        tool: What it was about: a tool or a method of MCP.
-        status: The status it was answered with; 0 before.
-        failed: Whether the tool said that it failed.
-        is_under_way: Whether it is one of those that are worked on together.
+        peer: The client's address.
+        token: The accepted token; None before, or without a token.
+        method: The HTTP method and path.
+        tool: The tool or the MCP method.
+        status: The HTTP status; 0 before the answer.
+        failed: The tool reported a failure.
+        is_under_way: The request is being processed.
     """
 
     peer: str
@@ -44,7 +44,7 @@ class Exchange:
 
     @contextlib.contextmanager
     def under_way(self) -> Generator[None, None, None]:
-        """Be worked on while the block runs."""
+        """Mark the request as being processed while the block runs."""
         self.is_under_way = True
         try:
             yield
@@ -54,12 +54,12 @@ class Exchange:
 
 @dataclass(slots=True)
 class Requests:
-    """What was asked of the server since its start.
+    """The requests since the server's start.
 
     Attributes:
-        total: How many requests there were.
-        by_tool: How often each tool or method was asked for.
-        by_status: How often each status was answered.
+        total: The number of requests.
+        by_tool: The number of requests by tool or method.
+        by_status: The number of requests by HTTP status.
     """
 
     total: int = 0
@@ -70,19 +70,19 @@ class Requests:
     )
 
     def note(self, exchange: Exchange, at: float, took_s: float) -> None:
-        """Take a request that is over into the account.
+        """Record a finished request.
 
         Args:
             exchange: The request.
-            at: When it began, as seconds since 1970.
-            took_s: How long it took, in seconds.
+            at: The start, in seconds since 1970.
+            took_s: The duration, in seconds.
         """
         self.total += 1
         self.by_status[exchange.status] += 1
         if exchange.tool:
             self.by_tool[exchange.tool] += 1
         if exchange.token is None and exchange.status < FIRST_REFUSAL:
-            # Somebody who looks every second whether we are well would drive out all else.
+            # Health checks every second would displace all other requests.
             return
         entry: dict[str, Any] = {
             "at": round(at, 3),
@@ -99,5 +99,5 @@ class Requests:
         self._last.append(entry)
 
     def last(self) -> list[dict[str, Any]]:
-        """Return the last requests, the newest first."""
+        """Return the latest requests, newest first."""
         return list(reversed(self._last))

@@ -1,7 +1,7 @@
-"""What every request passes before anything looks at what it wants: host, origin, token, bounds.
+"""Checks of every request before its content: host, origin, token, bounds.
 
-Promises: whoever has no token costs a lookup of headers and learns nothing; nothing is read of a
-body before that; and no text that is logged or answered holds a token.
+Guarantees: a request without a token costs a header lookup and reveals nothing; no body is read
+before the checks; and no log or answer contains a token.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
-from codexmcp.errors import ConfigurationError
+from codexmcp.errors import ConfigurationError, StructureError
 from codexmcp.http.body import (
     LeftError,
     check_length,
@@ -30,9 +30,10 @@ from codexmcp.http.origins import Origins
 from codexmcp.http.rates import Buckets, Rate
 from codexmcp.http.replies import RefusedError, too_many, unauthenticated
 from codexmcp.http.slots import Slots
-from codexmcp.http.structure import check_structure
 from codexmcp.http.token_files import TokenFiles
 from codexmcp.http.tokens import Token, bearer_of, find
+from codexmcp.jsonrpc.connection import check_cooperatively
+from codexmcp.jsonrpc.structure import Bounds as StructureBounds
 from codexmcp.workspace.tool import Scope as TokenScope
 
 if TYPE_CHECKING:
@@ -41,10 +42,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
-"""The largest file that is written fits, as Base64 or as text that is not mostly escapes."""
+"""Enough for the largest written file, as Base64 or as text with few escapes."""
 
 MAX_SMALL_BODY_BYTES = 1024 * 1024
-"""Decoding JSON stops the server for all, and only files need to be large."""
+"""JSON decoding blocks the server for all clients, and only files need to be large."""
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_EVENT_BYTES = 16 * 1024
@@ -55,18 +56,18 @@ _OTHER = "(other)"
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one who asks may cost.
+    """Bounds on requests.
 
     Attributes:
-        rate: Requests with a token, for each token.
-        open_rate: Requests without one, for each address.
-        wrong_rate: Tokens that are none, for each address.
-        at_once: Requests with a token that are worked on together; for any but the owner's at
-            most as many as are left free.
-        held_bytes: Size of all of these together, in the same way.
+        rate: Requests with a token, per token.
+        open_rate: Requests without a token, per address.
+        wrong_rate: Invalid tokens, per address.
+        at_once: Concurrent requests with a token; tokens other than the owner's must leave as many
+            free as they use.
+        held_bytes: Total size of these requests, with the same rule.
         body_bytes: Size of a request.
-        small_body_bytes: Size of a request whose token is not good for writing.
-        body_timeout_s: How long it may take to come, in seconds.
+        small_body_bytes: Size of a request whose token lacks the write scope.
+        body_timeout_s: Time to receive a request, in seconds.
     """
 
     rate: Rate = field(default_factory=lambda: Rate(200, 400))
@@ -84,13 +85,13 @@ Answer = Callable[[Request, Exchange], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is answered at one path, beside MCP.
+    """An endpoint other than MCP.
 
     Attributes:
-        answer: Answers. It reads the body, if any, by `Gate.body_of`.
-        method: The method of HTTP.
-        is_open: Whether it needs no token on a server that only this machine can reach.
-        is_public: Whether it never needs one.
+        answer: The handler. It reads the body by `Gate.body_of`.
+        method: The HTTP method.
+        is_open: No token is required on a server reachable from this machine only.
+        is_public: No token is ever required.
     """
 
     answer: Answer
@@ -100,13 +101,13 @@ class Page:
 
 
 class Gate:
-    """The application that uvicorn calls.
+    """The ASGI application called by uvicorn.
 
     Args:
-        tokens: The tokens.
-        origins: Which hosts and origins may be named.
-        bounds: What one who asks may cost.
-        requests: The account of what was asked.
+        tokens: The accepted tokens.
+        origins: The accepted hosts and origins.
+        bounds: Bounds on requests.
+        requests: The record of requests.
     """
 
     def __init__(
@@ -131,18 +132,18 @@ class Gate:
         mcp_path: str,
         mcp: Callable[[bytes, Exchange], ASGIApp],
     ) -> None:
-        """Say what lies behind.
+        """Set the endpoints behind the gate.
 
         Args:
-            pages: By path.
+            pages: Endpoints by path.
             mcp_path: The path of MCP.
-            mcp: Returns what answers a request of MCP, by its body. Raises RefusedError.
+            mcp: Returns the handler of an MCP request from its body. Raises RefusedError.
         """
         self._pages = pages
         self._mcp = (mcp_path, mcp)
 
     def close(self) -> None:
-        """Give up what is under way, because the server ends."""
+        """Abandon requests in progress at the end of the server."""
         if not self._closing.done():
             self._closing.set_result(None)
 
@@ -163,8 +164,8 @@ class Gate:
             await self._answer(scope, receive, noted, exchange)
         except RefusedError as refused:
             if exchange.token is None or scope["method"] not in {"GET", "HEAD"}:
-                # Who has no token keeps no connection; and what is left of a body is not waited
-                # for.
+                # A client without a token keeps no connection, and the rest of a body is not
+                # awaited.
                 refused.headers["connection"] = "close"
             await refused.response()(scope, receive, noted)
         except LeftError:
@@ -186,7 +187,7 @@ class Gate:
             size = min(declared_bytes(headers, max_bytes), max_bytes)
             with self._slots.taken(token, size), exchange.under_way():
                 body = await read_body(scope, receive, max_bytes, self._bounds.body_timeout_s)
-                check_structure(body)
+                await _check_structure(body)
                 app = self._mcp[1](body, exchange)
                 await serve_with_body(app, scope, body, receive, send, closing=self._closing)
         else:
@@ -194,7 +195,7 @@ class Gate:
             await response(scope, receive, send)
 
     def _page(self, scope: Scope, headers: Headers, exchange: Exchange) -> Answer:
-        """Return what answers a request beside MCP, after letting it in."""
+        """Return the handler of a request other than MCP, after its checks."""
         page = self._pages.get(scope["path"])
         if page is None:
             self._slow_down(exchange.peer)
@@ -214,22 +215,22 @@ class Gate:
         return bounds.body_bytes if is_writer else min(bounds.body_bytes, bounds.small_body_bytes)
 
     def _shown(self, scope: Scope) -> str:
-        """Return the method and path of a request as they may be told to others.
+        """Return a request's method and path in a form safe for others.
 
-        Whoever has no token can ask for anything, and by mistake with a token in the path.
+        A client without a token may request any path, even a path containing a token by mistake.
         """
         method, path = scope["method"], scope["path"]
         is_known = path == self._path or path in self._pages
         return f"{method if method in _METHODS else _OTHER} {path if is_known else _OTHER}"
 
     async def body_of(self, request: Request) -> bytes:
-        """Return the body of a page's request, which must be a small one of JSON.
+        """Return the body of an endpoint's request: small JSON.
 
         Raises:
-            RefusedError: It is none.
-            LeftError: The client has gone away.
+            RefusedError: Not JSON, or too large.
+            LeftError: The client has disconnected.
         """
-        # A page of another site could send anything else without asking the browser's leave.
+        # Browsers send other content types for foreign pages without a preflight request.
         check_json(request.headers)
         return await read_body(
             request.scope, request.receive, MAX_EVENT_BYTES, self._bounds.body_timeout_s
@@ -256,16 +257,16 @@ class Gate:
                 )
 
     def _let_in(self, headers: Headers, exchange: Exchange) -> Token:
-        """Find the token of a request, and return it.
+        """Return the token of a request.
 
         Raises:
-            RefusedError: There is none, or it has asked too often.
+            RefusedError: No valid token, or too many requests.
         """
         secret = bearer_of(headers.get("authorization"))
         exchange.token = None if secret is None else find(self._known(), secret)
         now = time.monotonic()
         if exchange.token is None:
-            # A right token is let in also after wrong ones: on one machine all have one address.
+            # A valid token is accepted even after invalid ones: local clients share an address.
             wait_s = self._wrong_rates.take(exchange.peer, now)
             if wait_s:
                 raise too_many(wait_s, "requests without a token that counts")
@@ -276,8 +277,8 @@ class Gate:
         return exchange.token
 
     def _known(self) -> tuple[Token, ...]:
-        # The requests that one turn of the loop begins had all been received before it, so that one
-        # look is late enough for all of them.
+        # All requests started in the same iteration of the loop were received before it, so a
+        # single check of the files is recent enough for all of them.
         if self._seen is None:
             self._seen = self._look()
             asyncio.get_running_loop().call_soon(self._look_again)
@@ -290,7 +291,7 @@ class Gate:
         try:
             return self._tokens.current()
         except ConfigurationError as error:
-            logger.error("nobody is let in: %s", error)  # noqa: TRY400 - the message says it all
+            logger.error("all requests are refused: %s", error)  # noqa: TRY400 - the message says it all
             raise RefusedError(
                 503, "the tokens of this server cannot be read; its log says what to do"
             ) from None
@@ -302,17 +303,33 @@ class Gate:
 
 
 def check_json(headers: Headers) -> None:
-    """Refuse what does not say that it is JSON.
+    """Refuse content types other than JSON.
 
     Raises:
-        RefusedError: It does not.
+        RefusedError: The content type is not JSON.
     """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise RefusedError(415, "send JSON, with `Content-Type: application/json`")
 
 
+async def _check_structure(body: bytes) -> None:
+    """Refuse a body with an expensive structure.
+
+    Raises:
+        RefusedError: The structure is too large.
+    """
+    try:
+        # The size was bounded during reception, by the scopes of the token.
+        await check_cooperatively(body, StructureBounds(len(body)))
+    except StructureError as error:
+        raise RefusedError(
+            413, f"the request is refused: {error}; send less at once, or as one text or in Base64"
+        ) from None
+
+
 def _check_method(scope: Scope, method: str) -> None:
     if scope["method"] != method and not (scope["method"] == "HEAD" and method == "GET"):
-        # Source: MCP's Streamable HTTP answers a GET so where there is no stream to listen to.
+        # Source: MCP's Streamable HTTP defines this answer to a GET without an event stream.
+
         raise RefusedError(405, f"only {method} is answered here", {"allow": method})

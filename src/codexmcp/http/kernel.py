@@ -1,8 +1,8 @@
-"""Requests of MCP that the SDK's kernel answers without its transport, which costs half of a call.
+"""MCP requests answered by the SDK's kernel without its transport, at half the cost of a call.
 
-That transport starts a session with tasks and streams for each request, because messages may come
-between it and its answer. Here none can: the server keeps no sessions, and the answer is one JSON
-object. What is anything else goes through the transport. Must not know what is asked.
+The SDK's transport starts a session with tasks and streams per request, for messages between a
+request and its answer. Here no such messages exist: the server keeps no sessions, and the answer is
+a single JSON object. All other requests use the transport. Must not depend on the methods.
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ _TRANSPORT = TransportContext(kind="streamable-http", can_send_request=False)
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Answers requests.
+    """Answer requests.
 
     Attributes:
         server: The SDK's server.
-        transport: Answers what is no plain request of a version that begins with a handshake.
+        transport: Answers all requests except plain requests of versions with a handshake.
     """
 
     server: Server[Any]
     transport: ASGIApp
 
-    def answering(self, body: bytes) -> ASGIApp:
-        """Return what answers a request, by its body."""
+    def answering(self, message: JSONRPCRequest | None) -> ASGIApp:
+        """Return the handler of a request; None for any other body."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope)
-            message, version = request_of(body), version_of(request)
+            version = version_of(request)
             if message is None or version is None:
                 await self.transport(scope, receive, send)
                 return
@@ -80,7 +80,7 @@ class Kernel:
                 message.method,
                 message.params,
                 connection=Connection.from_envelope(version, None, None),
-                # What a lifespan would give; our server has none.
+                # In place of a lifespan's value; our server has no lifespan.
                 lifespan_state={},
             )
             return _text(JSONRPCResponse(jsonrpc="2.0", id=message.id, result=result))
@@ -93,9 +93,9 @@ class Kernel:
 
 
 def request_of(body: bytes) -> JSONRPCRequest | None:
-    """Return the one request that a body is; None when it is anything else.
+    """Return the single request in a body; None for any other body.
 
-    Source: read as the SDK's transport reads it (mcp 2.3, `streamable_http.py`).
+    Source: parsed like the SDK's transport (mcp 2.3, `streamable_http.py`).
     """
     try:
         message = jsonrpc_message_adapter.validate_python(
@@ -107,10 +107,10 @@ def request_of(body: bytes) -> JSONRPCRequest | None:
 
 
 def version_of(request: Request) -> str | None:
-    """Return the version of MCP that a request is of; None when the transport must look at it.
+    """Return the MCP version of a request; None for requests reserved to the transport.
 
-    Source: a request that names no version is of 2025-03-26; those from 2026 on have no handshake,
-    and the SDK has another way to them (mcp 2.3, `streamable_http_manager.py`).
+    Source: a request without a version is of 2025-03-26; versions from 2026 on have no handshake,
+    and the SDK handles them separately (mcp 2.3, `streamable_http_manager.py`).
     """
     version = request.headers.get(MCP_PROTOCOL_VERSION_HEADER, DEFAULT_NEGOTIATED_VERSION)
     takes_json, _ = check_accept_headers(request)
@@ -119,7 +119,7 @@ def version_of(request: Request) -> str | None:
 
 @dataclass(slots=True)
 class _Context:
-    """What the kernel knows of a request; no message goes to the client before the answer."""
+    """The kernel's context of a request, without messages to the client before the answer."""
 
     request_id: RequestId
     message_metadata: ServerMessageMetadata

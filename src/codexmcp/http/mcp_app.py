@@ -1,7 +1,7 @@
-"""MCP over HTTP: the SDK's stateless server before our tools and resources.
+"""MCP over HTTP: the SDK's stateless server with our tools and resources.
 
-A request that asks for progress is answered by a stream of events, any other by one JSON object,
-which costs less than half. Must not decide who may: the gate has, and hands on the scopes.
+A request with a progress token is answered by an event stream, any other by a single JSON object,
+at less than half the cost. Authorization is the gate's task; the gate passes on the scopes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import (
     INVALID_PARAMS,
     CallToolRequestParams,
+    JSONRPCRequest,
     PaginatedRequestParams,
     ReadResourceRequestParams,
 )
@@ -40,8 +41,9 @@ logger = logging.getLogger(__name__)
 
 NAME = "agentOS-portfolio"
 _PROGRESS = b'"progressToken"'
+_MAX_WITH_PROGRESS_BYTES = 1024 * 1024
 _COMPLETE = {"resultType": "complete"}
-"""What MCP 2026-07-28 wants in each result; the SDK takes it out for older clients."""
+"""Required by MCP 2026-07-28 in each result; the SDK removes it for older clients."""
 
 Context = ServerRequestContext[Any, Any]
 
@@ -51,10 +53,10 @@ class Document:
     """A resource.
 
     Attributes:
-        uri: Its URI.
-        name: Its name.
-        mime_type: What it is.
-        size: Its size in bytes.
+        uri: The URI.
+        name: The name.
+        mime_type: The MIME type.
+        size: The size in bytes.
     """
 
     uri: str
@@ -64,29 +66,29 @@ class Document:
 
 
 class Library(Protocol):
-    """Resources, read anew each time."""
+    """Resources, read again on every request."""
 
     async def documents(self) -> Sequence[Document]:
-        """Return those there are."""
+        """Return the current resources."""
         ...
 
     async def read(self, uri: str) -> tuple[str, str]:
-        """Return the media type and the text of one.
+        """Return the MIME type and the text of a resource.
 
         Raises:
-            WorkspaceError: There is none, or it cannot be read.
+            WorkspaceError: The resource is missing or unreadable.
         """
         ...
 
 
 class McpApp:
-    """Answers requests of MCP.
+    """Answer MCP requests.
 
     Args:
-        version: What it tells of itself.
+        version: The version reported to clients.
         toolbox: The tools.
-        library: The resources; None for none.
-        max_bytes: Size of a request.
+        library: The resources, or None.
+        max_bytes: Bound on the size of a request.
     """
 
     def __init__(
@@ -105,7 +107,7 @@ class McpApp:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
-        """Be ready while the block runs."""
+        """Accept requests while the block runs."""
         ready, over = asyncio.Event(), asyncio.Event()
 
         async def run() -> None:
@@ -113,7 +115,7 @@ class McpApp:
                 ready.set()
                 await over.wait()
 
-        # A task of its own: what is raised in the block would come out in groups of exceptions.
+        # A separate task: exceptions of the block would otherwise be wrapped in groups.
         running = asyncio.create_task(run())
         try:
             await ready.wait()
@@ -122,12 +124,20 @@ class McpApp:
             over.set()
             await asyncio.wait({running})
 
-    def answering(self, body: bytes) -> ASGIApp:
-        """Return what answers a request, by its body."""
-        return self._events.handle_request if _PROGRESS in body else self._kernel.answering(body)
+    def answering(self, body: bytes, message: JSONRPCRequest | None) -> ASGIApp:
+        """Return the handler of a request.
+
+        Args:
+            body: The body.
+            message: The body as a single request; None for any other body.
+        """
+        # A large body is decoded once only; its client may get no progress messages.
+        if len(body) <= _MAX_WITH_PROGRESS_BYTES and _PROGRESS in body:
+            return self._events.handle_request
+        return self._kernel.answering(message)
 
     def _server(self, version: str) -> Server[Any]:
-        # Never cached: the portfolio's files change behind our back.
+        # Never cached: other programs change the portfolio's files.
         hint = CacheHint(ttl_ms=0, scope="private")
         server: Server[Any] = Server(
             NAME,
@@ -136,7 +146,7 @@ class McpApp:
             cache_hints={"resources/list": hint, "resources/read": hint, "tools/list": hint},
             get_tool_input_schema=self._toolbox.schema_of,
         )
-        # It wraps each message in a span that nobody here collects.
+        # The default middleware wraps each message in a tracing span without a collector.
         server.middleware.clear()
         server.add_request_handler("tools/list", PaginatedRequestParams, self._list_tools)
         server.add_request_handler("tools/call", CallToolRequestParams, self._call_tool)
@@ -217,7 +227,7 @@ class McpApp:
 
 
 class _Progress:
-    """Tells the client of a call what goes on, in order.
+    """Send a call's progress messages in order.
 
     Args:
         context: The call.
@@ -242,7 +252,7 @@ class _Progress:
             await asyncio.wait({self._sending})
 
     def tell(self, text: str) -> None:
-        """Take news."""
+        """Queue a message."""
         self._news.put_nowait(text)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send())
@@ -256,7 +266,7 @@ class _Progress:
 
 
 def _noted(context: Context, what: str) -> Exchange:
-    """Return the exchange of a request, with what it is about."""
+    """Return the exchange of a request, with the tool recorded in it."""
     request: Any = context.request
     exchange: Exchange = request.scope[KEY]
     exchange.tool = what

@@ -1,7 +1,7 @@
-"""Which Host and Origin a request may name: against web pages that reach for a local server.
+"""Accepted Host and Origin headers: protection of a local server from web pages.
 
-Pure. A page whose name is rebound to this machine's address names its own host; a page of another
-site names its own origin. Numbers cannot be rebound.
+Pure. A page with a DNS name rebound to this machine sends its own host; a page of another site
+sends its own origin. IP addresses cannot be rebound.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _LOCAL_NAME = "localhost"
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """What a request may name.
+    """Accepted hosts and origins.
 
     Attributes:
-        is_local: Whether the server can be reached from this machine alone.
-        hosts: Further hosts, in lower case and without a port.
+        is_local: The server is reachable from this machine only.
+        hosts: Further hosts, in lower case, without a port.
         origins: Further origins, such as `https://tools.example`.
     """
 
@@ -28,17 +28,17 @@ class Origins:
     origins: frozenset[str] = field(default_factory=frozenset[str])
 
     def allows_host(self, header: str | None) -> bool:
-        """Return whether a Host header may be; any port may be, because of forwarded ones."""
+        """Return True for an accepted Host header; any port is accepted because of forwarding."""
         host = host_of(header or "")
         if host is None:
             return False
         return host in self.hosts or is_loopback(host) or (not self.is_local and _is_number(host))
 
     def allows_origin(self, header: str | None) -> bool:
-        """Return whether an Origin header may be; programs that are no browser send none."""
+        """Return True for an accepted Origin header; only browsers send the header."""
         if header is None or header in self.origins:
             return True
-        # Nothing but a host and a port may follow: parsers of URLs differ in where the host ends.
+        # Only a host and a port may follow: URL parsers differ on the end of the host.
         scheme, _, authority = header.partition("://")
         host = host_of(authority)
         return scheme.lower() in {"http", "https"} and host is not None and is_loopback(host)
@@ -47,10 +47,10 @@ class Origins:
 def origins(
     *, is_local: bool, hosts: Collection[str] = (), allowed: Collection[str] = ()
 ) -> Origins:
-    """Return what requests may name.
+    """Return the accepted hosts and origins.
 
     Args:
-        is_local: Whether the server can be reached from this machine alone.
+        is_local: The server is reachable from this machine only.
         hosts: Further hosts.
         allowed: Further origins.
     """
@@ -62,13 +62,13 @@ def origins(
 
 
 def host_of(authority: str) -> str | None:
-    """Return the host of `host:port` in lower case; None for what is no host."""
+    """Return the host of `host:port` in lower case; None if invalid."""
     host, bracket, rest = authority.partition("]")
     if bracket:
         inside, port = host.removeprefix("["), rest.removeprefix(":")
         if not host.startswith("[") or (rest and not rest.startswith(":")):
             return None
-        # What follows a % may hold anything, and names an interface: no client sends it.
+        # The part after a % names an interface and may contain anything; no client sends it.
         is_plain = _is_port(port) and _is_number(inside) and "%" not in inside
         return inside.lower() if is_plain else None
     host, _, port = authority.partition(":")
@@ -80,7 +80,7 @@ def host_of(authority: str) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine, reachable from itself alone."""
+    """Return True for a host reachable from this machine only."""
     if host == _LOCAL_NAME:
         return True
     try:

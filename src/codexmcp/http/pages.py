@@ -1,10 +1,10 @@
-"""What is answered beside MCP: telemetry that is taken, and how the server is."""
+"""Endpoints other than MCP: telemetry, health, readiness and status."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,25 +24,25 @@ SHOWN_EVENTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the status tells.
+    """Contents of the status.
 
     Attributes:
         version: The version of this program.
-        url: Where MCP is.
+        url: The URL of MCP.
         tools: The names of the tools.
         roots: The folders of the file tools.
-        status: Tells how the supervisor is.
+        status: Returns the supervisor's status.
     """
 
     version: str
     url: str
     tools: Sequence[str]
     roots: Sequence[str]
-    status: Callable[[], Mapping[str, Any]]
+    status: Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 def pages(gate: Gate, persisted: Persisted, requests: Requests, facts: Facts) -> dict[str, Page]:
-    """Return the pages by their paths."""
+    """Return the endpoints by path."""
 
     def telemetry(kind: Kind) -> Page:
         async def take(request: Request, _exchange: Exchange) -> Response:
@@ -52,7 +52,7 @@ def pages(gate: Gate, persisted: Persisted, requests: Requests, facts: Facts) ->
             except (EventError, RecursionError) as error:
                 raise RefusedError(400, str(error)) from None
             except ValueError:
-                raise RefusedError(400, "the body is no JSON") from None
+                raise RefusedError(400, "the body is not JSON") from None
             return answer({"ok": True})
 
         return Page(take, method="POST", is_open=True)
@@ -61,7 +61,7 @@ def pages(gate: Gate, persisted: Persisted, requests: Requests, facts: Facts) ->
         return answer({"ok": True})
 
     async def ready(_request: Request, _exchange: Exchange) -> Response:
-        fault = _fault(facts)
+        fault = await _fault(facts)
         return answer(
             {"ok": not fault, **({"reason": fault} if fault else {})}, 503 if fault else 200
         )
@@ -70,10 +70,10 @@ def pages(gate: Gate, persisted: Persisted, requests: Requests, facts: Facts) ->
         own: dict[str, Any] = {
             "name": "codexmcp",
             "version": facts.version,
-            "ok": not _fault(facts),
+            "ok": not await _fault(facts),
         }
         if exchange.token is not None:
-            own |= _details(persisted, requests, facts)
+            own |= await _details(persisted, requests, facts)
         return answer(own)
 
     return {
@@ -84,18 +84,18 @@ def pages(gate: Gate, persisted: Persisted, requests: Requests, facts: Facts) ->
     }
 
 
-def _fault(facts: Facts) -> str:
-    """Return why no work is taken; empty when it is."""
+async def _fault(facts: Facts) -> str:
+    """Return the reason for not accepting work; empty if ready."""
     try:
-        return "it is ending" if facts.status()["draining"] else ""
+        return "it is ending" if (await facts.status())["draining"] else ""
     except CodexMCPError:
         return "the store of runs cannot be read"
 
 
-def _details(persisted: Persisted, requests: Requests, facts: Facts) -> dict[str, Any]:
+async def _details(persisted: Persisted, requests: Requests, facts: Facts) -> dict[str, Any]:
     telemetry = persisted.telemetry
     try:
-        supervisor: Mapping[str, Any] = facts.status()
+        supervisor: Mapping[str, Any] = await facts.status()
     except CodexMCPError as error:
         supervisor = {"error": str(error)}
     return {

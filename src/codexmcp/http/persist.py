@@ -1,7 +1,7 @@
-"""Keeps telemetry in `persist.json`: many events, few writes, and never half a file.
+"""Telemetry in `persist.json`: many events, few writes, atomic replacement.
 
-Promises: what is killed when leaves the file old or new; one server writes it; a file that cannot
-be understood is put aside, not overwritten; a full disk costs telemetry and nothing else.
+Guarantees: a kill leaves the old or the new file; a single server writes the file; an unreadable
+file is moved aside, not overwritten; a full disk affects telemetry only.
 """
 
 from __future__ import annotations
@@ -16,25 +16,28 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError
-from codexmcp.home.putting import put
-from codexmcp.http.telemetry import Event, EventError, Telemetry, from_json
+from codexmcp.home.atomic_write import put
+from codexmcp.http.skill_log import CLIENT, Repeats
+from codexmcp.http.telemetry import LONGEST, Event, EventError, Kind, Telemetry, from_json
+from codexmcp.own_files import open_lock
 from codexmcp.runs.audit.redaction import Redactor
+from codexmcp.usage.skill_uses import SkillUse
 
 logger = logging.getLogger(__name__)
 
 NAME = "persist.json"
 PAUSE_S = 0.25
-"""How long events are gathered before they are written."""
+"""Time between an event and its write."""
 
 MAX_BYTES = 4 * 1024 * 1024
 
 
 class Persisted:
-    """Telemetry that is kept in a file.
+    """Telemetry stored in a file.
 
     Args:
         path: The file.
-        redactor: Takes out what looks like a secret.
+        redactor: Removes likely secrets.
     """
 
     def __init__(self, path: Path, redactor: Redactor) -> None:
@@ -43,20 +46,34 @@ class Persisted:
         self.fault = ""
         self._redactor = redactor
         self._has_news = False
+        self._repeats = Repeats()
         self._closing = asyncio.Event()
 
     def add(self, event: Event) -> None:
-        """Take an event in; it is written soon."""
+        """Add an event; the write follows soon."""
+        fields = event.fields
+        is_codex = event.kind is Kind.COMMAND and fields.get("client") == CLIENT
+        if not (is_codex and self._repeats.has(fields["command"], event.at, by_rollout=False)):
+            self._add(event)
+
+    def add_use(self, use: SkillUse) -> None:
+        """Add a skill use found in a rollout; the write follows soon."""
+        if not self._repeats.has(use.skill, use.at, by_rollout=True):
+            texts = {"command": use.skill, "client": CLIENT, "project": use.cwd}
+            fields = {name: text[:LONGEST] for name, text in texts.items() if text}
+            self._add(Event(Kind.COMMAND, use.at, fields))
+
+    def _add(self, event: Event) -> None:
         clean = {name: self._redactor.text(text) for name, text in event.fields.items()}
         self.telemetry.add(Event(event.kind, event.at, clean))
         self._has_news = True
 
     @contextlib.asynccontextmanager
     async def kept(self) -> AsyncGenerator[None, None]:
-        """Read the file, write it while the block runs, and once more at its end.
+        """Load the file, write it while the block runs, and again at the end.
 
         Raises:
-            ConfigurationError: Another server writes it, or its folder cannot be used.
+            ConfigurationError: Another server writes the file, or its folder is not usable.
         """
         with _only_one(self.path):
             self.telemetry = await asyncio.to_thread(_read, self.path)
@@ -68,7 +85,7 @@ class Persisted:
                 await asyncio.shield(writing)
 
     async def _write_news(self) -> None:
-        """Write what is new, until the block ends; one write at a time."""
+        """Write changes until the block ends, a single write at a time."""
         while not self._closing.is_set():
             if self._has_news:
                 await self._write()
@@ -109,17 +126,16 @@ def _read(path: Path) -> Telemetry:
     except (ValueError, RecursionError) as error:
         aside = path.with_name(f"{NAME}.broken")
         path.replace(aside)
-        logger.warning("%s cannot be understood (%s); it lies in %s now", path, error, aside)
+        logger.warning("%s is invalid (%s); it was moved to %s", path, error, aside)
         return Telemetry()
 
 
 @contextlib.contextmanager
 def _only_one(path: Path) -> Generator[None, None, None]:
-    """Be the only one that writes a file while the block runs."""
+    """Be the only writer of a file while the block runs."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        fd = os.open(path.with_name(f"{path.name}.lock"), flags, 0o600)
+        fd = open_lock(path.with_name(f"{path.name}.lock"))
     except OSError as error:
         raise ConfigurationError(
             f"the folder of {path} cannot be used ({error.strerror}); make it one that this user "

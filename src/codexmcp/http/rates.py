@@ -1,6 +1,6 @@
-"""How often somebody may ask: token buckets, of which only so many are kept.
+"""Rate limits: a bounded number of token buckets.
 
-Pure: the time is given. A bucket holds `burst` and gains `per_second`.
+Pure, with an injected time. A bucket holds `burst` and gains `per_second`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How often.
+    """A rate limit.
 
     Attributes:
-        per_second: In the long run; 0 means without a bound.
-        burst: At once.
+        per_second: The sustained rate; 0 means unlimited.
+        burst: The size of a burst.
     """
 
     per_second: float
@@ -23,11 +23,12 @@ class Rate:
 
 
 class Buckets:
-    """One bucket for each who asks.
+    """A bucket per client.
 
     Args:
-        rate: What holds for each.
-        keep: How many are kept; the one that was used longest ago is forgotten, and full again.
+        rate: The limit per client.
+        keep: Bound on the number of buckets; the least recently used bucket is dropped, and full
+            again.
     """
 
     def __init__(self, rate: Rate, keep: int = 1024) -> None:
@@ -36,12 +37,12 @@ class Buckets:
         self._filled: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, who: str, now: float, cost: float = 1.0) -> float:
-        """Take from a bucket; return 0, or after how many seconds there is enough in it.
+        """Take from a bucket; return 0, or the seconds until it has enough.
 
         Args:
-            who: Whose bucket.
-            now: The time in seconds, on a clock that never goes back.
-            cost: How much.
+            who: The client.
+            now: The time in seconds, on a monotonic clock.
+            cost: The amount.
         """
         if not self._rate.per_second:
             return 0.0

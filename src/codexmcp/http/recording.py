@@ -1,4 +1,4 @@
-"""Notes which files of the portfolio are read through the server itself."""
+"""Record reads of portfolio files through the server."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ CLIENT = "mcp"
 
 
 def recorded(tools: Sequence[WorkspaceTool], persisted: Persisted) -> list[WorkspaceTool]:
-    """Return the tools, of which that for the portfolio tells what it has read."""
+    """Return the tools, with the portfolio tool recording its reads."""
     return [_telling(tool, persisted) if tool.name == READ_TOOL else tool for tool in tools]
 
 
 class RecordedLibrary:
-    """Resources whose reading is told.
+    """Resources with recorded reads.
 
     Args:
         library: The resources.
-        persisted: Is told.
+        persisted: The record.
     """
 
     def __init__(self, library: Library, persisted: Persisted) -> None:
@@ -35,14 +35,14 @@ class RecordedLibrary:
         self._persisted = persisted
 
     async def documents(self) -> Sequence[Document]:
-        """Return those there are."""
+        """Return the current resources."""
         return await self._library.documents()
 
     async def read(self, uri: str) -> tuple[str, str]:
-        """Return the media type and the text of one.
+        """Return the MIME type and the text of a resource.
 
         Raises:
-            WorkspaceError: There is none, or it cannot be read.
+            WorkspaceError: The resource is missing or unreadable.
         """
         found = await self._library.read(uri)
         _tell(self._persisted, uri)

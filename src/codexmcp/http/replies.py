@@ -1,4 +1,4 @@
-"""Short answers of the HTTP server, and what it refuses.
+"""Short answers and refusals of the HTTP server.
 
 Pure. Source: the status codes are those of RFC 9110, 6585 (429) and 6750 (401 and 403).
 """
@@ -13,18 +13,18 @@ from typing import Any
 from starlette.responses import Response
 
 NAME = "codexmcp"
-"""By which a server of ours is known, whatever it answers."""
+"""The header that identifies our servers in every answer."""
 
 _CHALLENGE = 'Bearer realm="codexmcp"'
 
 
 class RefusedError(Exception):
-    """A request is refused, and why.
+    """A request was refused.
 
     Args:
         status: The HTTP status.
-        message: What is wrong, and what to do now.
-        headers: What goes with it.
+        message: The problem and its remedy.
+        headers: Additional headers.
     """
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -34,14 +34,14 @@ class RefusedError(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        """Return what the client is told."""
+        """Return the response to the client."""
         return answer({"error": self.message}, self.status, self.headers)
 
 
 def answer(
     fields: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return JSON that nobody may keep."""
+    """Return an uncacheable JSON response."""
     own = {"server": NAME, "cache-control": "no-store", "x-content-type-options": "nosniff"}
     return Response(
         json.dumps(fields, ensure_ascii=False),
@@ -52,7 +52,7 @@ def answer(
 
 
 def unauthenticated(*, was_wrong: bool) -> RefusedError:
-    """Return the refusal of a request without a token, or with one that is none."""
+    """Return the refusal of a request without a valid token."""
     challenge = _CHALLENGE
     if was_wrong:
         challenge += ', error="invalid_token"'
@@ -65,17 +65,17 @@ def unauthenticated(*, was_wrong: bool) -> RefusedError:
 
 
 def out_of_scope(scope: str, what: str) -> RefusedError:
-    """Return the refusal of a request whose token is not good for it."""
+    """Return the refusal of a request whose token lacks a scope."""
     return RefusedError(
         403,
-        f"this token is not good for {what}: it lacks the scope `{scope}`; use another, or make "
+        f"this token does not permit {what}: it lacks the scope `{scope}`; use another, or make "
         f"one with `codexmcp serve --add-token NAME --scopes {scope}`",
         {"www-authenticate": f'{_CHALLENGE}, error="insufficient_scope", scope="{scope}"'},
     )
 
 
 def too_many(wait_s: float, what: str) -> RefusedError:
-    """Return the refusal of one request too many."""
+    """Return the refusal of a request over the rate limit."""
     seconds = max(1, math.ceil(wait_s))
     return RefusedError(
         429, f"too many {what}; ask again in {seconds} s", {"retry-after": str(seconds)}

@@ -1,7 +1,7 @@
-"""Runs uvicorn inside our process, with bounds that it lacks.
+"""Run uvicorn inside our process, with additional bounds.
 
-It has no signal handlers here, trusts no header of a proxy, and ends within a bound. A connection
-that sends no whole request head, or does not read its answer, is cut off.
+No signal handlers, no trust in proxy headers, and a bounded shutdown. A connection without a
+complete request head, or with an unread answer, is closed.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from codexmcp.http.gate import MAX_HEAD_BYTES
 logger = logging.getLogger(__name__)
 
 HEAD_TIMEOUT_S = 10.0
-"""Bound on the head of a request, from its first byte or from the connection."""
+"""Bound on the time for a request head, from its first byte or from the connection."""
 
 KEEP_ALIVE_S = 60
 WRITE_TIMEOUT_S = 30.0
-"""How long a client may leave what it is sent unread."""
+"""Bound on the time of an unread answer."""
 
 MAX_UNREAD_BYTES = 128 * 1024 * 1024
-"""How much of all answers together may wait for clients to read on."""
+"""Bound on the total size of unread answers."""
 
 MAX_CONNECTIONS = 512
 GRACE_S = 2
-"""How long answers under way may take at the end."""
+"""Bound on unfinished answers at shutdown."""
 
 
-class Joining(h11.Connection):
-    """Gives the head of an answer with what follows at once, so that both are sent together.
+class CombiningConnection(h11.Connection):
+    """Combine the head of an answer with its first body part in a single send.
 
-    Each time something is sent Python's lock is let go of, and threads that work take it.
+    Each send releases Python's lock, and busy worker threads take it.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -52,7 +52,7 @@ class Joining(h11.Connection):
         self._head: list[bytes] = []
 
     def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
-        """Return what is to be sent for an event (uvicorn calls this by `send`)."""
+        """Return the data to send for an event (called by `send` for uvicorn)."""
         pieces = super().send_with_data_passthrough(event)
         if pieces is None:
             return None
@@ -64,19 +64,19 @@ class Joining(h11.Connection):
 
 
 def _has_length(answer: h11.Response) -> bool:
-    """Return whether the body of an answer is there already; that of a stream may take a while."""
+    """Return True if the body of an answer is complete; a stream may take a while."""
     return any(name == b"content-length" for name, _ in answer.headers)
 
 
 class BoundedProtocol(H11Protocol):
-    """A connection, bounded in how long it may be of no use.
+    """A connection with bounds on useless time.
 
     Attributes:
-        used_at: When it was opened, or its last request was heard or answered, on the loop's clock.
-        unread_since: When its client was last found to be behind with its reading, likewise.
+        used_at: The time of its opening, last request or last answer, on the loop's clock.
+        unread_since: The time since its client lags in reading, on the same clock.
 
-    Source: uvicorn 0.54 bounds the time between requests, but neither that of a head (slow loris)
-    nor that of a client which does not read, nor the number of connections without a request.
+    Source: uvicorn 0.54 bounds the time between requests, but not the time of a head (slow loris),
+    the time of a client that does not read, or the number of connections without a request.
     """
 
     used_at = 0.0
@@ -85,16 +85,16 @@ class BoundedProtocol(H11Protocol):
     _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection (the event loop calls this)."""
+        """Handle a new connection (called by the event loop)."""
         super().connection_made(transport)
-        self.conn = Joining(MAX_HEAD_BYTES)
+        self.conn = CombiningConnection(MAX_HEAD_BYTES)
         self.used_at = self.loop.time()
         self._expect_head()
         if len(self.connections) > MAX_CONNECTIONS:
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes (the event loop calls this)."""
+        """Handle data (called by the event loop)."""
         if self._head_timer is None and not self._is_busy():
             self._expect_head()
         super().data_received(data)
@@ -103,54 +103,54 @@ class BoundedProtocol(H11Protocol):
             self.used_at = self.loop.time()
 
     def on_response_complete(self) -> None:
-        """Take that a request is answered (its cycle calls this)."""
+        """Handle the end of an answer (called by its request cycle)."""
         self.used_at = self.loop.time()
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take the end (the event loop calls this)."""
+        """Handle the end of a connection (called by the event loop)."""
         self._cancel("_head_timer")
         self._cancel("_write_timer")
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Take that the client is behind with its reading (the event loop calls this)."""
+        """Handle a client that lags in reading (called by the event loop)."""
         super().pause_writing()
         self._write_timer = self.loop.call_later(WRITE_TIMEOUT_S, self.transport.abort)
         self.unread_since = self.loop.time()
         self._shed_unread()
 
     def resume_writing(self) -> None:
-        """Take that it has read on (the event loop calls this)."""
+        """Handle a client that caught up (called by the event loop)."""
         super().resume_writing()
         self._cancel("_write_timer")
 
     def is_needed(self) -> bool:
-        """Return whether a request with a token is worked on."""
+        """Return True while a request with a token is being processed."""
         cycle: Any = self.cycle
         exchange: Exchange | None = None if cycle is None else cycle.scope.get(KEY)
         return exchange is not None and exchange.is_under_way
 
     def is_unread(self) -> bool:
-        """Return whether an answer waits for the client to read on."""
+        """Return True while an answer waits for its client."""
         return self._write_timer is not None
 
     def _make_room(self) -> None:
-        """Give up the connection that was of no use for the longest time.
+        """Close the connection with the longest useless time.
 
-        Not the new one, or whoever opens enough of them would lock everybody else out.
+        Never the newest: otherwise many new connections would lock out all other clients.
         """
         all_of_them: Iterable[Any] = self.connections
         left = (each for each in all_of_them if isinstance(each, BoundedProtocol))
         oldest = min((each for each in left if not each.is_needed()), key=lambda each: each.used_at)
-        # At once: others may come before the loop tells of its end.
+        # Removed immediately: others may arrive before the loop reports the end.
         self.connections.discard(oldest)
         oldest.transport.abort()
 
     def _shed_unread(self) -> None:
-        """Give up answers that wait to be read, the oldest first, until the rest is not too much.
+        """Drop unread answers, oldest first, until the rest is within the bound.
 
-        The request is over by then, and counts no more among those that are worked on.
+        Their requests are finished by then, and no longer count as concurrent.
         """
         everybody: Iterable[Any] = self.connections
         bounded = (each for each in everybody if isinstance(each, BoundedProtocol))
@@ -162,7 +162,7 @@ class BoundedProtocol(H11Protocol):
                 each.transport.abort()
 
     def _is_busy(self) -> bool:
-        """Return whether a request is being answered."""
+        """Return True while a request is being answered."""
         cycle: Any = self.cycle
         return cycle is not None and not cycle.response_complete
 
@@ -181,7 +181,7 @@ def _unread_since(connection: BoundedProtocol) -> float:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves the signals to us, and says when it listens."""
+    """A server without signal handlers, with an event for its start."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -201,8 +201,8 @@ async def served(app: ASGIApp, connection: socket.socket) -> AsyncGenerator[None
     """Answer requests while the block runs.
 
     Args:
-        app: Answers them.
-        connection: Where to listen; it is closed at the end.
+        app: The application.
+        connection: The listening socket; closed at the end.
     """
     server = _Server(_config(app))
     serving = asyncio.create_task(server.serve(sockets=[connection]))
@@ -216,7 +216,7 @@ async def served(app: ASGIApp, connection: socket.socket) -> AsyncGenerator[None
         yield
     finally:
         server.should_exit = True
-        # Its own bound, and once more what it takes to see that it is over.
+        # uvicorn's own bound, plus the time to notice the end.
         _, unfinished = await asyncio.wait({serving}, timeout=2 * GRACE_S + 1)
         for left in list(server.server_state.connections):
             left.transport.abort()
@@ -226,7 +226,7 @@ async def served(app: ASGIApp, connection: socket.socket) -> AsyncGenerator[None
 
 
 def _tell_failure(serving: asyncio.Task[None]) -> None:
-    """Say at once that nobody is served any more."""
+    """Log a failed server immediately."""
     if not serving.cancelled() and serving.exception() is not None:
         logger.error("the HTTP server has failed", exc_info=serving.exception())
 
@@ -240,12 +240,12 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         lifespan="off",
         interface="asgi3",
         log_config=None,
-        # Anybody who connects can have it warn, as often as they like.
+        # Every client could trigger unlimited warnings.
         log_level="error",
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        # As many are accepted at a time: none is given up before its first bytes are looked at.
+        # The same bound per accept: no connection is closed before its first bytes are read.
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,

@@ -1,6 +1,6 @@
-"""Room for the requests that are worked on together, and how much of it one token may take.
+"""Capacity for concurrent requests, and the share of a token.
 
-Pure. Promises: whatever other tokens do, there is room left for the owner's.
+Pure. Guarantee: the owner's token always has capacity left, regardless of other tokens.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from codexmcp.http.tokens import OWNER, Token
 
 @dataclass(slots=True)
 class _Load:
-    """What is under way: how many requests, and their size in bytes."""
+    """Current load: the number and total size of requests."""
 
     requests: int = 0
     size: int = 0
@@ -26,11 +26,11 @@ class _Load:
 
 
 class Slots:
-    """The room.
+    """The capacity.
 
     Args:
-        at_once: How many requests.
-        held_bytes: Size of all of them together. One alone may be of any size.
+        at_once: Bound on the number of requests.
+        held_bytes: Bound on their total size. A single request may have any size.
     """
 
     def __init__(self, at_once: int, held_bytes: int) -> None:
@@ -41,14 +41,14 @@ class Slots:
 
     @contextlib.contextmanager
     def taken(self, token: Token, size: int) -> Generator[None, None, None]:
-        """Take room for a request while the block runs.
+        """Reserve capacity for a request while the block runs.
 
         Args:
-            token: What it was let in by.
-            size: Its size in bytes, or how large it may become.
+            token: The request's token.
+            size: The size in bytes, or its bound.
 
         Raises:
-            RefusedError: There is none.
+            RefusedError: No capacity is left.
         """
         mine = self._by_token.setdefault(token.name, _Load())
         try:
@@ -69,7 +69,7 @@ class Slots:
         left_bytes = self._held_bytes - self._all.size - size
         if left < 0 or (self._all.requests and left_bytes < 0):
             raise _full(f"{self._all.requests} requests are worked on already")
-        # Each of several tokens leaves as much free as it has, so that all of them leave some.
+        # Each token must leave as much free as it uses, so several tokens always leave some.
         has_share = mine.requests + 1 <= left and mine.size + size <= left_bytes
         if self._all.requests and token.name != OWNER and not has_share:
             raise _full(f"{mine.requests} requests of the token {token.name} are worked on already")

@@ -1,7 +1,7 @@
-"""What clients tell of themselves: portfolio files read, commands used, the project at work.
+"""Reports by clients: portfolio files read, commands used, the active project.
 
-Pure. Anybody on this machine can tell it, so it is telemetry and no audit; it is bounded, and only
-short plain texts are taken.
+Pure. Any local program can send reports, so they are telemetry without audit quality. Their number
+is bounded, and only short plain texts are accepted.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ VERSION = 1
 KEPT_EVENTS = 1000
 KEPT_NAMES = 500
 LONGEST = 200
-"""Characters of one text."""
+"""Bound on the characters of a text."""
 
 OTHER = "(others)"
-"""What is counted together once there are too many names."""
+"""The common name for further names beyond the bound."""
 
 
 class Kind(StrEnum):
-    """What is told, by its path."""
+    """The kind of report, by path."""
 
     PORTFOLIO_READ = "portfolio-read"
     COMMAND = "command-log"
@@ -38,21 +38,21 @@ FIELDS: Mapping[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Kind.COMMAND: (("command",), ("client", "project")),
     Kind.PROJECT: (("project",), ("client",)),
 }
-"""The fields of each that must be there, and those that may be."""
+"""The required and the optional fields of each kind."""
 
 
 class EventError(ValueError):
-    """What was told cannot be used."""
+    """An invalid report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that was told.
+    """A report.
 
     Attributes:
-        kind: What.
-        at: When, as seconds since 1970.
-        fields: Its texts.
+        kind: The kind.
+        at: The time, in seconds since 1970.
+        fields: The texts.
     """
 
     kind: Kind
@@ -61,10 +61,10 @@ class Event:
 
 
 def parse_event(kind: Kind, body: object, at: float) -> Event:
-    """Return what was told.
+    """Return a decoded report.
 
     Raises:
-        EventError: A field is missing, unknown, too long or no plain text.
+        EventError: A field is missing, unknown, too long, or not plain text.
     """
     required, optional = FIELDS[kind]
     given = object_of(body)
@@ -89,12 +89,14 @@ def _plain(name: str, value: object) -> str:
 
 @dataclass(slots=True)
 class Telemetry:
-    """All that was told.
+    """All reports.
 
     Attributes:
-        project: The project at work; empty while nobody has said.
-        counts: How often what was told, by kind and name.
-        events: The last events, the oldest first.
+        project: The active project; empty if unknown.
+        counts: The number of reports, by kind and name.
+        events: The latest reports, oldest first.
+        skills_until: The end of the last scan of rollouts for skill uses, in seconds since 1970;
+            None before the first scan.
     """
 
     project: str = ""
@@ -102,9 +104,10 @@ class Telemetry:
     events: deque[dict[str, Any]] = field(
         default_factory=lambda: deque[dict[str, Any]](maxlen=KEPT_EVENTS), repr=False
     )
+    skills_until: float | None = None
 
     def add(self, event: Event) -> None:
-        """Take an event in."""
+        """Add a report."""
         fields = event.fields
         if event.kind is Kind.PROJECT:
             self.project = fields["project"]
@@ -116,30 +119,33 @@ class Telemetry:
         self.events.append({"at": round(event.at, 3), "kind": str(event.kind), **fields})
 
     def last(self, limit: int = KEPT_EVENTS) -> list[dict[str, Any]]:
-        """Return the last events, the newest first."""
+        """Return the latest reports, newest first."""
         return list(reversed(self.events))[:limit]
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as it is kept."""
+        """Return the file format."""
         return {
             "version": VERSION,
             "project": self.project,
             "counts": self.counts,
             "events": list(self.events),
+            "skillsUntil": self.skills_until,
         }
 
 
 def from_json(value: object) -> Telemetry:
-    """Return what was kept.
+    """Return telemetry from the file format.
 
     Raises:
-        EventError: It was not kept by us.
+        EventError: The format is invalid.
     """
     kept = object_of(value)
     if kept.get("version") != VERSION:
         raise EventError(f"its version is {kept.get('version')!r}, and not {VERSION}")
     counts = object_of(kept.get("counts"))
     telemetry = Telemetry(project=(text_of(kept.get("project")) or "")[:LONGEST])
+    until = kept.get("skillsUntil")
+    telemetry.skills_until = float(until) if isinstance(until, int | float) else None
     for kind in Kind:
         if found := _counts(counts.get(kind)):
             telemetry.counts[kind] = found

@@ -1,7 +1,7 @@
-"""The files with the tokens: `token`, and `tokens.toml` with the hashes of further ones.
+"""The token files: `token`, and `tokens.toml` with hashes of further tokens.
 
-Promises: nobody but their user can read them, many starts at once make one token, and a change
-holds for a running server with its next request. What is killed when leaves old or new.
+Guarantees: only their user can read them, concurrent starts create a single token, and a running
+server applies a change with its next request. A kill leaves the old or the new file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp.errors import ConfigurationError, UsageError
-from codexmcp.home.putting import put
+from codexmcp.home.atomic_write import put
 from codexmcp.http.tokens import (
     ALL_SCOPES,
     OWNER,
@@ -27,11 +27,10 @@ from codexmcp.http.tokens import (
     parse_scopes,
 )
 from codexmcp.jsonvalues import is_list, object_of
-from codexmcp.settings import AGENTOS_TOKEN_VARIABLE, SHORTEST_TOKEN
+from codexmcp.own_files import open_lock
+from codexmcp.settings import AGENTOS_TOKEN_VARIABLE, SHORTEST_TOKEN, TOKEN_FILE, TOKENS_FILE
 from codexmcp.workspace.tool import Scope
 
-TOKEN_FILE = "token"  # noqa: S105 - the name of a file
-TOKENS_FILE = "tokens.toml"
 _LOCK_FILE = ".lock"
 _MAX_BYTES = 1024 * 1024
 _DIGEST_CHARACTERS = 64
@@ -40,15 +39,15 @@ _Stamp = tuple[int, int, int] | None
 
 
 class TokenFiles:
-    """The tokens that count now.
+    """The current tokens.
 
     Args:
-        folder: Where they lie.
-        given: The token of the environment, which takes the place of the one in `token`.
+        folder: The folder of the files.
+        given: The token from the environment, in place of the file `token`.
 
     Attributes:
-        folder: Where they lie.
-        token_path: The file with the token that is good for everything.
+        folder: The folder of the files.
+        token_path: The file with the owner's token.
         tokens_path: The file with the hashes of further tokens.
     """
 
@@ -61,23 +60,23 @@ class TokenFiles:
         self._read: dict[Path, tuple[_Stamp, tuple[Token, ...]]] = {}
 
     def current(self) -> tuple[Token, ...]:
-        """Return the tokens; the files are read again when they have changed.
+        """Return the tokens; changed files are read again.
 
         Raises:
-            ConfigurationError: A file cannot be used; then no token counts.
+            ConfigurationError: A file is not usable; then no token is valid.
         """
         return (self._owner or self._cached(self.token_path)) + self._cached(self.tokens_path)
 
     def ensure(self) -> bool:
-        """Make the token if there is none yet; return whether it was made.
+        """Create the owner's token if missing; return True if created.
 
         Raises:
-            ConfigurationError: A file is there that cannot be used, or none can be made.
+            ConfigurationError: The existing file is not usable, or the file is not writable.
         """
         made = False
         if not self._given and not self.token_path.exists():
             with self._changing():
-                # Another start may have made it while we waited.
+                # Another start may have created the token in the meantime.
                 if not self.token_path.exists():
                     _put(self.token_path, f"{new_secret()}\n")
                     made = True
@@ -85,15 +84,15 @@ class TokenFiles:
         return made
 
     def rotate(self) -> Path:
-        """Put a new token in the place of the old one, which counts no more; return its file.
+        """Replace the owner's token, invalidating the old token; return its file.
 
         Raises:
-            UsageError: The environment gives the token.
-            ConfigurationError: It cannot be written.
+            UsageError: The environment provides the token.
+            ConfigurationError: The file is not writable.
         """
         if self._given:
             raise UsageError(
-                f"the token comes from {AGENTOS_TOKEN_VARIABLE}, so there is none to rotate here; "
+                f"the token comes from {AGENTOS_TOKEN_VARIABLE}, so no file has a token to rotate; "
                 "set that variable to another one, or unset it and use the file"
             )
         with self._changing():
@@ -101,22 +100,22 @@ class TokenFiles:
         return self.token_path
 
     def add(self, name: str, scopes: Collection[str]) -> str:
-        """Add a token, and return it; it is kept nowhere.
+        """Add a token, and return it; only its hash is stored.
 
         Raises:
-            UsageError: The name or a scope cannot be used.
-            ConfigurationError: The file cannot be read or written.
+            UsageError: The name or a scope is invalid.
+            ConfigurationError: The file is not readable or writable.
         """
         if not is_name(name):
             raise UsageError(
-                f"{name!r} is no name for a token: take letters, digits, `.`, `_` and `-`, at most "
+                f"invalid token name {name!r}: use letters, digits, `.`, `_` and `-`, at most "
                 f"64, and not `{OWNER}`"
             )
         try:
             good_for = parse_scopes(scopes)
         except ValueError:
             raise UsageError(
-                f"--scopes {','.join(scopes)} is none; name some of {', '.join(Scope)}, separated "
+                f"invalid --scopes {','.join(scopes)}: name some of {', '.join(Scope)}, separated "
                 "by commas"
             ) from None
         secret = new_secret()
@@ -128,11 +127,11 @@ class TokenFiles:
         return secret
 
     def remove(self, name: str) -> None:
-        """Remove a token; it counts no more.
+        """Remove and invalidate a token.
 
         Raises:
-            UsageError: There is none of that name.
-            ConfigurationError: The file cannot be read or written.
+            UsageError: No token of that name.
+            ConfigurationError: The file is not readable or writable.
         """
         with self._changing():
             there = self._cached(self.tokens_path)
@@ -142,7 +141,7 @@ class TokenFiles:
             self._write(kept)
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the token that is good for everything, to be kept out of what is written."""
+        """Return the owner's token, to keep it out of all files."""
         if self._given:
             return self._given
         with contextlib.suppress(ConfigurationError, OSError):
@@ -162,11 +161,11 @@ class TokenFiles:
 
     @contextlib.contextmanager
     def _changing(self) -> Generator[None, None, None]:
-        """Be the only one that changes the files while the block runs."""
+        """Hold the lock of the files while the block runs."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_private(self.folder, self.folder.lstat(), is_folder=True)
-            fd = os.open(self.folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            fd = open_lock(self.folder / _LOCK_FILE)
         except OSError as error:
             raise ConfigurationError(
                 f"the folder of tokens {self.folder} cannot be used ({error.strerror}): make it a "
@@ -189,7 +188,7 @@ def _put(path: Path, text: str) -> None:
 
 
 def _stamp(path: Path) -> _Stamp:
-    """Return what changes with a file; None when there is none."""
+    """Return a value that changes with a file; None if missing."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -208,7 +207,7 @@ def _parse(path: Path) -> tuple[Token, ...]:
         return tuple(_token(name, object_of(entry)) for name, entry in entries.items())
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
-            f"{path} cannot be understood ({error}); mend or remove it, and make its tokens again "
+            f"{path} is invalid ({error}); fix or remove it, and make its tokens again "
             "with `codexmcp serve --add-token`"
         ) from None
 
@@ -231,14 +230,14 @@ def _secret(text: str, path: Path) -> str:
     secret = text.strip()
     if len(secret) < SHORTEST_TOKEN or not secret.isascii() or " " in secret:
         raise ConfigurationError(
-            f"{path} holds no token: one line of at least {SHORTEST_TOKEN} characters without "
+            f"{path} has no token: one line of at least {SHORTEST_TOKEN} characters without "
             "spaces; `codexmcp serve --rotate-token` writes a new one"
         )
     return secret
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file that is for nobody else."""
+    """Return the text of a private file."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -259,13 +258,15 @@ def _unreadable(path: Path, error: OSError | UnicodeDecodeError) -> Configuratio
 
 
 def _check_private(path: Path, status: os.stat_result, *, is_folder: bool = False) -> None:
-    """Refuse a file that others could read, or that somebody else made.
+    """Refuse a file readable by others, or owned by another user.
 
     Raises:
-        ConfigurationError: It is one.
+        ConfigurationError: The file is refused.
     """
     if not (stat.S_ISDIR if is_folder else stat.S_ISREG)(status.st_mode):
-        raise ConfigurationError(f"{path} is no {'folder' if is_folder else 'plain file'}; move it")
+        raise ConfigurationError(
+            f"{path} is not a {'folder' if is_folder else 'plain file'}; move it"
+        )
     if status.st_uid != os.geteuid():
         raise ConfigurationError(
             f"{path} belongs to another user (id {status.st_uid}), who could know its tokens; "

@@ -1,6 +1,6 @@
-"""What a token is good for, and finding the one that a request brings.
+"""Scopes of tokens, and lookup of a request's token.
 
-Pure. Promises: to find a token takes the same time whichever it is, and no text here holds one.
+Pure. Guarantees: the lookup takes constant time, and no text here contains a token.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from codexmcp.workspace.tool import Scope
 
 ALL_SCOPES = frozenset(Scope)
 OWNER = "owner"
-"""The name of the token that is good for everything."""
+"""The name of the owner's token, with all scopes."""
 
 PREFIX = "agt_"
-"""How our tokens begin, so that one is known for what it is wherever it turns up."""
+"""The prefix of our tokens, for recognition anywhere."""
 
 _RANDOM_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -27,13 +27,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token, without the token itself.
+    """A token's metadata, without its secret.
 
     Attributes:
-        name: What people call it.
-        digest: SHA-256 of it, as hexadecimal digits. It has 256 random bits, so a slow hash would
-            add nothing.
-        scopes: What it is good for.
+        name: The name.
+        digest: The SHA-256 of the secret, in hexadecimal. With 256 random bits in the secret, a
+            slow hash would add nothing.
+        scopes: The scopes.
     """
 
     name: str
@@ -47,19 +47,19 @@ def new_secret() -> str:
 
 
 def digest_of(secret: str) -> str:
-    """Return what is kept of a token."""
+    """Return the stored hash of a token."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def is_name(text: str) -> bool:
-    """Return whether a token may be called so."""
+    """Return True for a valid token name."""
     return _NAME.fullmatch(text) is not None and text != OWNER
 
 
 def bearer_of(header: str | None) -> str | None:
-    """Return the token of an `Authorization` header; None when it holds none.
+    """Return the token of an `Authorization` header, or None.
 
-    Source: RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1).
+    Source: RFC 6750, section 2.1; the scheme is case-insensitive (RFC 9110, section 11.1).
     """
     scheme, _, secret = (header or "").partition(" ")
     secret = secret.strip()
@@ -69,10 +69,10 @@ def bearer_of(header: str | None) -> str | None:
 
 
 def find(tokens: Iterable[Token], secret: str) -> Token | None:
-    """Return the token that a secret is; None when it is none of them."""
+    """Return the token with this secret, or None."""
     digest = digest_of(secret)
     found = None
-    # To the end in any case: how long it takes must not tell where it was found.
+    # Always to the end: the time must not reveal the position.
     for token in tokens:
         if hmac.compare_digest(token.digest, digest):
             found = token
@@ -80,10 +80,10 @@ def find(tokens: Iterable[Token], secret: str) -> Token | None:
 
 
 def parse_scopes(words: Collection[str]) -> frozenset[Scope]:
-    """Return scopes by their names.
+    """Return scopes by name.
 
     Raises:
-        ValueError: There is none of that name, or no name at all.
+        ValueError: An unknown name, or no name at all.
     """
     if not words:
         raise ValueError("no scope is named")

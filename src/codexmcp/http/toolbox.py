@@ -1,6 +1,6 @@
-"""The tools behind the door: those of runs and those of the workspace, as one list.
+"""The tools of the HTTP server: run tools and workspace tools, as a single list.
 
-Owns which scope each needs, and that arguments fit before a tool sees them.
+Owns the scope of each tool, and the validation of arguments before a call.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 import pydantic_core
 
 from codexmcp.errors import UsageError
-from codexmcp.server.argument_check import ArgumentCheck
+from codexmcp.jsonvalues import text_of
+from codexmcp.policy.argument_check import ArgumentCheck
 from codexmcp.server.run_tools.tools import RunTools
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 
@@ -31,8 +32,8 @@ class Toolbox:
     """All tools.
 
     Args:
-        tools: Those of the workspace.
-        run_tools: Those of runs; None leaves them out.
+        tools: The workspace tools.
+        run_tools: The run tools, or None.
     """
 
     def __init__(self, tools: Sequence[WorkspaceTool], run_tools: RunTools | None) -> None:
@@ -46,7 +47,7 @@ class Toolbox:
         }
 
     def definitions(self, scopes: Collection[Scope]) -> list[dict[str, Any]]:
-        """Return the tools of some scopes, as `tools/list` answers them."""
+        """Return the tools of some scopes in the format of `tools/list`."""
         return [
             definition
             for name, definition in self._definitions.items()
@@ -58,45 +59,45 @@ class Toolbox:
         return list(self._definitions)
 
     def scope_of(self, name: str) -> Scope | None:
-        """Return the scope that a tool needs; None when there is no such tool."""
+        """Return the scope of a tool; None for an unknown tool."""
         if name in self._tools:
             return self._tools[name].scope
         return Scope.RUNS if name in self._definitions else None
 
     def schema_of(self, name: str) -> Mapping[str, Any] | None:
-        """Return the schema of a tool's arguments; None when there is no such tool."""
+        """Return the schema of a tool's arguments; None for an unknown tool."""
         definition = self._definitions.get(name)
         return None if definition is None else definition["inputSchema"]
 
     async def call(
         self, name: str, arguments: object, tell: Callable[[str], None]
     ) -> dict[str, Any]:
-        """Call a tool, and return its result as MCP has it.
+        """Call a tool, and return its result in MCP format.
 
         Args:
             name: The tool.
-            arguments: What it is called with.
-            tell: Is told what goes on while the call waits.
+            arguments: The arguments.
+            tell: Called with progress messages while the call waits.
 
         Raises:
-            UsageError: There is no such tool.
-            CodexMCPError: It cannot be done; the message is for the caller.
+            UsageError: Unknown tool.
+            CodexMCPError: The call failed; the message is for the caller.
         """
         if name in self._tools:
             given = self._checks[name].checked(arguments)
             return _result(await self._tools[name].run(given))
         if self._run_tools is None or not self._run_tools.knows(name):
-            raise UsageError(f"there is no tool {name[:80]!r}; tools/list tells which there are")
+            raise UsageError(f"there is no tool {name[:80]!r}; see tools/list")
         return (await self._run_tools.call(name, arguments, tell)).to_wire()
 
 
 def failure(message: str) -> dict[str, Any]:
-    """Return the result of a tool that could not do what it was asked for."""
+    """Return the result of a failed tool."""
     return {"content": [{"type": "text", "text": message}], "isError": True}
 
 
 def _result(fields: dict[str, Any]) -> dict[str, Any]:
-    # A third of what the standard library takes, and without blanks.
+    # A third of the standard library's time, and without blanks.
     text = pydantic_core.to_json(fields, inf_nan_mode="null").decode()
     return {"content": [{"type": "text", "text": text}], "structuredContent": fields}
 
@@ -113,3 +114,24 @@ def _defined(tool: WorkspaceTool) -> dict[str, Any]:
 def _of_run(definition: Mapping[str, Any]) -> dict[str, Any]:
     hint = {"readOnlyHint": definition["name"] in READ_ONLY_RUN_TOOLS}
     return {**definition, "annotations": hint}
+
+
+def required_scope(
+    method: str, params: Mapping[str, Any] | None, scope_of: Callable[[str], Scope | None]
+) -> tuple[Scope, str] | None:
+    """Return the scope required by a request, and its purpose; None if not required.
+
+    Args:
+        method: The method.
+        params: The parameters.
+        scope_of: Returns the scope of a tool; None for an unknown tool.
+    """
+    match method:
+        case "tools/call":
+            name = text_of((params or {}).get("name")) or ""
+            scope = scope_of(name)
+            return None if scope is None else (scope, name)
+        case "resources/read":
+            return Scope.READ, "reading"
+        case _:
+            return None

@@ -1,4 +1,4 @@
-"""The tools that clients of the HTTP server get beside the runs: files, portfolio, git, extension.
+"""Tools for clients of the HTTP server: files, portfolio, git, editor extension.
 
-Knows nothing of MCP or HTTP. Everything it touches lies in folders that the server was given.
+Independent of MCP and HTTP. All access is confined to the folders configured for the server.
 """

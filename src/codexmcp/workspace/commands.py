@@ -1,7 +1,7 @@
-"""Runs a program of this machine to its end, for a tool: bounded, confined, with little around it.
+"""Run a local program to its end for a tool: bounded, confined, with a minimal environment.
 
-Promises that the program's whole process group is gone when `run` is, however that ends, and that
-it sees nothing of our environment but what it was given. Must not know which program it is.
+Guarantees: the program's process group is gone when `run` returns or raises, and its environment
+contains only the given variables. Must not depend on a particular program.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from codexmcp.run_settings import NETWORK_VARIABLES
 
 _READ_BYTES = 65536
 _EXIT_BOUND_S = 5.0
-"""How long a program may live on after it has closed its stdout."""
+"""Bound on a program's life after the end of its stdout."""
 
 _TERM_GRACE_S = 2.0
-"""For lock files: git removes its own on SIGTERM."""
+"""Time for the removal of lock files: git removes its own on SIGTERM."""
 
 _PASSED = frozenset(
     [
@@ -46,15 +46,15 @@ _PASSED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run.
+    """A program to run.
 
     Attributes:
         argv: The program's absolute path and its arguments.
-        cwd: Its folder; `ConfinedDir.child_cwd` where nobody may swap it.
-        env: Its whole environment.
-        stdin: What it reads.
-        max_bytes: How much of its output is kept.
-        keeps_tail: Whether that is the end of it; else the beginning.
+        cwd: The working directory; `ConfinedDir.child_cwd` for protection against replacement.
+        env: The whole environment.
+        stdin: The data for stdin.
+        max_bytes: Bound on the output kept.
+        keeps_tail: Keep the end of the output instead of the beginning.
     """
 
     argv: Sequence[str]
@@ -66,14 +66,14 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A program that has ended.
+class CommandResult:
+    """The result of a program.
 
     Attributes:
-        code: Its exit code, negative for a signal.
-        out: What it wrote to stdout, as much as was to be kept.
-        err: The last lines that it wrote to stderr.
-        is_cut: Whether some of its output is missing.
+        code: The exit code, negative for a signal.
+        out: The stdout, up to the bound.
+        err: The last lines of stderr.
+        is_cut: Some output is missing.
     """
 
     code: int
@@ -82,11 +82,11 @@ class Ended:
     is_cut: bool
 
 
-async def run(command: Command) -> Ended:
-    """Run a program; when this is cancelled, such as by a timeout, it is ended with its group.
+async def run(command: Command) -> CommandResult:
+    """Run a program; a cancellation, such as a timeout, ends its process group.
 
     Raises:
-        WorkspaceError: It cannot be started, or goes on with its output closed.
+        WorkspaceError: The program does not start, or does not end after closing its output.
     """
     try:
         child = await Child.start(command.argv, env=command.env, cwd=Path(command.cwd))
@@ -109,29 +109,29 @@ async def run(command: Command) -> Ended:
     finally:
         await child.stop(eof_grace_s=0, term_grace_s=_TERM_GRACE_S)
     assert child.returncode is not None
-    return Ended(child.returncode, out, err, is_cut)
+    return CommandResult(child.returncode, out, err, is_cut)
 
 
 def passed_environment(
     env: Mapping[str, str], further: frozenset[str] = frozenset()
 ) -> dict[str, str]:
-    """Return what a program may see of an environment: nothing that is a secret by its name.
+    """Return the variables for a program, without likely secrets by name.
 
     Args:
         env: Our environment.
-        further: Names that this program needs beside the usual ones.
+        further: Names needed in addition to the usual variables.
     """
     kept = {name: env[name] for name in sorted(_PASSED | further) if env.get(name)}
-    # Messages are read by programs, and by models that know the English ones.
+    # Programs and models read the messages, and expect English.
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", **kept, "LC_ALL": "C.UTF-8"}
 
 
 def safe_path(path: str, folders: Sequence[str]) -> str:
-    """Return a PATH without what others could put programs in.
+    """Return a PATH without folders writable by others.
 
     Args:
-        path: Folders with `os.pathsep` between them; relative ones are left out.
-        folders: Real paths of folders that others write to; what lies in them is left out.
+        path: Folders separated by `os.pathsep`; relative folders are removed.
+        folders: Real paths of folders writable by others; they and their sub-folders are removed.
     """
     kept = [part for part in path.split(os.pathsep) if part.startswith("/")]
     inside = tuple(Path(folder) for folder in folders)
@@ -143,11 +143,11 @@ def safe_path(path: str, folders: Sequence[str]) -> str:
 
 
 def find_program(name: str, path: str) -> str | None:
-    """Return the absolute path of a program on a PATH; None when there is none.
+    """Return the absolute path of a program on a PATH, or None.
 
     Args:
-        name: Its name, or its absolute path.
-        path: Where to look.
+        name: A name or an absolute path.
+        path: The PATH to search.
     """
     found = shutil.which(name, path=path)
     return found if found is None or Path(found).is_absolute() else None
@@ -156,7 +156,7 @@ def find_program(name: str, path: str) -> str | None:
 async def _read(
     stream: asyncio.StreamReader, max_bytes: int, *, keeps_tail: bool
 ) -> tuple[bytes, bool]:
-    """Return what comes to its end, cut to a size, and whether it was cut."""
+    """Return the whole stream within a bound, and True if data was dropped."""
     kept, is_cut = bytearray(), False
     while data := await stream.read(_READ_BYTES):
         kept += data
@@ -170,7 +170,7 @@ async def _read(
 
 
 async def _write(stream: asyncio.StreamWriter, data: bytes) -> None:
-    # A program that does not want to read all of it may be right.
+    # A program may legitimately stop reading early.
     with contextlib.suppress(ConnectionError):
         for start in range(0, len(data), _READ_BYTES):
             stream.write(data[start : start + _READ_BYTES])

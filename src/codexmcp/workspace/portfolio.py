@@ -1,7 +1,6 @@
-"""The portfolio: a folder of texts about its owner, which every client may read.
+"""The portfolio: a folder of texts about its owner, readable by every client.
 
-Each answer is made from what lies on the disk at that moment. What is hidden, a link, or no file is
-no part of it.
+Each answer reflects the current files. Hidden files, links and other entries are excluded.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ SCHEME = "portfolio://"
 MAX_FILES = 1000
 MAX_DEPTH = 8
 MAX_BYTES = 4 * 1024 * 1024
-"""The largest file that is read, because all of it is one answer."""
+"""Bound on the size of a file, since a whole file is a single answer."""
 
 _HEAD_BYTES = 4096
 _MAX_TITLE = 200
@@ -31,13 +30,13 @@ _MAX_TITLE = 200
 
 @dataclass(frozen=True, slots=True)
 class PortfolioFile:
-    """What is known of a file of the portfolio.
+    """A file of the portfolio.
 
     Attributes:
-        filename: Its path in the folder, with `/`.
-        size_bytes: Its size.
-        modified_s: When it was changed, in seconds since 1970.
-        title: Its first heading; None without one.
+        filename: The path in the folder, with `/`.
+        size_bytes: The size.
+        modified_s: The time of the last change, in seconds since 1970.
+        title: The first heading, or None.
     """
 
     filename: str
@@ -47,17 +46,17 @@ class PortfolioFile:
 
     @property
     def name(self) -> str:
-        """The filename without its ending."""
+        """The filename without its extension."""
         return str(PurePosixPath(self.filename).with_suffix(""))
 
     @property
     def uri(self) -> str:
-        """The URI of its resource."""
+        """The URI of the resource."""
         return SCHEME + urllib.parse.quote(self.filename)
 
     @property
     def mime_type(self) -> str:
-        """Its kind, by the ending."""
+        """The MIME type, by extension."""
         if self.filename.lower().endswith((".md", ".markdown")):
             return "text/markdown"
         return mimetypes.guess_type(self.filename)[0] or "text/plain"
@@ -67,8 +66,8 @@ class Portfolio:
     """A portfolio.
 
     Args:
-        folder: Its folder; need not exist.
-        withheld: Files and folders that are not served though they may lie in it.
+        folder: The folder; may be missing.
+        withheld: Files and folders not served, although in the folder.
     """
 
     def __init__(self, folder: Path, withheld: Sequence[Path] = ()) -> None:
@@ -80,25 +79,25 @@ class Portfolio:
         """Return the files, sorted by filename.
 
         Raises:
-            WorkspaceError: There is no such folder, or it cannot be read.
+            WorkspaceError: The folder is missing or unreadable.
         """
         return [self._known(entry) for entry in self._entries()]
 
     def names(self) -> tuple[str, ...]:
-        """Return the filenames, sorted; none without a folder."""
+        """Return the sorted filenames; empty without a folder."""
         try:
             return tuple("/".join(entry.names) for entry in self._entries())
         except WorkspaceError:
             return ()
 
     def read(self, name: str) -> tuple[PortfolioFile, str]:
-        """Return a file and its text, as it is now.
+        """Return a file and its current text.
 
         Args:
-            name: Its filename, the same without its ending, or its `portfolio://` URI.
+            name: A filename, with or without extension, or a `portfolio://` URI.
 
         Raises:
-            WorkspaceError: There is no such file, more than one, or it is not text.
+            WorkspaceError: No such file, an ambiguous name, or not a text.
         """
         entries = self._entries()
         entry = _named(name, entries)
@@ -125,7 +124,7 @@ class Portfolio:
             with self._roots.open_file(place) as (file, _):
                 title = title_of(read_up_to(file, _HEAD_BYTES).decode("utf-8", "replace"))
         except WorkspaceError:
-            # It is listed all the same; reading it tells why it cannot be read.
+            # Unreadable files are listed; a read reports the reason.
             title = None
         return PortfolioFile("/".join(entry.names), entry.size_bytes or 0, entry.modified_s, title)
 
@@ -135,7 +134,7 @@ def _is_served(entry: Entry) -> bool:
 
 
 def title_of(text: str) -> str | None:
-    """Return the first heading of a Markdown text; None without one."""
+    """Return the first heading of a Markdown text, or None."""
     for line in text.splitlines():
         if line.startswith("# "):
             return line[2:].strip()[:_MAX_TITLE] or None
@@ -143,7 +142,7 @@ def title_of(text: str) -> str | None:
 
 
 def _named(name: str, entries: list[Entry]) -> Entry:
-    """Return the entry that a name means: an exact filename before a stem, before other case."""
+    """Return the entry for a name: exact filename before stem, before other case."""
     wanted = name
     if name[: len(SCHEME)].lower() == SCHEME:
         wanted = urllib.parse.unquote(name[len(SCHEME) :]).strip("/")

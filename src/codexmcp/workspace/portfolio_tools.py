@@ -1,4 +1,4 @@
-"""The tools that list and read the portfolio."""
+"""The tools to list and read the portfolio."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def portfolio_tools(folder: Path, withheld: Sequence[Path] = ()) -> tuple[Worksp
     """Return the tools of a portfolio.
 
     Args:
-        folder: Its folder; need not exist yet.
-        withheld: Files and folders that are not served though they may lie in it.
+        folder: The folder; may be missing.
+        withheld: Files and folders not served, although in the folder.
     """
     tools = PortfolioTools(Portfolio(folder, withheld))
     return (
@@ -55,11 +55,7 @@ def portfolio_tools(folder: Path, withheld: Sequence[Path] = ()) -> tuple[Worksp
 
 
 class PortfolioTools:
-    """What the tools of a portfolio do.
-
-    Args:
-        portfolio: The portfolio.
-    """
+    """Implementations of the portfolio tools."""
 
     def __init__(self, portfolio: Portfolio) -> None:
         self._portfolio = portfolio

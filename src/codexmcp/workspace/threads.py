@@ -1,8 +1,8 @@
-"""Threads for work that a file system may hold up, apart from those that anything else waits for.
+"""Thread pools for work at risk of a hanging file system.
 
-Promises that one kind of work cannot take the threads of another; that who waits for a thread while
-all of a kind are held up is told so; and that none of them holds up the end of the process for
-long. A call costs 10 µs less than by `asyncio.to_thread`.
+Guarantees: no kind of work can take the threads of another; a call that waits while all threads of
+its kind hang gets an error; and no thread delays the end of the process for long. A call costs 10
+µs less than `asyncio.to_thread`.
 """
 
 from __future__ import annotations
@@ -19,46 +19,46 @@ from typing import Any, ParamSpec, TypeVar
 from codexmcp.errors import WorkspaceError
 
 STALLED_S = 10.0
-"""Work that takes longer counts as held up."""
+"""Work beyond this time counts as stalled."""
 
 _FAREWELL_S = 2.0
-"""How long the end of the process waits for all that is under way, such as files being written."""
+"""Bound on the wait for running work, such as file writes, at the end of the process."""
 
 _IDLE = float("inf")
 
 _REFUSED = object()
-"""The result of what no thread came to."""
+"""The result of a job without a thread."""
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
 class Threads:
-    """Threads for one kind of work, started as they are needed.
+    """A pool for a single kind of work; threads start on demand.
 
     Args:
-        what: What they do, for a message.
-        most: How many there are at most.
+        what: The kind of work, for messages.
+        most: Bound on the threads.
     """
 
     def __init__(self, what: str, most: int) -> None:
         self._what = what
         self.most = most
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        # When each thread has begun with what it does.
+        # The start time of each thread's current job.
         self._began: list[float] = []
-        # Only counted, never gone through: the loop adds to it while any thread takes from it.
+        # Only its length is used: the loop adds and threads remove concurrently.
         self._under_way: set[_Job] = set()
 
     async def run(
         self, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
     ) -> Result:
-        """Return what a function returns, or raise what it raises.
+        """Return the result of a function, or raise its exception.
 
-        Whoever is cancelled does not wait for it any longer; it goes on if it has begun.
+        A cancelled caller stops waiting; running work continues.
 
         Raises:
-            WorkspaceError: All threads are held up, and it has not begun.
+            WorkspaceError: All threads are stalled, and the work has not started.
         """
         must_wait = len(self._under_way) >= self.most
         if must_wait and self._left_s() < 0:
@@ -78,17 +78,17 @@ class Threads:
         finally:
             if must_wait:
                 job.withdraw()
-            # An error knows this frame, and by the job it would know itself.
+            # An error references this frame, and through the job would reference itself.
             del job
 
     @contextlib.asynccontextmanager
     async def opened(
         self, context: contextlib.AbstractContextManager[Result]
     ) -> AsyncGenerator[Result]:
-        """Enter a context in a thread, and leave it at the end; never leave it entered.
+        """Enter a context in a thread, and always leave it at the end.
 
         Raises:
-            WorkspaceError: All threads are held up.
+            WorkspaceError: All threads are stalled.
         """
         entering = asyncio.ensure_future(self.run(context.__enter__))
         try:
@@ -101,27 +101,27 @@ class Threads:
             yield value
 
     def _look_after(self, job: _Job) -> None:
-        """Refuse a job once all threads are held up, unless one takes it before."""
+        """Refuse a job once all threads are stalled, unless a thread takes it first."""
         if not job.is_waiting:
             return
         left_s = self._left_s()
         if left_s >= 0:
             loop = asyncio.get_running_loop()
             job.timer = loop.call_later(left_s, self._look_after, job)
-        # A thread may come to it just now: then it is done, and that is to be told.
+        # A thread may take the job at this moment; its result then counts.
         elif job.take() is not None:
-            # Not with the error itself: by it the job, which stays in the queue, would keep all.
+            # Without the error itself, which would keep its frames alive in the queue.
             job.future.set_result(_REFUSED)
 
     def _left_s(self) -> float:
-        """Return in how many seconds all count as held up if none goes on until then."""
+        """Return the seconds until all threads count as stalled without progress."""
         now = time.monotonic()
         return min(max(self._began), now) + STALLED_S - now
 
     def _held_up(self) -> WorkspaceError:
         return WorkspaceError(
             f"{self.most} calls for {self._what} have waited for a file system for more than "
-            f"{STALLED_S:g} s, and no more are taken; see what it is that does not answer, "
+            f"{STALLED_S:g} s, and no more are accepted; look for the cause, "
             "such as a server of network folders"
         )
 
@@ -130,7 +130,7 @@ class Threads:
         if not number:
             _used.append(self)
         self._began.append(_IDLE)
-        # Nobody waits for its end: it has none while a file system holds it up.
+        # Daemon: a thread stalled by a file system never ends.
         thread = threading.Thread(target=self._work, args=(number,), name=self._what, daemon=True)
         try:
             thread.start()
@@ -144,17 +144,17 @@ class Threads:
             self._began[number] = time.monotonic()
             work = job.take()
             outcome = None if work is None else _outcome(work)
-            # Whoever is told what came of it finds this thread free.
+            # The thread is free before the result is delivered.
             self._began[number] = _IDLE
             self._under_way.discard(job)
             if outcome is not None:
                 job.settle(*outcome)
-            # They would be kept until the next job comes.
+            # Otherwise they would stay alive until the next job.
             del job, work, outcome
 
     @property
     def is_at_work(self) -> bool:
-        """Whether anything is under way or waits."""
+        """True with running or waiting work."""
         return bool(self._under_way)
 
 
@@ -163,24 +163,24 @@ _used: list[Threads] = []
 
 @atexit.register
 def _part() -> None:
-    """Wait for all kinds together: those who stop us count the seconds."""
+    """Wait for all pools together, since process managers bound the time of a stop."""
     end = time.monotonic() + _FAREWELL_S
     while any(each.is_at_work for each in _used) and time.monotonic() < end:
         time.sleep(0.01)
 
 
 def _leave(context: contextlib.AbstractContextManager[Any], entered: asyncio.Future[Any]) -> None:
-    """Leave a context that nobody waited for."""
+    """Leave a context abandoned by its caller."""
     if not entered.cancelled() and entered.exception() is None:
         context.__exit__(None, None, None)
 
 
 def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """Return what a function returns, and what it raises."""
+    """Return the result of a function, and its exception."""
     try:
         return work(), None
     except StopIteration as error:
-        # A future takes none. Python itself makes this of one that leaves a coroutine.
+        # Futures refuse StopIteration. Python converts it the same way in coroutines.
         raised = RuntimeError("the function raised StopIteration")
         raised.__cause__ = error
         return None, raised
@@ -189,12 +189,12 @@ def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
 
 
 class _Job:
-    """Something to do, and who waits for it."""
+    """A unit of work with its waiting caller."""
 
     __slots__ = ("_loop", "_work", "future", "timer")
 
     def __init__(self, work: Callable[[], Any]) -> None:
-        # Whoever is first takes it out: a thread, or who does not wait for one any longer.
+        # Taken by the first of two: a thread, or a caller withdrawing the job.
         self._work = [work]
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self._loop.create_future()
@@ -202,11 +202,11 @@ class _Job:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it has neither begun nor been withdrawn."""
+        """True if neither started nor withdrawn."""
         return bool(self._work)
 
     def take(self) -> Callable[[], Any] | None:
-        """Return what is to be done, unless it has been taken or nobody waits any more."""
+        """Return the work, unless already taken or withdrawn."""
         try:
             work = self._work.pop()
         except IndexError:
@@ -214,14 +214,14 @@ class _Job:
         return None if self.future.cancelled() else work
 
     def withdraw(self) -> None:
-        """Keep it from being begun, and let go of it."""
+        """Prevent the start of the work, and release it."""
         self.take()
         if self.timer is not None:
             self.timer.cancel()
 
     def settle(self, result: object, error: BaseException | None) -> None:
-        """Tell whoever waits what came of it."""
-        # The loop is gone when nobody waits any more.
+        """Deliver the result to the caller."""
+        # The loop may be closed when no caller waits.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._settle, result, error)
 

@@ -1,4 +1,4 @@
-"""What a tool of the workspace is, for whoever offers it.
+"""The definition of a workspace tool, independent of its transport.
 
 Pure. Must not import MCP or HTTP.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Scope(StrEnum):
-    """What a token may be good for."""
+    """The scope of a token."""
 
     READ = "read"
     WRITE = "write"
@@ -25,14 +25,15 @@ class WorkspaceTool:
     """A tool.
 
     Attributes:
-        name: Its name in MCP.
-        description: What it does, for a model: short.
-        schema: JSON Schema of its arguments; closed (`additionalProperties: false`). Arguments are
-            checked against it before `run` is called.
-        scope: What a token must be good for to see and to call it.
-        run: Does it. Its answer is a JSON object. It may run several times at once; blocking work
-            belongs into a thread. Raises WorkspaceError for what the caller can mend.
-        is_read_only: Whether it changes nothing.
+        name: The name in MCP.
+        description: A short description for the model.
+        schema: JSON Schema of the arguments; closed (`additionalProperties: false`). Arguments are
+            checked against it before the call of `run`.
+        scope: The scope required to see and call the tool.
+        run: The implementation, with a JSON object as its answer. Concurrent calls are possible;
+            blocking work must run in a thread. Raises WorkspaceError for errors that the caller can
+            fix.
+        is_read_only: The tool changes nothing.
     """
 
     name: str

@@ -3,13 +3,13 @@ from __future__ import annotations
 import h11
 import pytest
 
-from codexmcp.http.serving import Joining
+from codexmcp.http.serving import CombiningConnection
 
 HEAD = b"HTTP/1.1 200 "
 
 
-def asked(method: str = "GET") -> Joining:
-    connection = Joining(1000)
+def asked(method: str = "GET") -> CombiningConnection:
+    connection = CombiningConnection(1000)
     connection.receive_data(f"{method} / HTTP/1.1\r\nHost: a\r\n\r\n".encode())
     connection.next_event()
     connection.next_event()

@@ -1,14 +1,13 @@
-"""docs/http.md says what there is."""
+"""docs/how-to/http.md says what there is."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import tomllib
 from pathlib import Path
 
-from codexmcp.cli import serve_arguments
+from codexmcp.cli import app
 from codexmcp.http.tokens import ALL_SCOPES
 from codexmcp.workspace.extension.tools import extension_tools
 from codexmcp.workspace.files.tools import file_tools
@@ -16,8 +15,9 @@ from codexmcp.workspace.git.session import GitPolicy
 from codexmcp.workspace.git.tools import git_tools
 from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.portfolio_tools import portfolio_tools
+from tests.support.parsers import commands_of
 
-PAGE = (Path(__file__).parents[3] / "docs" / "http.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "http.md").read_text()
 
 
 def test_each_tool_stands_in_the_row_of_its_scope(tmp_path: Path) -> None:
@@ -33,12 +33,11 @@ def test_each_tool_stands_in_the_row_of_its_scope(tmp_path: Path) -> None:
     for tool in tools:
         assert f"`{tool.name}`" in rows[tool.scope], tool.name
     named = re.findall(r"`((?:agentOS|list|read)_\w+)`", PAGE)
-    assert sorted(named) == sorted(tool.name for tool in tools)
+    assert set(named) == {tool.name for tool in tools}
 
 
 def test_each_flag_of_the_page_is_one_of_the_command() -> None:
-    commands = argparse.ArgumentParser().add_subparsers()
-    known = serve_arguments.add_parser(commands).format_help()
+    known = commands_of(app.parser_for(["serve"]))["serve"].format_help()
     for flag in set(re.findall(r"--[a-z][a-z-]+", PAGE)):
         assert flag in known, flag
 

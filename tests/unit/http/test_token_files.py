@@ -94,8 +94,8 @@ def test_many_changes_at_once_are_all_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "scopes", "told"),
     [
-        ("owner", ["read"], "no name for a token"),
-        ("a b", ["read"], "no name for a token"),
+        ("owner", ["read"], "invalid token name"),
+        ("a b", ["read"], "invalid token name"),
         ("x", [], "--scopes"),
         ("x", ["all"], "--scopes all"),
         ("there", ["read"], "there is a token there already"),
@@ -154,7 +154,7 @@ def test_a_link_or_a_folder_in_the_place_of_the_token_is_refused(
         files.current()
     files.token_path.unlink()
     files.token_path.mkdir()
-    with pytest.raises(ConfigurationError, match="is no plain file"):
+    with pytest.raises(ConfigurationError, match="is not a plain file"):
         files.current()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from codexmcp.errors import UsageError
 from codexmcp.http.toolbox import READ_ONLY_RUN_TOOLS, Toolbox
-from codexmcp.server.arguments import ArgumentsError
+from codexmcp.policy.arguments import ArgumentsError
 from codexmcp.server.run_tools.definitions import run_tool_definitions
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 

@@ -1,1 +1,1 @@
-"""The tools that compile, package and install an editor extension."""
+"""Tools to compile, package and install an editor extension."""

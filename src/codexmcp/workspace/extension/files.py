@@ -1,6 +1,6 @@
-"""What the extension's folder holds, and how its packages are installed.
+"""Contents of the extension's folder, and installation of its packages.
 
-Pure but for the listing of one folder.
+Pure except for listing a folder.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Package:
     """A packaged extension.
 
     Attributes:
-        name: Its file's name.
-        changed_ns: When it was written.
-        size_bytes: Its size.
-        inode: Its inode, which a new file of the same name has not.
+        name: The file name.
+        changed_ns: The time of the last change.
+        size_bytes: The size.
+        inode: The inode; a new file of the same name has another inode.
     """
 
     name: str
@@ -36,10 +36,10 @@ class Package:
 
 
 def packages(folder: Path) -> list[Package]:
-    """Return the packaged extensions in a folder, the newest first; links are left out.
+    """Return the packaged extensions in a folder, newest first, without links.
 
     Raises:
-        OSError: The folder cannot be listed.
+        OSError: The folder is not readable.
     """
     found: list[Package] = []
     with os.scandir(folder) as entries:
@@ -54,20 +54,20 @@ def packages(folder: Path) -> list[Package]:
 
 
 def new_package(before: Sequence[Package], after: Sequence[Package]) -> Package | None:
-    """Return the newest package that was not there before as it is now; None without one."""
+    """Return the newest new or changed package, or None."""
     return next((item for item in after if item not in before), None)
 
 
 def expect_script(manifest: bytes, script: str, folder: Path) -> None:
-    """Refuse a folder whose package.json has no such script.
+    """Refuse a folder without the script in its package.json.
 
     Args:
-        manifest: The content of package.json.
-        script: The name of the script.
-        folder: The folder, to be shown.
+        manifest: The contents of package.json.
+        script: The script's name.
+        folder: The folder, for the error.
 
     Raises:
-        WorkspaceError: It has none.
+        WorkspaceError: The script is missing.
     """
     try:
         read: object = json.loads(manifest)
@@ -93,16 +93,16 @@ def code_program(system: str) -> str:
 
 
 def install_arguments(package: Path, system: str) -> list[str]:
-    """Return the arguments by which VS Code installs a package.
+    """Return VS Code's arguments for the installation of a package.
 
     Args:
-        package: Its absolute path.
+        package: The absolute path.
         system: `os.name`.
 
     Raises:
-        WorkspaceError: Its path cannot be given to a command file of Windows without harm.
+        WorkspaceError: The path is unsafe as an argument of a Windows command file.
 
-    Source: cmd.exe takes apart what a `.cmd` file is given, whatever quotes stand around it.
+    Source: cmd.exe parses the arguments of a `.cmd` file again, ignoring quotes.
     """
     if system == "nt" and any(letter in '"%!^&|<>()\r\n' for letter in str(package)):
         raise WorkspaceError(

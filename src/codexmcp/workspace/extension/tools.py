@@ -1,7 +1,7 @@
-"""The tools that compile, package and install the VS Code extension of the server's owner.
+"""The tools to compile, package and install the server owner's VS Code extension.
 
-Its folder comes from the server's configuration, never from arguments. They run what that folder's
-package.json says: who can write there can run programs.
+The folder comes from the server's configuration, never from arguments. The tools run scripts from
+the folder's package.json, so write access to the folder means execution of programs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.commands import (
     Command,
-    Ended,
+    CommandResult,
     find_program,
     passed_environment,
     run,
@@ -62,11 +62,12 @@ def extension_tools(
     """Return the tools.
 
     Args:
-        folder: The extension's folder, absolute. None means that there is none, and the tools say
-            so: a default could name a folder in which a client writes, and would run what is there.
-        env: The server's environment; programs see little of it.
-        code: VS Code's command; None means the usual one on PATH.
-        timeout_s: Bound on a call, in seconds. Clients may give up sooner: Codex does so after
+        folder: The extension's folder, absolute. With None the tools report the missing setting: a
+            default could be a folder with write access for a client, and the tools would run its
+            contents.
+        env: The server's environment; programs get a small part of it.
+        code: VS Code's command; None means the usual command on PATH.
+        timeout_s: Bound on a call, in seconds. Clients may give up earlier: Codex after
             `tool_timeout_sec`, 60 by default.
     """
     if folder is None:
@@ -118,7 +119,7 @@ class _NoExtension:
 
 
 class _Extension:
-    """The extension; one call works on it at a time."""
+    """The extension, with a single call at a time."""
 
     def __init__(
         self, folder: Path, environ: Mapping[str, str], code: str, timeout_s: float
@@ -158,12 +159,12 @@ class _Extension:
             ended = await self._run(self._code, words, remedy)
         return {"installed": found[0].name, **_told(ended)}
 
-    async def _npm(self, script: str) -> Ended:
+    async def _npm(self, script: str) -> CommandResult:
         manifest = await EXTENSION.run(_manifest, self._folder)
         expect_script(manifest, script, self._folder)
         return await self._run("npm", ["run", script], "install Node.js with npm")
 
-    async def _run(self, name: str, words: list[str], remedy: str) -> Ended:
+    async def _run(self, name: str, words: list[str], remedy: str) -> CommandResult:
         program = find_program(name, self._env["PATH"])
         if program is None:
             raise WorkspaceError(
@@ -207,7 +208,7 @@ def _manifest(folder: Path) -> bytes:
     except FileNotFoundError as error:
         if folder.is_dir():
             raise WorkspaceError(
-                f"{folder} has no package.json, so it is no extension; have the server's owner "
+                f"{folder} has no package.json, so it is not an extension; have the server's owner "
                 "name the right folder in AGENTOS_EXTENSION_DIR"
             ) from None
         raise _no_folder(folder, error) from None
@@ -222,11 +223,11 @@ def _no_folder(folder: Path, error: OSError) -> WorkspaceError:
     )
 
 
-def _told(ended: Ended) -> dict[str, Any]:
+def _told(ended: CommandResult) -> dict[str, Any]:
     return {"exitCode": ended.code, "output": _output(ended), "outputIsCut": ended.is_cut}
 
 
-def _output(ended: Ended) -> str:
-    """Return the end of what a program said, errors last."""
+def _output(ended: CommandResult) -> str:
+    """Return the end of a program's output, errors last."""
     parts = [ended.out.decode(errors="replace").strip(), ended.err.strip()]
     return "\n".join(part for part in parts if part)

@@ -1,1 +1,1 @@
-"""The tools that list, read, write and edit files."""
+"""Tools to list, read, write and edit files."""

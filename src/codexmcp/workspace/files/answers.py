@@ -1,4 +1,4 @@
-"""Puts what the file tools found into JSON.
+"""Results of the file tools as JSON.
 
 Pure.
 """
@@ -15,16 +15,16 @@ from typing import Any
 from codexmcp.jsonvalues import without_nulls
 from codexmcp.workspace.files.listing import Entry
 from codexmcp.workspace.files.reading import Piece
-from codexmcp.workspace.files.writing import Written
+from codexmcp.workspace.files.writing import WriteResult
 from codexmcp.workspace.paths.locations import Location
 from codexmcp.workspace.search.checking import Match
-from codexmcp.workspace.search.searcher import Found
+from codexmcp.workspace.search.searcher import SearchResult
 
 _FIRST_S, _LAST_S = -62135596800.0, 253402300799.0
 
 
 def listing(place: Location, entries: Sequence[Entry], *, is_more: bool) -> dict[str, Any]:
-    """Return the answer about a folder's entries."""
+    """Return the answer for a folder's entries."""
     cursor = cursor_of(entries[-1].names) if is_more and entries else None
     return {
         "path": shown(str(place)),
@@ -34,7 +34,7 @@ def listing(place: Location, entries: Sequence[Entry], *, is_more: bool) -> dict
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    # Once for each entry of a folder, so it is written for speed.
+    # Runs for each entry of a folder, so speed matters.
     name = "/".join(entry.names)
     told = shown(name)
     fields: dict[str, Any] = {"name": told, "kind": entry.kind}
@@ -42,24 +42,24 @@ def _entry(entry: Entry) -> dict[str, Any]:
         fields["size_bytes"] = entry.size_bytes
     fields["modified"] = moment(entry.modified_s)
     if told != name:
-        # What is shown cannot be given back as a path.
+        # The escaped form is not usable as a path.
         fields["is_name_escaped"] = True
     return fields
 
 
 def cursor_of(names: Sequence[str]) -> str:
-    """Return the cursor of the page after an entry; any name can be told by it."""
+    """Return the cursor of the page after an entry; every name is encodable."""
     return urllib.parse.quote(os.fsencode("/".join(names)))
 
 
 def names_of(cursor: str) -> tuple[str, ...]:
-    """Return which entry a cursor tells; none for an empty one."""
+    """Return the entry of a cursor; an empty tuple for an empty cursor."""
     path = os.fsdecode(urllib.parse.unquote_to_bytes(cursor))
     return tuple(path.split("/")) if path else ()
 
 
 def piece(place: Location, read: Piece, encoding: str) -> dict[str, Any]:
-    """Return the answer about a part of a file."""
+    """Return the answer for a part of a file."""
     return {
         "path": str(place),
         "encoding": encoding,
@@ -71,8 +71,8 @@ def piece(place: Location, read: Piece, encoding: str) -> dict[str, Any]:
     }
 
 
-def findings(place: Location, found: Found) -> dict[str, Any]:
-    """Return the answer about a search."""
+def findings(place: Location, found: SearchResult) -> dict[str, Any]:
+    """Return the answer for a search."""
     return {
         "path": str(place),
         "matches": [_match(match) for match in found.matches],
@@ -92,8 +92,8 @@ def _match(match: Match) -> dict[str, Any]:
     )
 
 
-def written(place: Location, done: Written) -> dict[str, Any]:
-    """Return the answer about a file that was written."""
+def written(place: Location, done: WriteResult) -> dict[str, Any]:
+    """Return the answer for a written file."""
     return without_nulls(
         {
             "path": str(place),
@@ -109,17 +109,17 @@ def moment(seconds: float) -> str:
     """Return a time in ISO 8601, in UTC.
 
     Args:
-        seconds: Since 1970; outside what a calendar holds, the nearest it holds.
+        seconds: Since 1970; clamped to the range of the calendar.
     """
     if 0 <= seconds <= _LAST_S:
-        # Half of what the calendar's classes take, and this is called for each entry of a folder.
+        # Twice as fast as `datetime`, and called for each entry of a folder.
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
     at = dt.datetime.fromtimestamp(min(max(seconds, _FIRST_S), _LAST_S), dt.UTC)
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def shown(name: str) -> str:
-    r"""Return a name as JSON can carry it: bytes that are not UTF-8 as `\xff`."""
+    r"""Return a name for JSON: bytes outside UTF-8 as `\xff`."""
     if name.isascii():
         return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

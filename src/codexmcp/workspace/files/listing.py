@@ -1,7 +1,7 @@
-"""Lists folders in a stable order, page by page, with bounded memory.
+"""List folders in a stable order, page by page, in bounded memory.
 
-The page after a path is found by the path alone, so no state is held between calls and what changes
-meanwhile shifts nothing.
+A page is located by the path of the previous entry alone: no state is kept between calls, and
+concurrent changes shift no page.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Names = tuple[str, ...]
 
 
 class Entry(NamedTuple):
-    """One thing in a folder.
+    """An entry of a folder.
 
     Attributes:
-        names: Its path from the listed folder.
+        names: The path from the listed folder.
         kind: `file`, `folder`, `link`, …
-        size_bytes: Of a file; None for all else.
-        modified_s: When it was changed, in seconds since 1970.
+        size_bytes: The size of a file; None for other entries.
+        modified_s: The time of the last change, in seconds since 1970.
     """
 
     names: Names
@@ -39,20 +39,20 @@ class Entry(NamedTuple):
 def list_folder(
     roots: Roots, place: Location, depth: int, after: Names, limit: int
 ) -> tuple[list[Entry], bool]:
-    """Return the entries of a folder and whether there are more.
+    """Return the entries of a folder, and True if more follow.
 
-    A folder's own entries follow it, and names are ordered by their code points. The insides of
-    `.git` folders are left out below the first level.
+    A folder precedes its own entries, and names are ordered by code points. The contents of `.git`
+    folders are omitted below the first level.
 
     Args:
         roots: The roots.
         place: The folder.
-        depth: How many levels; 1 for the folder's own entries.
+        depth: The number of levels; 1 for the folder's own entries.
         after: The path of the entry before the first, from the folder; empty for the beginning.
-        limit: How many at most.
+        limit: Bound on the number of entries.
 
     Raises:
-        WorkspaceError: It cannot be listed.
+        WorkspaceError: The folder is not readable.
     """
     found: list[Entry] = []
     for entry in _walk(roots, place, (), depth, after, limit + 1):
@@ -72,7 +72,7 @@ def _walk(
         try:
             entries, start, is_more = _page(roots, place, start, limit)
         except WorkspaceError:
-            # What lies deeper may be unreadable, or gone by now; only the folder named must be one.
+            # Deeper folders may be unreadable or gone; only the requested folder must be readable.
             if below:
                 return
             raise
@@ -89,7 +89,7 @@ def _walk(
 def _page(
     roots: Roots, place: Location, start: str, limit: int
 ) -> tuple[list[tuple[str, os.stat_result]], str, bool]:
-    """Return entries from a name on, the name where the next ones begin, and whether there are."""
+    """Return entries from a name on, the name of the next entry, and True if more follow."""
     with roots.open_dir(place) as folder:
         with os.scandir(folder.fd) as entries:
             names = heapq.nsmallest(
@@ -104,7 +104,7 @@ def _known(folder: int, names: list[str]) -> Iterator[tuple[str, os.stat_result]
         try:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
-            # It is gone by now.
+            # Deleted in the meantime.
             continue
         yield name, status
 

@@ -1,7 +1,7 @@
-"""Puts a file in place: whole or not at all, whoever is killed and whatever is full.
+"""Write files atomically: whole or not at all, even after a kill or with a full disk.
 
-What is new is written beside it without a name where the system can, so that nothing half-done is
-ever seen, or committed. Must not open by a path: only by a folder's descriptor.
+New contents are written to a file without a name where the system supports this, so no partial file
+is ever visible, or committed. Must not open by path, only by a folder's descriptor.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from codexmcp.workspace.paths.confined import refusal
 from codexmcp.workspace.paths.locations import Location
 
 TEMPORARY = ".codexmcp-tmp"
-"""How the names of files end that are being written, where the system cannot do without."""
+"""The suffix of temporary files, on systems without unnamed files."""
 
 _NEW = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0)
 _UNNAMED = getattr(os, "O_TMPFILE", 0)
@@ -30,18 +30,18 @@ _GROUP_BITS = 0o070
 _WRITABLE = 0o222
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 
-# Between the last look at a file and its replacement nobody else of this server may replace it. One
-# lock for all is enough: it is held for a few system calls.
+# Between the last check of a file and its replacement no other call of this server may replace the
+# file. A single lock is enough, held for a few system calls.
 _replacing = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """Where a file is to be put.
+class FileDestination:
+    """The destination of a file.
 
     Attributes:
-        folder: The descriptor of its folder; it can be synced to disk.
-        place: Where it is, for errors; its last name is the file's.
+        folder: The descriptor of its folder, suitable for fsync.
+        place: The location, for errors; its last name is the file's.
     """
 
     folder: int
@@ -53,16 +53,16 @@ class Spot:
         return self.place.names[-1]
 
 
-def put_new(spot: Spot, data: bytes) -> None:
-    """Write a file that must not be there yet.
+def put_new(spot: FileDestination, data: bytes) -> None:
+    """Write a new file.
 
     Args:
-        spot: Where.
-        data: The whole content.
+        spot: The destination.
+        data: The whole contents.
 
     Raises:
-        FileExistsError: It is there; it was not touched.
-        WorkspaceError: It cannot be written; nothing was.
+        FileExistsError: The file exists and was not changed.
+        WorkspaceError: The file is not writable; nothing was changed.
     """
     with _told(spot), _written(spot.folder, data, _ANYBODYS_MODE) as (draft, name), _replacing:
         try:
@@ -70,7 +70,7 @@ def put_new(spot: Spot, data: bytes) -> None:
         except OSError as error:
             if error.errno not in _NO_LINKS or name is None:
                 raise
-            # Such a file system cannot do it in one step; what others create in between is lost.
+            # Not atomic on such a file system; a file created by others in between is lost.
             if _status(spot) is not None:
                 raise FileExistsError(errno.EEXIST, "exists") from None
             os.replace(name, spot.name, src_dir_fd=spot.folder, dst_dir_fd=spot.folder)
@@ -78,18 +78,19 @@ def put_new(spot: Spot, data: bytes) -> None:
 
 
 def put_over(
-    spot: Spot, data: bytes, before: os.stat_result, *, only_if_same: bool = False
+    spot: FileDestination, data: bytes, before: os.stat_result, *, only_if_same: bool = False
 ) -> None:
-    """Replace a file; its mode is kept, and its owner where that is allowed.
+    """Replace a file, keeping its mode, and its owner if permitted.
 
     Args:
-        spot: Where.
-        data: The whole content.
-        before: What is known of the file; a hard link or one that nobody may write is refused.
-        only_if_same: Whether the file must still be this one, unchanged.
+        spot: The destination.
+        data: The whole contents.
+        before: The file's status; a hard link or a read-only file is refused.
+        only_if_same: Require the same, unchanged file.
 
     Raises:
-        WorkspaceError: It cannot be written, or was changed meanwhile; then it is as it was.
+        WorkspaceError: The file is not writable or was changed in the meantime; nothing was
+            changed.
     """
     if before.st_nlink > 1:
         before = _without_draft(spot, before)
@@ -111,23 +112,23 @@ def put_over(
 
 
 def _sync(folder: int) -> None:
-    # The file is in place by now, and not every file system can do this to folders.
+    # The file is already in place, and some file systems cannot sync folders.
     with contextlib.suppress(OSError):
         os.fsync(folder)
 
 
 def changed(place: Location) -> WorkspaceError:
-    """Return the error about a file that somebody else changes at the same time."""
+    """Return the error for a concurrent change of a file."""
     return WorkspaceError(
-        f"{place} was changed by somebody else just now; nothing of that is lost and nothing was "
+        f"{place} was changed by another program just now; nothing of that is lost and nothing was "
         "written: read it again"
     )
 
 
-def _without_draft(spot: Spot, before: os.stat_result) -> os.stat_result:
-    """Return what is known of a file, after the name it was drafted under is gone.
+def _without_draft(spot: FileDestination, before: os.stat_result) -> os.stat_result:
+    """Return a file's status after the removal of its temporary name.
 
-    A writer that was killed in between has left it both names.
+    A killed writer may have left the file with both names.
     """
     with _told(spot):
         with os.scandir(spot.folder) as entries:
@@ -139,24 +140,24 @@ def _without_draft(spot: Spot, before: os.stat_result) -> os.stat_result:
         for name in names:
             _remove(spot.folder, name)
         now = os.stat(spot.name, dir_fd=spot.folder, follow_symlinks=False)
-    # A name less is a change of the inode, but nothing else may have changed.
+    # The removal of a name changes the inode; no other change is allowed.
     if _content(now) != _content(before):
         raise changed(spot.place)
     return now
 
 
-def _refuse_protected(spot: Spot, before: os.stat_result) -> None:
+def _refuse_protected(spot: FileDestination, before: os.stat_result) -> None:
     if before.st_nlink > 1:
         raise WorkspaceError(
             f"{spot.place} is one file under {before.st_nlink} names (hard links), of which others "
-            "may lie outside; replacing it would part them: remove it first, or write elsewhere"
+            "may be outside; replacing it would separate them: remove it first, or write elsewhere"
         )
     if not before.st_mode & _WRITABLE:
         raise WorkspaceError(f"{spot.place} is read-only; make it writable first")
 
 
 @contextlib.contextmanager
-def _told(spot: Spot) -> Generator[None]:
+def _told(spot: FileDestination) -> Generator[None]:
     try:
         yield
     except FileExistsError:
@@ -167,7 +168,7 @@ def _told(spot: Spot) -> Generator[None]:
 
 @contextlib.contextmanager
 def _written(folder: int, data: bytes, mode: int) -> Generator[tuple[int, str | None]]:
-    """Give a new file on disk, by descriptor, and its name if it had to have one."""
+    """Provide a new file on disk: its descriptor, and its temporary name if needed."""
     draft, name = _open_draft(folder, mode)
     try:
         rest = memoryview(data)
@@ -183,7 +184,7 @@ def _written(folder: int, data: bytes, mode: int) -> Generator[tuple[int, str | 
 
 def _open_draft(folder: int, mode: int) -> tuple[int, str | None]:
     if _UNNAMED:
-        # Not every file system can.
+        # Some file systems lack unnamed files.
         with contextlib.suppress(OSError):
             return os.open(".", _NEW | _UNNAMED, mode, dir_fd=folder), None
     name = _temporary()
@@ -207,7 +208,7 @@ def _remove(folder: int, name: str) -> None:
 
 
 def _make_like(draft: int, before: os.stat_result) -> None:
-    """Give a file another's owner and mode."""
+    """Copy another file's owner and mode."""
     mode = before.st_mode & _MODE_BITS
     now = os.fstat(draft)
     if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
@@ -217,19 +218,19 @@ def _make_like(draft: int, before: os.stat_result) -> None:
             try:
                 os.fchown(draft, -1, before.st_gid)
             except PermissionError:
-                # What its group might do is not for ours.
+                # Rights of the original group must not pass to our group.
                 mode &= ~_GROUP_BITS
     os.fchmod(draft, mode)
 
 
-def _status(spot: Spot) -> os.stat_result | None:
+def _status(spot: FileDestination) -> os.stat_result | None:
     try:
         return os.stat(spot.name, dir_fd=spot.folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
 
 
-def _refuse_changed(spot: Spot, before: os.stat_result) -> None:
+def _refuse_changed(spot: FileDestination, before: os.stat_result) -> None:
     now = _status(spot)
     if now is None or _version(now) != _version(before):
         raise changed(spot.place)

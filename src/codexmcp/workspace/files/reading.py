@@ -1,6 +1,6 @@
-"""Reads files: a piece of one, or a whole one within a bound.
+"""Read files: a part, or the whole within a bound.
 
-Never holds more than was asked for, however large the file is.
+Memory is bounded by the requested size, for files of any size.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Piece:
 
     Attributes:
         text: The text, or the bytes in base64.
-        offset_bytes: Where it begins in the file.
-        next_offset_bytes: Where the rest begins; None when there is none.
+        offset_bytes: The start in the file.
+        next_offset_bytes: The start of the rest; None at the end.
         size_bytes: The size of the whole file.
-        sha256: Of the whole file, in hexadecimal; None when this is not the whole.
+        sha256: The digest of the whole file, in hexadecimal; None for a part.
     """
 
     text: str
@@ -46,12 +46,12 @@ def read_piece(
     Args:
         roots: The roots.
         place: The file.
-        offset_bytes: Where to begin. In the midst of a character of text, its rest is left out.
-        limit_bytes: How much to read at most; at least 4, so that a character fits.
+        offset_bytes: The start. The rest of a split character of text is omitted.
+        limit_bytes: Bound on the size, at least 4: a character must fit.
         encoding: `utf-8` or `base64`.
 
     Raises:
-        WorkspaceError: It cannot be read, or is not text and was asked for as text.
+        WorkspaceError: The file is not readable, or requested as text and not text.
     """
     with roots.open_file(place) as (file, status):
         data = read_up_to(file, limit_bytes, offset_bytes)
@@ -69,16 +69,16 @@ def read_piece(
 
 
 def read_whole(file: int, status: os.stat_result, place: Location, max_bytes: int) -> bytes:
-    """Return the whole content of an open file.
+    """Return the whole contents of an open file.
 
     Args:
-        file: Its descriptor.
-        status: What is known of it.
-        place: Where it is, for errors.
-        max_bytes: How large it may be.
+        file: The descriptor.
+        status: The file's status.
+        place: The location, for errors.
+        max_bytes: Bound on the size.
 
     Raises:
-        WorkspaceError: It is larger.
+        WorkspaceError: The file is larger.
     """
     data = b"" if status.st_size > max_bytes else read_up_to(file, max_bytes + 1)
     if status.st_size > max_bytes or len(data) > max_bytes:
@@ -90,13 +90,7 @@ def read_whole(file: int, status: os.stat_result, place: Location, max_bytes: in
 
 
 def read_up_to(file: int, limit_bytes: int, offset_bytes: int = 0) -> bytes:
-    """Return bytes of an open file; fewer than the limit only at its end.
-
-    Args:
-        file: Its descriptor.
-        limit_bytes: How many.
-        offset_bytes: Where they begin.
-    """
+    """Return bytes of an open file; fewer than the limit only at its end."""
     chunks: list[bytes] = []
     while limit_bytes > 0 and (chunk := os.pread(file, limit_bytes, offset_bytes)):
         chunks.append(chunk)
@@ -106,12 +100,12 @@ def read_up_to(file: int, limit_bytes: int, offset_bytes: int = 0) -> bytes:
 
 
 def whole_characters(data: bytes, *, has_before: bool, has_after: bool) -> slice:
-    """Return the part of a piece of UTF-8 that has no cut character at its ends.
+    """Return the part of a piece of UTF-8 without split characters at its ends.
 
     Args:
         data: The piece.
-        has_before: Whether bytes of the file come before it.
-        has_after: Whether bytes of the file come after it.
+        has_before: Bytes of the file precede the piece.
+        has_after: Bytes of the file follow the piece.
     """
     start, stop = 0, len(data)
     if has_before:
@@ -130,7 +124,7 @@ def _continues(byte: int) -> bool:
 
 
 def _length(first: int) -> int:
-    """Return how many bytes the first byte of a character announces; 1 if it announces none."""
+    """Return the length of a UTF-8 character from its first byte; 1 for an invalid byte."""
     for length, mask, mark in ((2, 0xE0, 0xC0), (3, 0xF0, 0xE0), (4, 0xF8, 0xF0)):
         if first & mask == mark:
             return length
@@ -138,15 +132,15 @@ def _length(first: int) -> int:
 
 
 def decoded(data: bytes, place: Location, offset_bytes: int = 0) -> str:
-    """Return the text of UTF-8, or tell what it is instead.
+    """Return decoded UTF-8, or report the actual format.
 
     Args:
         data: The bytes.
-        place: Where they are from, for errors.
-        offset_bytes: Where in the file they begin, for errors.
+        place: The file, for errors.
+        offset_bytes: The start in the file, for errors.
 
     Raises:
-        WorkspaceError: It is binary, or in another encoding.
+        WorkspaceError: The file is binary, or in another encoding.
     """
     if not offset_bytes and data.startswith(_UTF16_MARKS):
         raise _not_text(place, "is text in UTF-16, not in UTF-8")

@@ -1,4 +1,4 @@
-"""The arguments of the file tools, as JSON Schema.
+"""The arguments of the file tools as JSON Schema.
 
 Pure.
 """
@@ -16,11 +16,14 @@ MAX_READ_LIMIT_BYTES = 1024 * 1024
 SEARCH_LIMIT = 100
 MAX_SEARCH_LIMIT = 1000
 MAX_READ_OFFSET_BYTES = 2**53 - 1
-"""No file is larger, systems take offsets of 63 bits, and JSON's numbers are exact up to here."""
+"""Larger than any file, within 63-bit offsets and the exact range of JSON numbers."""
 
 _MIN_READ_BYTES = 4
 _MAX_PATTERN = 4096
 _MAX_GLOBS = 20
+_MAX_TEXT = 16 * 1024 * 1024
+_MAX_CONTENT = 24 * 1024 * 1024
+"""Characters; slightly more than the largest file in Base64."""
 
 Schema = Mapping[str, Any]
 
@@ -49,7 +52,7 @@ def _text(description: str, **more: int | str) -> Schema:
 
 
 def closed(properties: Mapping[str, Any], required: tuple[str, ...] = ()) -> Schema:
-    """Return the schema of an object that has these properties and no others."""
+    """Return the closed schema of an object with these properties."""
     return {
         "type": "object",
         "properties": dict(properties),
@@ -101,7 +104,7 @@ SEARCH: Schema = closed(
 WRITE: Schema = closed(
     {
         "path": _PATH,
-        "content": _text("The whole content of the file."),
+        "content": _text("The whole content of the file.", maxLength=_MAX_CONTENT),
         "encoding": _ENCODING,
         "create_parents": _flag("Make the folders that are missing."),
         "must_not_exist": _flag("Fail when the file exists."),
@@ -116,8 +119,10 @@ WRITE: Schema = closed(
 REPLACE: Schema = closed(
     {
         "path": _PATH,
-        "old_text": _text("The exact snippet; it must occur once in the file.", minLength=1),
-        "new_text": _text("What comes in its place."),
+        "old_text": _text(
+            "The exact snippet; it must occur once in the file.", minLength=1, maxLength=_MAX_TEXT
+        ),
+        "new_text": _text("What comes in its place.", maxLength=_MAX_TEXT),
     },
     ("path", "old_text", "new_text"),
 )

@@ -1,6 +1,6 @@
-"""The tools that list, read, search, write and edit files in the roots.
+"""The tools to list, read, search, write and edit files in the roots.
 
-Arguments are checked by their schema before they come here; blocking work is done in threads.
+Callers check arguments against the schema first; blocking work runs in threads.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from codexmcp.workspace.files import answers, schemas
 from codexmcp.workspace.files.listing import list_folder
 from codexmcp.workspace.files.reading import read_piece
-from codexmcp.workspace.files.writing import Terms, data_of, replace_in_file, write_file
+from codexmcp.workspace.files.writing import WriteConditions, data_of, replace_in_file, write_file
 from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.search.command import Query
 from codexmcp.workspace.search.searcher import Searcher
@@ -29,8 +29,8 @@ def file_tools(roots: Roots, ripgrep: Path | None = None) -> tuple[WorkspaceTool
     """Return the file tools.
 
     Args:
-        roots: The folders that they may touch.
-        ripgrep: The program to search with; None for the one of this installation.
+        roots: The accessible folders.
+        ripgrep: The search program; None means the installation's own.
     """
     tools = FileTools(roots, Searcher(roots, ripgrep))
     where = f"Roots: {_named(roots)}."
@@ -81,12 +81,7 @@ def file_tools(roots: Roots, ripgrep: Path | None = None) -> tuple[WorkspaceTool
 
 
 class FileTools:
-    """What the file tools do.
-
-    Args:
-        roots: The folders that they may touch.
-        searcher: Searches in them.
-    """
+    """Implementations of the file tools."""
 
     def __init__(self, roots: Roots, searcher: Searcher) -> None:
         self._roots = roots
@@ -140,7 +135,7 @@ class FileTools:
     def _write(self, arguments: Arguments) -> Answer:
         place = self._roots.locate(arguments["path"])
         data = data_of(arguments["content"], arguments.get("encoding", "utf-8"))
-        terms = Terms(
+        terms = WriteConditions(
             create_parents=arguments.get("create_parents", False),
             must_not_exist=arguments.get("must_not_exist", False),
             expected_sha256=arguments.get("expected_sha256"),

@@ -1,6 +1,6 @@
-"""Writes whole files, and replaces a snippet in one.
+"""Write whole files, and replace a snippet in a file.
 
-A snippet must be found exactly once; else the file is not touched.
+The snippet must occur exactly once; otherwise the file stays unchanged.
 """
 
 from __future__ import annotations
@@ -11,29 +11,30 @@ import hashlib
 from dataclasses import dataclass
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.files.put import Spot, changed, put_new, put_over
+from codexmcp.workspace.files.put import FileDestination, changed, put_new, put_over
 from codexmcp.workspace.files.reading import read_whole
-from codexmcp.workspace.files.snippet import only_place_of
 from codexmcp.workspace.paths.confined import has_entry
 from codexmcp.workspace.paths.confined_writing import refuse_new_name
 from codexmcp.workspace.paths.locations import Location
 from codexmcp.workspace.paths.roots import Roots
 
 MAX_BYTES = 16 * 1024 * 1024
-"""The largest file that is written, or edited."""
+"""Bound on the size of a written or edited file."""
 
 _TRIES = 20
 
+_MAX_COUNTED = 100
+
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What was written.
+class WriteResult:
+    """The result of a write.
 
     Attributes:
         size_bytes: The file's size.
-        sha256: Of the file, in hexadecimal.
-        is_new: Whether there was none before.
-        line: The line in which the replaced snippet began, counted from 1; 0 for a whole file.
+        sha256: The file's digest, in hexadecimal.
+        is_new: The file did not exist before.
+        line: The first line of the replaced snippet, from 1; 0 for a whole file.
     """
 
     size_bytes: int
@@ -43,13 +44,13 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """Under which terms a whole file is written.
+class WriteConditions:
+    """Conditions for writing a whole file.
 
     Attributes:
-        create_parents: Whether to make the folders that are missing.
-        must_not_exist: Whether there must be no such file.
-        expected_sha256: What the file must be now, in hexadecimal; None for anything.
+        create_parents: Create missing folders.
+        must_not_exist: Require a missing file.
+        expected_sha256: The required digest of the current file, in hexadecimal; None for any.
     """
 
     create_parents: bool = False
@@ -65,7 +66,7 @@ def data_of(content: str, encoding: str) -> bytes:
         encoding: `utf-8` or `base64`.
 
     Raises:
-        WorkspaceError: It is too large, or not what the encoding says.
+        WorkspaceError: The content is too large, or invalid in its encoding.
     """
     try:
         data = (
@@ -85,21 +86,21 @@ def data_of(content: str, encoding: str) -> bytes:
     return data
 
 
-def write_file(roots: Roots, place: Location, data: bytes, terms: Terms) -> Written:
+def write_file(roots: Roots, place: Location, data: bytes, terms: WriteConditions) -> WriteResult:
     """Write a whole file.
 
     Args:
         roots: The roots.
         place: The file.
-        data: Its content.
-        terms: What must be so before.
+        data: The contents.
+        terms: The conditions.
 
     Raises:
-        WorkspaceError: It cannot be written, or the terms do not hold; then nothing changed.
+        WorkspaceError: The file is not writable, or a condition fails; then nothing is changed.
     """
     with roots.open_to_write(place, create_parents=terms.create_parents) as folder:
-        spot = Spot(folder, place)
-        # Each time somebody else has made or removed the file just before us.
+        spot = FileDestination(folder, place)
+        # Every attempt met a file created or removed by another writer.
         for _ in range(_TRIES):
             is_new = not has_entry(folder, place.names[-1])
             try:
@@ -111,11 +112,11 @@ def write_file(roots: Roots, place: Location, data: bytes, terms: Terms) -> Writ
                 if terms.must_not_exist:
                     raise _exists(place) from None
                 continue
-            return Written(len(data), hashlib.sha256(data).hexdigest(), is_new)
+            return WriteResult(len(data), hashlib.sha256(data).hexdigest(), is_new)
         raise changed(place)
 
 
-def _write_new(spot: Spot, data: bytes, terms: Terms) -> None:
+def _write_new(spot: FileDestination, data: bytes, terms: WriteConditions) -> None:
     if terms.expected_sha256 is not None:
         raise WorkspaceError(
             f"{spot.place} does not exist, and it was expected to have the SHA-256 "
@@ -125,7 +126,7 @@ def _write_new(spot: Spot, data: bytes, terms: Terms) -> None:
     put_new(spot, data)
 
 
-def _write_over(roots: Roots, spot: Spot, data: bytes, terms: Terms) -> None:
+def _write_over(roots: Roots, spot: FileDestination, data: bytes, terms: WriteConditions) -> None:
     with roots.open_in(spot.folder, spot.place) as (file, before):
         if terms.must_not_exist:
             raise _exists(spot.place)
@@ -133,7 +134,7 @@ def _write_over(roots: Roots, spot: Spot, data: bytes, terms: Terms) -> None:
             now = read_whole(file, before, spot.place, MAX_BYTES)
             if hashlib.sha256(now).hexdigest() != terms.expected_sha256.lower():
                 raise WorkspaceError(
-                    f"{spot.place} is not what it was expected to be (another SHA-256); nothing "
+                    f"{spot.place} has another SHA-256 than expected; nothing "
                     "was written: read it again"
                 )
         put_over(spot, data, before, only_if_same=terms.expected_sha256 is not None)
@@ -145,18 +146,17 @@ def _exists(place: Location) -> WorkspaceError:
     )
 
 
-def replace_in_file(roots: Roots, place: Location, old: str, new: str) -> Written:
-    """Replace a snippet, which the file must hold exactly once; every other byte stays.
+def replace_in_file(roots: Roots, place: Location, old: str, new: str) -> WriteResult:
+    """Replace a snippet with exactly one occurrence; every other byte stays.
 
     Args:
         roots: The roots.
         place: The file.
         old: The snippet.
-        new: What comes in its place.
+        new: The replacement.
 
     Raises:
-        WorkspaceError: It is not found, found more than once, or the file was changed meanwhile;
-            then the file is as it was.
+        WorkspaceError: No unique occurrence, or a concurrent change; then the file is unchanged.
     """
     snippet, successor = data_of(old, "utf-8"), data_of(new, "utf-8")
     with (
@@ -164,13 +164,59 @@ def replace_in_file(roots: Roots, place: Location, old: str, new: str) -> Writte
         roots.open_in(folder, place) as (file, before),
     ):
         data = read_whole(file, before, place, MAX_BYTES)
-        at = only_place_of(snippet, data, place)
+        at = offset_of_unique(snippet, data, place)
         edited = data[:at] + successor + data[at + len(snippet) :]
         if len(edited) > MAX_BYTES:
             raise WorkspaceError(
                 f"{place} would have {len(edited)} bytes, and {MAX_BYTES} is the most; nothing was "
                 "changed"
             )
-        put_over(Spot(folder, place), edited, before, only_if_same=True)
+        put_over(FileDestination(folder, place), edited, before, only_if_same=True)
     line = data.count(b"\n", 0, at) + 1
-    return Written(len(edited), hashlib.sha256(edited).hexdigest(), line=line)
+    return WriteResult(len(edited), hashlib.sha256(edited).hexdigest(), line=line)
+
+
+def offset_of_unique(snippet: bytes, data: bytes, place: Location) -> int:
+    """Return the offset of a snippet in bytes.
+
+    Overlapping occurrences count separately, since the intended occurrence is unknown.
+
+    Args:
+        snippet: The snippet, not empty.
+        data: The file's contents.
+        place: The file, for errors.
+
+    Raises:
+        WorkspaceError: No occurrence, or more than one.
+    """
+    count = _count(snippet, data)
+    if count == 1:
+        return data.index(snippet)
+    if count > 1:
+        many = f"{count}" if count < _MAX_COUNTED else f"at least {count}"
+        raise WorkspaceError(
+            f"the snippet occurs {many} times in {place}, and it must occur once; nothing was "
+            "changed: give more of the lines around it"
+        )
+    raise WorkspaceError(
+        f"the snippet occurs 0 times in {place}, so the file is not as expected; nothing "
+        f"was changed: {_hint(snippet, data)}"
+    )
+
+
+def _count(snippet: bytes, data: bytes) -> int:
+    count = 0
+    at = data.find(snippet)
+    while at >= 0 and count < _MAX_COUNTED:
+        count += 1
+        at = data.find(snippet, at + 1)
+    return count
+
+
+def _hint(snippet: bytes, data: bytes) -> str:
+    unix = snippet.replace(b"\r\n", b"\n")
+    if unix in data:
+        return r"its lines end with \n, the snippet's with \r\n"
+    if unix.replace(b"\n", b"\r\n") in data:
+        return r"its lines end with \r\n, the snippet's with \n"
+    return "read it again, and give the lines exactly, blanks included"

@@ -1,1 +1,1 @@
-"""The tools that commit and push, and run nothing that a repository brings."""
+"""Tools to commit and push without running code from a repository."""

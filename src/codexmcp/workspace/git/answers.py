@@ -1,4 +1,4 @@
-"""Reads what git writes for programs. Pure."""
+"""Parse git's machine-readable output. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NONE = frozenset({"unspecified", "unset", "set", ""})
 
 
 def staged(listed: bytes) -> dict[str, str]:
-    """Return the modes of the files that `git ls-files --stage -z` lists, by path."""
+    """Return file modes by path from `git ls-files --stage -z`."""
     found: dict[str, str] = {}
     for entry in listed.split(b"\0"):
         if entry:
@@ -31,14 +31,14 @@ def staged(listed: bytes) -> dict[str, str]:
 
 
 def listed_paths(listed: bytes) -> list[str]:
-    """Return the paths that a command of git lists with `-z`."""
+    """Return the paths of git output with `-z`."""
     return [os.fsdecode(path) for path in listed.split(b"\0") if path]
 
 
 def added_nested(paths: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return files that git does not know, and repositories among them.
+    """Return the untracked files, and the untracked repositories.
 
-    Source: `git ls-files --others` shows a repository in the work tree with a slash at the end.
+    Source: `git ls-files --others` lists a repository in the work tree with a trailing slash.
     """
     found = list(paths)
     nested = [path for path in found if path.endswith("/")]
@@ -46,7 +46,7 @@ def added_nested(paths: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def filters_of(listed: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the files of `git check-attr -z filter` that have a filter, and its name."""
+    """Yield the files with a filter from `git check-attr -z filter`, and its name."""
     fields = listed.split(b"\0")
     for path, _, value in zip(fields[::3], fields[1::3], fields[2::3], strict=False):
         name = os.fsdecode(value)
@@ -55,7 +55,7 @@ def filters_of(listed: bytes) -> Iterator[tuple[str, str]]:
 
 
 def changed_files(listed: bytes) -> list[dict[str, str]]:
-    """Return the files of `git diff-tree --name-status -z`, as they are to be told."""
+    """Return the files of `git diff-tree --name-status -z` for an answer."""
     fields = [field for field in listed.split(b"\0") if field]
     return [
         {"path": path.decode(errors="replace"), "change": _STATUSES.get(status.decode(), "changed")}
@@ -64,7 +64,7 @@ def changed_files(listed: bytes) -> list[dict[str, str]]:
 
 
 def pushed(porcelain: str) -> dict[str, Any]:
-    """Return what `git push --porcelain` tells.
+    """Return the result of `git push --porcelain`.
 
     Source: git-push(1), OUTPUT.
     """
@@ -73,7 +73,7 @@ def pushed(porcelain: str) -> dict[str, Any]:
         flag, *rest = line.split("\t")
         if line.startswith("To "):
             told["remote"] = without_passwords(line.removeprefix("To "))
-        elif flag in _FLAGS and len(rest) == 2:  # noqa: PLR2004 - refs, and what became of them
+        elif flag in _FLAGS and len(rest) == 2:  # noqa: PLR2004 - refs, and their results
             source, _, target = rest[0].rpartition(":")
             told["updates"].append(
                 {"from": source, "to": target, "result": _FLAGS[flag], "summary": rest[1]}

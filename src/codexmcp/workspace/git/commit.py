@@ -1,8 +1,8 @@
-"""Commits all that changed in a repository, as `git add -A && git commit` does.
+"""Commit all changes of a repository, like `git add -A && git commit`.
 
-In a repository that is not trusted, what to stage is found and staged without `git add`: that looks
-into submodules with a git of its own, which reads their configuration and runs its filters. The
-same where something is not served: `git add` fails when it is told to leave out what is ignored.
+For an untrusted repository and for paths not served, changes are found and staged without `git
+add`. In submodules `git add` runs another git, with the submodule's configuration and filters; and
+`git add` fails when told to exclude ignored files.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from codexmcp.workspace.git.answers import (
 from codexmcp.workspace.git.errors import failure
 from codexmcp.workspace.git.place import absolute
 from codexmcp.workspace.git.session import Session
-from codexmcp.workspace.git.withheld import expect_none_staged, parted
+from codexmcp.workspace.git.withheld import expect_none_staged, partition_withheld
 from codexmcp.workspace.threads import GIT
 
 MAX_FILES = 200
-"""How many files an answer names."""
+"""Bound on the files listed in an answer."""
 
 _LFS = "lfs"
 _SUBMODULE = "160000"
@@ -38,7 +38,7 @@ async def commit(session: Session, message: str) -> dict[str, Any]:
     """Commit all changes.
 
     Raises:
-        WorkspaceError: It cannot be done.
+        WorkspaceError: The commit failed.
     """
     git = session.git
     await _expect_no_conflicts(session)
@@ -70,13 +70,13 @@ async def _expect_no_conflicts(session: Session) -> None:
 
 
 async def _stage(session: Session) -> dict[str, Any]:
-    """Stage all changes; return what to tell of those that were left out."""
+    """Stage all changes; return the excluded files for the answer."""
     git = session.git
-    changed, withheld = parted(
+    changed, withheld = partition_withheld(
         listed_paths(await git.out("ls-files", "--modified", "-z")), session.withheld
     )
     listed = listed_paths(await git.out("ls-files", "--others", "--exclude-standard", "-z"))
-    found, more_withheld = parted(listed, session.withheld)
+    found, more_withheld = partition_withheld(listed, session.withheld)
     new, nested = added_nested(found)
     replaced = await _replaced_by_folders(session, changed)
     paths = [path for path in (*changed, *new) if path not in replaced]
@@ -95,7 +95,7 @@ async def _stage(session: Session) -> dict[str, Any]:
 
 
 async def _expect_no_filters(session: Session, paths: list[str]) -> None:
-    """Refuse files that would have to go through a program of the repository's choice."""
+    """Refuse files subject to a filter program from the repository's configuration."""
     if session.sorted is None or not paths:
         return
     listed = await session.git.out("check-attr", "--stdin", "-z", "filter", stdin=_joined(paths))
@@ -114,7 +114,7 @@ async def _expect_no_filters(session: Session, paths: list[str]) -> None:
 
 
 async def _replaced_by_folders(session: Session, changed: list[str]) -> set[str]:
-    """Return the files that have become folders, which git wants to be removed first."""
+    """Return the files replaced by folders; git requires their removal first."""
     top = Path(absolute(session.repository.top))
     folders = await GIT.run(_folders, top, changed)
     if not folders:
@@ -147,7 +147,7 @@ async def _has_something(session: Session) -> bool:
 async def _told(session: Session) -> dict[str, Any]:
     git = session.git
     words = ("diff-tree", "--root", "--no-commit-id", "--name-status", "--no-renames", "-r", "-z")
-    # Against the first parent alone, so that a merge says what it brought.
+    # Compared with the first parent only, so the list includes the changes of a merge.
     files = changed_files(await git.out(*words, "-m", "--first-parent", "HEAD"))
     told: dict[str, Any] = {
         "committed": True,

@@ -1,9 +1,10 @@
-"""What a repository's own configuration may decide, and what it must not.
+"""Allowed and refused settings of a repository's own configuration.
 
-Pure. Only settings that are data pass. A setting that would start a program, or lead where the
-server's owner did not mean to go, is refused where it would change the outcome, and left out else.
+Pure. Only settings without side effects pass. Settings for programs or redirections are refused if
+they would change the result, and otherwise dropped.
 
-Source: git-config(1) of git 2.39 to 2.51; which command reads which setting was tried out.
+Source: git-config(1) of git 2.39 to 2.51; the settings read by each command were determined by
+trial.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from enum import StrEnum
 
 
 class Operation(StrEnum):
-    """What git is to do."""
+    """A git operation."""
 
     COMMIT = "commit"
     PUSH = "push"
@@ -26,10 +27,10 @@ class Setting:
     """A setting of a configuration file.
 
     Attributes:
-        section: Its section, in lower case.
-        subsection: Its subsection; None without one.
-        name: Its own name, in lower case.
-        value: Its value; None for one that stands there without `=`, which means true.
+        section: The section, in lower case.
+        subsection: The subsection, or None.
+        name: The setting's own name, in lower case.
+        value: The value; None for a name without `=`, meaning true.
     """
 
     section: str
@@ -39,27 +40,27 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """Its full name, as `git config` takes it."""
+        """The full name in the syntax of `git config`."""
         middle = [] if self.subsection is None else [self.subsection]
         return ".".join([self.section, *middle, self.name])
 
     @property
     def pattern(self) -> str:
-        """Its name with `*` for the subsection."""
+        """The name with `*` for the subsection."""
         middle = "." if self.subsection is None else ".*."
         return f"{self.section}{middle}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
-    """A repository's settings, sorted.
+class SortedSettings:
+    """A repository's settings by category.
 
     Attributes:
-        kept: Those that count.
-        refused: Names of those for which nothing is done.
-        filters: The filters that it defines; files that use one are not committed.
-        worktree: Where it says that the work tree is; None for nothing.
-        has_hooks_path: Whether it has its hooks elsewhere.
+        kept: The settings in effect.
+        refused: Names of settings that refuse the operation.
+        filters: The defined filters; files with a filter are not committed.
+        worktree: The configured work tree, or None.
+        has_hooks_path: The hooks are in another folder.
     """
 
     kept: tuple[Setting, ...]
@@ -74,7 +75,7 @@ _PUSH = frozenset({Operation.PUSH})
 _COMMIT = frozenset({Operation.COMMIT})
 
 _REFUSED = {
-    # Another file could hold anything.
+    # Another file could contain anything.
     "include.path": _BOTH,
     "includeif.*.path": _BOTH,
     # Programs.
@@ -86,11 +87,11 @@ _REFUSED = {
     "credential.helper": _PUSH,
     "credential.*.helper": _PUSH,
     "remote.*.vcs": _PUSH,
-    # A command for the other machine, where the server's owner may be logged in.
+    # A command for the remote machine, with the login of the server's owner.
     "remote.*.receivepack": _PUSH,
-    # It deletes what the other machine has beside ours.
+    # Deletes other refs on the remote machine.
     "remote.*.mirror": _PUSH,
-    # Who listens there gets the owner's password.
+    # The server there would receive the owner's password.
     "remote.*.proxy": _PUSH,
     "remote.*.proxyauthmethod": _PUSH,
 }
@@ -117,7 +118,7 @@ _KEPT = re.compile(
 
 
 def parse(listed: bytes) -> list[Setting]:
-    """Return the settings that `git config --list -z` shows."""
+    """Return the settings of `git config --list -z`."""
     settings: list[Setting] = []
     for entry in listed.split(b"\0")[:-1]:
         key, newline, value = entry.decode("utf-8", "surrogateescape").partition("\n")
@@ -129,10 +130,10 @@ def parse(listed: bytes) -> list[Setting]:
     return settings
 
 
-def sort(settings: Sequence[Setting], operation: Operation) -> Sorted:
-    """Return what of a repository's settings counts for an operation."""
+def sort(settings: Sequence[Setting], operation: Operation) -> SortedSettings:
+    """Return a repository's settings by category for an operation."""
     worktrees = [item.value for item in settings if item.pattern == "core.worktree"]
-    return Sorted(
+    return SortedSettings(
         kept=tuple(item for item in settings if _is_kept(item.pattern)),
         refused=tuple(item.key for item in settings if _is_refused(item.pattern, operation)),
         filters=frozenset(
@@ -146,13 +147,13 @@ def sort(settings: Sequence[Setting], operation: Operation) -> Sorted:
 
 
 def uses_worktree_config(settings: Iterable[Setting]) -> bool:
-    """Return whether a second file, `config.worktree`, counts."""
+    """Return True if a second file, `config.worktree`, is in effect."""
     values = [item.value for item in settings if item.pattern == "extensions.worktreeconfig"]
     return bool(values) and (values[-1] is None or values[-1].lower() in {"true", "yes", "on", "1"})
 
 
 def render(settings: Iterable[Setting]) -> bytes:
-    """Return a configuration file with these settings, in their order."""
+    """Return a configuration file with these settings, in order."""
     lines: list[str] = []
     for setting in settings:
         subsection = setting.subsection
@@ -176,7 +177,7 @@ def _is_kept(pattern: str) -> bool:
 
 
 def _is_refused(pattern: str, operation: Operation) -> bool:
-    # All else about http decides whom the owner's passwords are shown to, or names files.
+    # Other http settings choose the receiver of the owner's passwords, or name files.
     if pattern.startswith("http.") and not _is_kept(pattern):
         return operation is Operation.PUSH
     return operation in _REFUSED.get(pattern, ())

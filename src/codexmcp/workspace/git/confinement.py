@@ -1,7 +1,7 @@
-"""Refuses a repository whose own files lead git out of the roots: links, and alternates.
+"""Refuse repositories with links or alternates out of the roots.
 
-Reads only. What it cannot promise: git opens files by their paths, so whoever changes the
-repository's own folder while git works can still lead it elsewhere.
+Reads only. Limitation: git opens files by path, so a concurrent change of the repository's own
+folder can still redirect git.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from codexmcp.workspace.paths.roots import Roots
 
 _MAX_ALTERNATES_BYTES = 65536
 _MAX_DEPTH = 5
-"""Source: git follows alternates of alternates to this depth."""
+"""Source: git's bound on the depth of nested alternates."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEEP = frozenset({"refs", "logs", "info"})
@@ -27,10 +27,10 @@ _UNUSED = frozenset({"hooks"})
 
 
 def check(roots: Roots, repository: Repository) -> None:
-    """Refuse a repository that leads out of the roots by its own files.
+    """Refuse a repository with files that lead out of the roots.
 
     Raises:
-        WorkspaceError: It does; the message names the file.
+        WorkspaceError: Such a file exists; the message names the file.
     """
     for place in {repository.git_dir, repository.common_dir}:
         _refuse_links(roots, place)
@@ -38,7 +38,7 @@ def check(roots: Roots, repository: Repository) -> None:
 
 
 def _refuse_links(roots: Roots, git_dir: Location) -> None:
-    """Refuse links where git would follow them, above all to write.
+    """Refuse links where git would follow them, mainly for writing.
 
     Source: git 2.39 writes COMMIT_EDITMSG, index, logs and refs through links.
     """
@@ -47,18 +47,18 @@ def _refuse_links(roots: Roots, git_dir: Location) -> None:
             found = next(_links(folder.fd, ()), None)
     except OSError as error:
         raise WorkspaceError(
-            f"{git_dir} cannot be looked through: {error.strerror}; mend its permissions"
+            f"{git_dir} is not readable: {error.strerror}; fix its permissions"
         ) from None
     if found is not None:
         place = Location(git_dir.root, (*git_dir.names, *found))
         raise WorkspaceError(
-            f"{place} is a symbolic link, by which git would write or read elsewhere; put a real "
+            f"{place} is a symbolic link, so git would write or read elsewhere; put a real "
             "file or folder there"
         )
 
 
 def _links(folder: int, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield the links below a folder of a repository's own, where git writes."""
+    """Yield the links below a repository's own folder, in the parts written by git."""
     with os.scandir(folder) as found:
         entries = [entry for entry in found if names or entry.name not in _UNUSED]
     yield from ((*names, entry.name) for entry in entries if entry.is_symlink())
@@ -76,14 +76,14 @@ def _is_entered(names: tuple[str, ...]) -> bool:
 
 
 def _refuse_alternates(roots: Roots, objects: Location, depth: int) -> None:
-    """Refuse objects of other repositories that lie outside: they could be pushed."""
+    """Refuse objects of repositories outside the roots: a push could publish them."""
     with roots.open_dir(objects) as folder:
         if not (Path(folder.path) / "info").is_dir():
             return
     with roots.open_dir(objects.child("info")) as folder:
         data = read_small(folder, "alternates", _MAX_ALTERNATES_BYTES) or b""
     for line in _alternates(data, objects.child("info").child("alternates")):
-        # Of `x/..`, git sees where it leads, which is elsewhere when `x` is a link.
+        # git resolves `x/..` by the file system, with another result when `x` is a link.
         target = os.path.realpath(Path(objects.root.path, *objects.names, line))
         try:
             place = roots.locate(target)
@@ -97,10 +97,10 @@ def _refuse_alternates(roots: Roots, objects: Location, depth: int) -> None:
 
 
 def _alternates(data: bytes, place: Location) -> Iterator[str]:
-    """Yield the lines of a file of alternates that name folders, refusing what is not plain.
+    """Yield the folders of an alternates file, refusing special syntax.
 
-    Source: git's `link_alt_odb_entries`: lines end at a line feed and at nothing else, and one that
-    begins with a quotation mark is quoted as in C.
+    Source: git's `link_alt_odb_entries`: lines end at a line feed only, and a leading quotation
+    mark means C quoting.
     """
     for line in data.decode("utf-8", "surrogateescape").split("\n"):
         if line.startswith('"') or any(unicodedata.category(letter) == "Cc" for letter in line):

@@ -1,11 +1,11 @@
-"""What git's failures mean, and what to do about them. Pure."""
+"""Explanations and remedies for git's failures. Pure."""
 
 from __future__ import annotations
 
 import re
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.commands import Ended
+from codexmcp.workspace.commands import CommandResult
 
 _MAX_CHARACTERS = 1500
 
@@ -35,7 +35,7 @@ _REMEDIES = (
     ),
     (
         r"No configured push destination|no such remote|does not appear to be a git repository",
-        "there is no such remote repository: add or mend it with `git remote`, by hand",
+        "there is no such remote repository: add or fix it with `git remote`, by hand",
     ),
     (
         r"transport '(?P<what>[^']+)' not allowed",
@@ -86,25 +86,25 @@ _REMEDIES = (
     ),
     (
         r"bad config|bad numeric config|unknown repository extension|Expected git repo version",
-        "mend the repository's configuration; `git config --list --show-origin` shows it",
+        "fix the repository's configuration; `git config --list --show-origin` shows it",
     ),
 )
 
 _PASSWORD = re.compile(r"(?<=//)[^\s/@]+@")
 
 
-def failure(command: str, at: str, ended: Ended) -> WorkspaceError:
-    """Return the error for a command of git that failed.
+def failure(command: str, at: str, ended: CommandResult) -> WorkspaceError:
+    """Return the error for a failed git command.
 
     Args:
         command: The command, such as `push`.
         at: The work tree.
-        ended: How it ended.
+        ended: The command's result.
     """
     said = without_passwords("\n".join([ended.err, ended.out.decode(errors="replace")])).strip()
     remedy = next(filter(None, (_remedy(said, *row) for row in _REMEDIES)), None)
     how = f"exit code {ended.code}" if ended.code >= 0 else f"signal {-ended.code}"
-    advice = remedy or "what it says above is the cause; mend that by hand"
+    advice = remedy or "the output above names the cause; fix it by hand"
     return WorkspaceError(
         f"`git {command}` in {at} failed ({how}): {said[-_MAX_CHARACTERS:]}\n{advice}"
     )

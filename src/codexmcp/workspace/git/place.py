@@ -1,6 +1,6 @@
-"""Finds the repository of a folder; its work tree and its own folder must lie in the roots.
+"""Find the repository of a folder, with its work tree and git folder in the roots.
 
-Reads only, and runs nothing. git itself would look further, into folders above the roots.
+Reads only, and runs no program. git itself would also search above the roots.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Repository:
 
     Attributes:
         top: The work tree.
-        git_dir: Where its HEAD and index are.
-        common_dir: Where its objects, refs and configuration are; the same but for linked work
-            trees.
-        identity: Tells repositories apart, whatever path leads to them.
+        git_dir: The folder of HEAD and index.
+        common_dir: The folder of objects, refs and configuration; equal to `git_dir` except for
+            linked work trees.
+        identity: Identifies the repository independently of the path.
     """
 
     top: Location
@@ -40,7 +40,7 @@ class Repository:
 
 
 def absolute(place: Location) -> str:
-    """Return the absolute path of a place."""
+    """Return the absolute path of a location."""
     return str(Path(place.root.path, *place.names))
 
 
@@ -48,15 +48,15 @@ def find(roots: Roots, folder: str) -> Repository:
     """Return the repository of a folder.
 
     Args:
-        roots: Where everything must lie.
-        folder: Its work tree, or a folder in it.
+        roots: The bound for all parts of the repository.
+        folder: The work tree, or a folder in it.
 
     Raises:
-        WorkspaceError: There is none, or part of it is not in the roots.
+        WorkspaceError: No repository, or a part outside the roots.
     """
     place = roots.locate(folder)
     if any(is_git_name(name) for name in place.names):
-        raise WorkspaceError(f"{place} lies in a repository's own folder; name its work tree")
+        raise WorkspaceError(f"{place} is in a repository's own folder; name its work tree")
     with roots.open_dir(place):
         top = _top(roots, place)
     with roots.open_dir(top) as opened:
@@ -68,23 +68,23 @@ def find(roots: Roots, folder: str) -> Repository:
 
 
 def read_config(roots: Roots, place: Location) -> bytes:
-    """Return a configuration file of a repository; empty when there is none.
+    """Return a repository's configuration file; empty if missing.
 
     Raises:
-        WorkspaceError: It cannot be read, or is larger than any real one.
+        WorkspaceError: The file is unreadable or too large.
     """
     with roots.open_dir(place.first(len(place.names) - 1)) as folder:
         return read_small(folder, place.names[-1], _MAX_CONFIG_BYTES) or b""
 
 
 def hooks(roots: Roots, repository: Repository) -> list[str]:
-    """Return the names of the repository's own hooks; none when its folder cannot be read."""
+    """Return the names of the repository's own hooks; empty for an unreadable folder."""
     try:
         with (
             roots.open_dir(repository.common_dir.child("hooks")) as folder,
             os.scandir(folder.fd) as entries,
         ):
-            # Those of git's templates end in `.sample`.
+            # The samples of git's templates end in `.sample`.
             return sorted(
                 entry.name
                 for entry in entries
@@ -95,10 +95,10 @@ def hooks(roots: Roots, repository: Repository) -> list[str]:
 
 
 def read_small(folder: ConfinedDir, name: str, max_bytes: int) -> bytes | None:
-    """Return a small file of a folder; None when there is none.
+    """Return a small file of a folder, or None if missing.
 
     Raises:
-        WorkspaceError: It cannot be read, is no file, or is larger than `max_bytes`.
+        WorkspaceError: Unreadable, not a regular file, or larger than `max_bytes`.
     """
     place = folder.place.child(name)
     try:
@@ -117,7 +117,7 @@ def read_small(folder: ConfinedDir, name: str, max_bytes: int) -> bytes | None:
     finally:
         os.close(file)
     if len(data) > max_bytes:
-        raise WorkspaceError(f"{place} is larger than {max_bytes} bytes, which no real one is")
+        raise WorkspaceError(f"{place} is larger than {max_bytes} bytes, too large for such a file")
     return data
 
 
@@ -139,7 +139,7 @@ def _is_top(folder: ConfinedDir) -> bool:
     status = _lstat(folder, ".git")
     if status is None:
         return False
-    # As git does, which goes on upwards from a folder that is no repository.
+    # Like git, the search continues upwards from a folder without a repository.
     return not stat.S_ISDIR(status.st_mode) or _lstat(folder, ".git/HEAD") is not None
 
 
@@ -169,7 +169,7 @@ def _common_dir(roots: Roots, git_dir: ConfinedDir) -> Location:
 
 
 def _leads_to(roots: Roots, folder: ConfinedDir, path: str, name: str) -> Location:
-    """Return the place that a file names."""
+    """Return the location named by a file."""
     target = os.path.normpath(Path(folder.path, path))
     try:
         place = roots.locate(target)

@@ -1,4 +1,4 @@
-"""Pushes a repository's branch, as `git push` does, and asks nobody for a password."""
+"""Push a repository's branch, like `git push`, without a password prompt."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _DONE = frozenset({"up to date"})
 
 
 async def push(session: Session, *, set_upstream: bool) -> dict[str, Any]:
-    """Push what `git push` would.
+    """Push the same refs as `git push`.
 
     Args:
         session: The repository.
-        set_upstream: Push the branch under its own name, and keep that for later.
+        set_upstream: Push the branch under its own name, and record the upstream.
 
     Raises:
-        WorkspaceError: It cannot be done, or the remote refuses it.
+        WorkspaceError: The push failed, or the remote refused.
     """
     git = session.git
     git = replace(git, env={**git.env, **await ssh_command(git)})
@@ -62,7 +62,7 @@ async def _remote(git: Git) -> str:
 
 
 async def _keep_upstream(session: Session, remote: str, branch: str) -> None:
-    """Write the upstream to the repository's own configuration, not to its stand-in."""
+    """Write the upstream to the repository's own configuration, not to the stand-in."""
     git = session.git
     file = f"{absolute(session.repository.common_dir)}/config"
     for name, value in (("remote", remote), ("merge", f"refs/heads/{branch}")):

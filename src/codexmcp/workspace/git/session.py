@@ -1,7 +1,7 @@
-"""How git is run on a repository: what it sees, what it must not do, and one at a time.
+"""Run git on a repository with restricted settings, a single call at a time.
 
-Unless the server's owner trusts the roots, git works with a stand-in for the repository's own
-configuration (`shadow`), without its hooks. The owner's own configuration holds in any case.
+Unless the server's owner trusts the roots, git uses a stand-in for the repository's own
+configuration (`shadow`) and no hooks. The owner's own configuration always applies.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ import asyncio
 import contextlib
 import os
 import shlex
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 from codexmcp.errors import WorkspaceError
+from codexmcp.secret_like import Shape
 from codexmcp.workspace.commands import (
     Command,
-    Ended,
+    CommandResult,
     find_program,
     passed_environment,
     run,
     safe_path,
 )
 from codexmcp.workspace.git import config, confinement, place
-from codexmcp.workspace.git.config import Operation, Sorted
+from codexmcp.workspace.git.config import Operation, SortedSettings
 from codexmcp.workspace.git.errors import failure
 from codexmcp.workspace.git.place import Repository, absolute
 from codexmcp.workspace.git.shadow import shadowed
@@ -37,7 +38,7 @@ from codexmcp.workspace.threads import GIT
 MAX_LIST_BYTES = 64 * 1024 * 1024
 
 _OVERRIDES = {
-    # Each would start a program, go on after us, or work in submodules by their configuration.
+    # Each would start a program, outlive the call, or use the configuration of submodules.
     "core.fsmonitor": "false",
     "core.askPass": "",
     "core.editor": "true",
@@ -78,31 +79,34 @@ _HOOKS = {
 
 @dataclass(frozen=True, slots=True)
 class GitPolicy:
-    """What git may do.
+    """Permissions of git.
 
     Attributes:
-        env: The server's environment; git sees little of it.
-        allow_repository_code: Whether a repository's own hooks and configuration count, which run
-            programs.
-        timeout_s: Bound on a call, in seconds. Below what clients wait for a tool: Codex does so
-            for 60 s.
+        env: The server's environment; git gets a small part of it.
+        allow_repository_code: Use a repository's own hooks and configuration, which run programs.
+        secret_shapes: Patterns of secrets, refused in commits.
+        allowed_secrets: Patterns of files exempt from this check.
+        timeout_s: Bound on a call, in seconds. Below the clients' bound on a tool call: 60 s in
+            Codex.
     """
 
     env: Mapping[str, str]
     allow_repository_code: bool = False
+    secret_shapes: Sequence[Shape] = ()
+    allowed_secrets: Sequence[str] = ()
     timeout_s: float = 50.0
 
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """Runs git on one repository.
+    """Run git on a repository.
 
     Attributes:
-        program: Its path.
-        overrides: Settings that overrule every file.
-        env: Its environment.
-        cwd: Its folder.
-        at: The work tree, to be shown.
+        program: The path of git.
+        overrides: Settings with precedence over every file.
+        env: The environment.
+        cwd: The working directory.
+        at: The work tree, for messages.
     """
 
     program: str
@@ -111,11 +115,13 @@ class Git:
     cwd: str
     at: str
 
-    async def run(self, *words: str, stdin: bytes = b"", max_bytes: int = MAX_LIST_BYTES) -> Ended:
-        """Run a command of git.
+    async def run(
+        self, *words: str, stdin: bytes = b"", max_bytes: int = MAX_LIST_BYTES
+    ) -> CommandResult:
+        """Run a git command.
 
         Raises:
-            WorkspaceError: It cannot be started, or says more than can be taken.
+            WorkspaceError: git does not start, or its output exceeds the bound.
         """
         settings = [word for key, value in self.overrides.items() for word in _set(key, value)]
         argv = [self.program, *settings, *words]
@@ -128,10 +134,10 @@ class Git:
         return ended
 
     async def out(self, *words: str, stdin: bytes = b"") -> bytes:
-        """Return what a command of git writes.
+        """Return the output of a git command.
 
         Raises:
-            WorkspaceError: It fails.
+            WorkspaceError: The command fails.
         """
         ended = await self.run(*words, stdin=stdin)
         if ended.code != 0:
@@ -139,36 +145,36 @@ class Git:
         return ended.out
 
     async def value(self, *words: str) -> str | None:
-        """Return the one line that a command of git writes; None when it has nothing to say."""
+        """Return the single line of a git command's output; None without output."""
         ended = await self.run(*words)
         return ended.out.decode(errors="replace").strip() or None if ended.code == 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Work on a repository.
+    """A session on a repository.
 
     Attributes:
         git: Runs git there.
         repository: The repository.
-        sorted: What counts of its configuration; None when all of it does.
-        skipped_hooks: Its hooks for this operation, when they are not run.
-        withheld: Paths from the work tree of what is not served though it lies there.
+        sorted: The settings in effect; None means all.
+        skipped_hooks: The skipped hooks of this operation.
+        withheld: Paths in the work tree that are not served.
     """
 
     git: Git
     repository: Repository
-    sorted: Sorted | None
+    sorted: SortedSettings | None
     skipped_hooks: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
 
 
 class Sessions:
-    """Gives sessions, one at a time for each repository.
+    """Open sessions, one at a time for each repository.
 
     Args:
-        roots: Where repositories must lie.
-        policy: What git may do.
+        roots: The bound for repositories.
+        policy: The permissions of git.
     """
 
     def __init__(self, roots: Roots, policy: GitPolicy) -> None:
@@ -178,14 +184,14 @@ class Sessions:
 
     @contextlib.asynccontextmanager
     async def open(self, folder: str, operation: Operation) -> AsyncGenerator[Session]:
-        """Give a session once no other call works on the repository.
+        """Open a session when no other call uses the repository.
 
         Args:
             folder: The work tree, or a folder in it.
-            operation: What it is for.
+            operation: The purpose.
 
         Raises:
-            WorkspaceError: There is no git, no repository, or it is refused.
+            WorkspaceError: git is missing, no repository was found, or the repository is refused.
         """
         repository = await GIT.run(place.find, self._roots, folder)
         lock = self._locks.setdefault(repository.identity, asyncio.Lock())
@@ -207,7 +213,7 @@ class Sessions:
 
     def _git(self, cwd: str, at: str) -> Git:
         env = passed_environment(self.policy.env, _OWNERS)
-        # A tool that writes files must not be able to put a program in git's way.
+        # A file tool must not be able to place a program on git's PATH.
         written = [] if self.policy.allow_repository_code else self._real_roots
         env["PATH"] = safe_path(env["PATH"], written)
         program = find_program("git", env["PATH"])
@@ -219,7 +225,9 @@ class Sessions:
             )
         return Git(program, {}, {**env, **_NEVER_ASK}, cwd, at)
 
-    async def _sorted(self, git: Git, repository: Repository, operation: Operation) -> Sorted:
+    async def _sorted(
+        self, git: Git, repository: Repository, operation: Operation
+    ) -> SortedSettings:
         settings = await self._listed(git, repository.common_dir.child("config"))
         if config.uses_worktree_config(settings):
             settings += await self._listed(git, repository.git_dir.child("config.worktree"))
@@ -236,14 +244,14 @@ class Sessions:
 
     async def _listed(self, git: Git, location: Location) -> list[config.Setting]:
         data = await GIT.run(place.read_config, self._roots, location)
-        # From stdin and at the root folder, so that git reads this and no repository's.
+        # From stdin and in the root folder, so git reads this file only and no repository's.
         reader = replace(git, cwd="/", at=str(location))
         words = ("config", "--file", "-", "--no-includes", "--list", "-z")
         return config.parse(await reader.out(*words, stdin=data))
 
     async def _confined(self, git: Git, variables: Mapping[str, str]) -> Git:
         git = replace(git, env={**git.env, **variables}, overrides=_OVERRIDES)
-        # The owner's own hooks run; a relative path would mean the repository's.
+        # The owner's own hooks run; a relative path would resolve to the repository's hooks.
         hooks = await git.value("config", "--type=path", "--get", "core.hooksPath")
         if hooks is None or not self._is_outside(hooks):
             git = replace(git, overrides={**git.overrides, "core.hooksPath": os.devnull})
@@ -261,7 +269,7 @@ class Sessions:
 
 
 async def ssh_command(git: Git) -> dict[str, str]:
-    """Return the variables by which ssh asks nobody, whatever ssh the server's owner uses."""
+    """Return the variables for ssh without prompts, for any ssh of the server's owner."""
     given = git.env.get("GIT_SSH_COMMAND") or await git.value("config", "--get", "core.sshCommand")
     if given is None and git.env.get("GIT_SSH"):
         return {}
@@ -278,10 +286,10 @@ def _set(key: str, value: str) -> tuple[str, str]:
 
 
 def _expect_own_worktree(repository: Repository, worktree: str | None) -> None:
-    """Refuse a repository whose work tree is another folder by its configuration."""
+    """Refuse a repository configured with another work tree."""
     if worktree is None:
         return
-    # Source: git-config(1): relative to the folder with the configuration.
+    # Source: git-config(1): relative to the folder of the configuration.
     named = os.path.realpath(Path(absolute(repository.common_dir), worktree))
     if named != os.path.realpath(absolute(repository.top)):
         raise WorkspaceError(

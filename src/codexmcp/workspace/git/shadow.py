@@ -1,10 +1,10 @@
-"""A stand-in for a repository's configuration while git works on it.
+"""A stand-in for a repository's configuration.
 
-git reads its configuration and hooks from the repository's common folder. It is given another one,
-outside the roots, with links to the real objects and refs, and with those settings alone that are
-data. So nothing that the repository holds is started, whoever changes it meanwhile.
+git reads configuration and hooks from the repository's common folder. The stand-in is a common
+folder outside the roots, with links to the real objects and refs, and with harmless settings only.
+git therefore starts no program from the repository, even after concurrent changes.
 
-Source: gitrepository-layout(5) says what lies in GIT_COMMON_DIR. Linux and macOS.
+Source: gitrepository-layout(5) on the contents of GIT_COMMON_DIR. Linux and macOS.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from codexmcp.workspace.paths.roots import Roots
 _LINKED = ("objects", "refs", "reftable", "packed-refs", "logs", "info", "shallow", "worktrees")
 
 PROTOCOLS = "https:http:ssh:git"
-"""What is left out: folders of this machine, whose hooks would run here, and programs."""
+"""Refused transports: local folders, with hooks on this machine, and programs."""
 
 
 @contextlib.contextmanager
 def shadowed(
     roots: Roots, repository: Repository, settings: Iterable[Setting]
 ) -> Generator[dict[str, str]]:
-    """Give the variables by which git works on a repository without its configuration.
+    """Provide the variables for git without the repository's configuration.
 
     Args:
-        roots: Where the stand-in must not lie.
+        roots: The stand-in is outside these.
         repository: The repository, checked.
-        settings: What of its configuration counts.
+        settings: The settings in effect.
 
     Raises:
-        WorkspaceError: There is no place for it.
+        WorkspaceError: No folder is available for the stand-in.
     """
     real = Path(absolute(repository.common_dir))
     with contextlib.ExitStack() as made:
@@ -60,17 +60,17 @@ def shadowed(
 
 
 def _fill(folder: Path, real: Path, config: bytes) -> None:
-    # Else the first commit's reflog would be written to the stand-in.
+    # Otherwise the first commit's reflog would go to the stand-in.
     (real / "logs").mkdir(exist_ok=True)
     (folder / "config").write_bytes(config)
     for entry in _LINKED:
-        # A file that is missing yet is made where its link leads.
+        # A missing file is created at the target of its link.
         if entry in {"packed-refs", "shallow"} or (real / entry).exists():
             (folder / entry).symlink_to(real / entry)
 
 
 def _place(roots: Roots) -> str:
-    """Return a folder for temporary files that no tool writes to."""
+    """Return a folder for temporary files out of reach of the tools."""
     written = [place.root.path for place in roots.places]
     for folder in (tempfile.gettempdir(), "/dev/shm", "/var/tmp"):  # noqa: S108 - mkdtemp's, 0700
         real = Path(os.path.realpath(folder))

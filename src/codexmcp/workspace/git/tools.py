@@ -8,9 +8,11 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from codexmcp.errors import WorkspaceError
+from codexmcp.secret_like import holds_secret
 from codexmcp.workspace.git.commit import commit
 from codexmcp.workspace.git.config import Operation
 from codexmcp.workspace.git.push import push
+from codexmcp.workspace.git.secrets import expect_no_secrets
 from codexmcp.workspace.git.session import GitPolicy, Session, Sessions
 from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.tool import Scope, WorkspaceTool
@@ -28,15 +30,16 @@ def git_tools(roots: Roots, policy: GitPolicy) -> tuple[WorkspaceTool, ...]:
     """Return the tools.
 
     Args:
-        roots: Where repositories must lie.
-        policy: What git may do.
+        roots: The bound for repositories.
+        policy: The permissions of git.
     """
     sessions = Sessions(roots, policy)
 
     async def run_commit(arguments: Mapping[str, Any]) -> dict[str, Any]:
         message = str(arguments["message"])
-        _check_message(message)
+        _check_message(message, policy)
         async with _bounded(sessions, arguments, Operation.COMMIT) as session:
+            await expect_no_secrets(session, policy.secret_shapes, policy.allowed_secrets)
             return await commit(session, message)
 
     async def run_push(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +50,8 @@ def git_tools(roots: Roots, policy: GitPolicy) -> tuple[WorkspaceTool, ...]:
         WorkspaceTool(
             name="agentOS_git_commit",
             description="Commit all changes of a git repository (git add -A && git commit -m). "
-            "Answers with the commit and its files, or that there is nothing to commit.",
+            "Answers with the commit and its files, or that there is nothing to commit. Refuses "
+            "files that look like secrets.",
             schema=_schema(
                 {"message": {"type": "string", "maxLength": MAX_MESSAGE_CHARACTERS}}, ["message"]
             ),
@@ -82,7 +86,7 @@ def _schema(properties: Mapping[str, Any], required: list[str]) -> dict[str, Any
     }
 
 
-def _check_message(message: str) -> None:
+def _check_message(message: str, policy: GitPolicy) -> None:
     if not message.strip() or "\0" in message:
         raise WorkspaceError(
             "the commit message is empty or holds a NUL character; say in a line what changed"
@@ -91,13 +95,18 @@ def _check_message(message: str) -> None:
         message.encode()
     except UnicodeEncodeError:
         raise WorkspaceError("the commit message is not valid Unicode; send it as UTF-8") from None
+    if holds_secret(message, policy.secret_shapes):
+        raise WorkspaceError(
+            "nothing was committed, because the commit message holds what looks like a secret; say "
+            "what changed without it"
+        )
 
 
 @contextlib.asynccontextmanager
 async def _bounded(
     sessions: Sessions, arguments: Mapping[str, Any], operation: Operation
 ) -> AsyncGenerator[Session]:
-    """Give a session, and end git when the time is up."""
+    """Open a session with a bound on git's time."""
     folder, timeout_s = str(arguments["cwd"]), sessions.policy.timeout_s
     try:
         async with asyncio.timeout(timeout_s), sessions.open(folder, operation) as session:

@@ -1,7 +1,7 @@
-"""What is not served is not committed, though it lies in a work tree.
+"""Exclude paths that are not served from commits, even in a work tree.
 
-Whoever may read a repository reads all that was ever staged there, in its objects. So nothing of
-it is staged, and nothing of it that somebody else has staged is committed.
+A repository's objects contain everything ever staged, for all its readers. Withheld files are
+therefore never staged, and changes staged by others are not committed.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from codexmcp.workspace.git.answers import listed_paths
 from codexmcp.workspace.git.session import Session
 
 
-def parted(paths: Iterable[str], withheld: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the paths that may be committed, and what of the withheld the others belong to.
+def partition_withheld(
+    paths: Iterable[str], withheld: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Return the allowed paths, and the withheld paths among the others.
 
-    Case does not count, because on some systems two spellings lead to one file.
+    Case is ignored, since on some systems two spellings name the same file.
 
     Args:
         paths: Paths from the work tree.
-        withheld: The same, of what is not served; for a folder, all that is in it.
+        withheld: Withheld paths from the work tree; a folder includes its contents.
     """
     folded = {item: item.casefold() for item in withheld}
     kept: list[str] = []
@@ -37,10 +39,10 @@ def parted(paths: Iterable[str], withheld: Sequence[str]) -> tuple[list[str], li
 
 
 async def expect_none_staged(session: Session) -> None:
-    """Refuse an index that holds other content of what is not served than the last commit.
+    """Refuse an index with changes of withheld files.
 
     Raises:
-        WorkspaceError: It does.
+        WorkspaceError: Such changes are staged.
     """
     if not session.withheld:
         return
@@ -48,10 +50,10 @@ async def expect_none_staged(session: Session) -> None:
     if await git.value("rev-parse", "--quiet", "--verify", "HEAD") is None:
         listed = await git.out("ls-files", "--cached", "-z")
     else:
-        # What is no longer tracked does nobody harm.
+        # Files removed from the index do no harm.
         words = ("diff-index", "--cached", "--name-only", "--no-renames", "--diff-filter=d", "-z")
         listed = await git.out(*words, "HEAD", "--")
-    _, staged = parted(listed_paths(listed), session.withheld)
+    _, staged = partition_withheld(listed_paths(listed), session.withheld)
     if staged:
         raise WorkspaceError(
             f"the index of {git.at} holds changes of {staged[0]}, which belongs to the server "

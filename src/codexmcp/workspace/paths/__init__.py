@@ -1,1 +1,1 @@
-"""Paths that lie in the allowed folders: their names, and opening what they name."""
+"""Paths in the allowed folders: names, and confined opening."""

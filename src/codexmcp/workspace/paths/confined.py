@@ -1,8 +1,7 @@
-"""Opens what lies in a root, and nothing else: name by name, each from the folder before it.
+"""Open entries inside a root only: name by name, each from its parent folder.
 
-No link is followed, wherever it leads, so it does not matter who changes what meanwhile: a
-descriptor is of the root's inside or it is not given. Measured on Linux: openat2(2) would save
-about two microseconds a name, which no caller notices.
+No link is followed, so concurrent changes do not matter: a descriptor is always inside the root.
+Measured on Linux: openat2(2) would save about two microseconds per name, too little to notice.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from codexmcp.workspace.paths.locations import Location
 
 
 def _flags(*names: str) -> int:
-    # A system that lacks one is refused when the roots are read, with an error that says so.
-    # Each is a bit of its own, so that the sum is the union.
+    # A system without a flag is refused with an error when the roots are parsed.
+    # Each flag is a separate bit, so the sum is the union.
     return sum(getattr(os, name, 0) for name in {*names})
 
 
 _FOLDER = _flags("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
-# Linux passes through folders without the right to list them.
+# Linux can traverse folders without the right to list them.
 _THROUGH = _FOLDER | _flags("O_PATH")
-# Without O_NONBLOCK, opening a named pipe would wait for who writes to it.
+# Without O_NONBLOCK, opening a named pipe would wait for a writer.
 _FILE = _flags("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC")
 
 Identity = tuple[int, int]
@@ -44,9 +43,9 @@ KINDS = {
 }
 
 _REASONS = {
-    errno.ENOENT: "does not exist; list its folder to see what does",
-    errno.EACCES: "is not readable or writable for the server; mend its permissions",
-    errno.EPERM: "is protected against this; mend its permissions",
+    errno.ENOENT: "does not exist; list its folder",
+    errno.EACCES: "is not readable or writable for the server; fix its permissions",
+    errno.EPERM: "is protected against this; fix its permissions",
     errno.ENAMETOOLONG: "has a longer name than the file system allows; shorten it",
     errno.ENOSPC: "cannot be written: the disk is full; free some space",
     errno.EDQUOT: "cannot be written: the disk quota is used up; free some space",
@@ -60,30 +59,41 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """Files and folders that are not served though they may lie in a root.
+    """Files and folders not served, although in a root.
 
     Attributes:
-        paths: Where they lie; what is missing is looked for again each time.
+        paths: Their paths; missing paths are looked up again each time.
     """
 
     paths: Sequence[str] = ()
 
     def identities(self) -> frozenset[Identity]:
-        """Return which inodes they are now."""
+        """Return their current inodes."""
         found: set[Identity] = set()
         for path in self.paths:
             with contextlib.suppress(OSError):
                 found.add(identity(os.stat(path)))  # noqa: PTH116 - once a call, on each call
         return frozenset(found)
 
+    def refuse_new(self, place: Location) -> None:
+        """Refuse a withheld location, even without an entry there.
+
+        Raises:
+            WorkspaceError: The location is withheld.
+        """
+        given = "/".join((place.root.path.rstrip("/"), *place.names, "")).casefold()
+        for path in self.paths:
+            if given.startswith(f"{os.path.realpath(path).rstrip('/')}/".casefold()):
+                raise _not_served(place)
+
 
 def identity(status: os.stat_result) -> Identity:
-    """Return what tells an inode from all others."""
+    """Return the unique identity of an inode."""
     return status.st_dev, status.st_ino
 
 
 def kind_of(mode: int) -> str:
-    """Return what a mode says that something is, in one word."""
+    """Return the kind of entry of a mode, in one word."""
     return KINDS.get(stat.S_IFMT(mode), "unknown")
 
 
@@ -91,15 +101,15 @@ def kind_of(mode: int) -> str:
 def opened_folder(
     place: Location, withheld: frozenset[Identity] = frozenset(), *, to_list: bool = True
 ) -> Generator[int]:
-    """Give the descriptor of a folder.
+    """Provide the descriptor of a folder.
 
     Args:
         place: The folder.
-        withheld: What must not be opened.
-        to_list: Whether it must be possible to list it; else only to pass through.
+        withheld: Inodes not to open.
+        to_list: Require the right to list the folder; otherwise only to traverse.
 
     Raises:
-        WorkspaceError: It is missing, not a folder, withheld, or a link leads there.
+        WorkspaceError: Missing, not a folder, withheld, or behind a link.
     """
     folder = _descend(place, withheld, to_list=to_list)
     try:
@@ -125,14 +135,14 @@ def _descend(place: Location, withheld: frozenset[Identity], *, to_list: bool) -
 
 
 def open_root(place: Location, *, to_list: bool) -> int:
-    """Return the descriptor of a place's root; the caller closes it.
+    """Return the descriptor of a location's root; the caller closes it.
 
     Args:
-        place: A place in the root.
-        to_list: Whether it must be possible to list it; else only to pass through.
+        place: A location in the root.
+        to_list: Require the right to list the root; otherwise only to traverse.
 
     Raises:
-        WorkspaceError: It cannot be opened.
+        WorkspaceError: The root is not accessible.
     """
     try:
         return os.open(place.root.path, (os.O_RDONLY | _FOLDER) if to_list else _THROUGH)
@@ -144,17 +154,17 @@ def open_root(place: Location, *, to_list: bool) -> int:
 
 
 def step(folder: int, name: str, place: Location, count: int, *, to_list: bool) -> int:
-    """Return the descriptor of a folder in a folder; the caller closes it.
+    """Return the descriptor of a sub-folder; the caller closes it.
 
     Args:
-        folder: The outer folder.
-        name: The inner one's name.
-        place: Where this leads, for errors.
-        count: How many names of that place lead to the inner folder.
-        to_list: Whether it must be possible to list it; else only to pass through.
+        folder: The parent's descriptor.
+        name: The sub-folder's name.
+        place: The final location, for errors.
+        count: The number of names of `place` up to the sub-folder.
+        to_list: Require the right to list the sub-folder; otherwise only to traverse.
 
     Raises:
-        WorkspaceError: It cannot be opened.
+        WorkspaceError: The sub-folder is not accessible.
     """
     try:
         return os.open(name, (os.O_RDONLY | _FOLDER) if to_list else _THROUGH, dir_fd=folder)
@@ -163,26 +173,25 @@ def step(folder: int, name: str, place: Location, count: int, *, to_list: bool) 
 
 
 def refuse_withheld(opened: int, place: Location, withheld: frozenset[Identity]) -> None:
-    """Refuse what was opened when it is not served.
+    """Refuse a descriptor of a withheld entry.
 
     Raises:
-        WorkspaceError: It is withheld.
+        WorkspaceError: The entry is withheld.
     """
     if withheld and identity(os.fstat(opened)) in withheld:
-        raise WorkspaceError(f"{place} belongs to the server itself and is not served")
+        raise _not_served(place)
+
+
+def _not_served(place: Location) -> WorkspaceError:
+    return WorkspaceError(f"{place} belongs to the server itself and is not served")
 
 
 def has_entry(folder: int, name: str) -> bool:
-    """Return whether a folder has something under a name, a link included.
-
-    Args:
-        folder: The folder's descriptor.
-        name: The name.
-    """
+    """Return True if a folder has an entry of this name, including links."""
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
     except OSError as error:
-        # Of whatever else stands in the way, the next step tells.
+        # The next step reports other obstacles.
         return error.errno != errno.ENOENT
     return True
 
@@ -191,19 +200,19 @@ def has_entry(folder: int, name: str) -> bool:
 def opened_file(
     folder: int, place: Location, withheld: frozenset[Identity] = frozenset()
 ) -> Generator[tuple[int, os.stat_result]]:
-    """Give the descriptor of a regular file, for reading, and what is known of it.
+    """Provide the descriptor of a regular file for reading, and its status.
 
     Args:
         folder: The descriptor of its folder.
-        place: Where it is; its last name is opened.
-        withheld: What must not be opened.
+        place: The location; its last name is opened.
+        withheld: Inodes not to open.
 
     Raises:
-        WorkspaceError: It is missing, not a regular file, withheld, or a link.
+        WorkspaceError: Missing, not a regular file, withheld, or a link.
     """
     name = place.names[-1]
     try:
-        # Before it is opened, because opening a device may already do something.
+        # Checked before opening, since opening a device can have side effects.
         _must_be_regular(os.stat(name, dir_fd=folder, follow_symlinks=False), place)
         file = os.open(name, _FILE, dir_fd=folder)
     except OSError as error:
@@ -212,7 +221,7 @@ def opened_file(
         status = os.fstat(file)
         _must_be_regular(status, place)
         if identity(status) in withheld:
-            raise WorkspaceError(f"{place} belongs to the server itself and is not served")
+            raise _not_served(place)
         yield file, status
     finally:
         os.close(file)
@@ -224,22 +233,22 @@ def _must_be_regular(status: os.stat_result, place: Location) -> None:
 
 
 def not_a(place: Location, kind: str, wanted: str) -> WorkspaceError:
-    """Return the error about something of another kind."""
+    """Return the error for an entry of another kind."""
     if kind == "link":
         return WorkspaceError(
-            f"{place} is a symbolic link, and links are not followed; name what it leads to"
+            f"{place} is a symbolic link, and links are not followed; name its target"
         )
     return WorkspaceError(f"{place} is a {kind}, not {wanted}; name {wanted}")
 
 
 def refusal(error: OSError, place: Location, folder: int, wanted: str) -> WorkspaceError:
-    """Return the error to raise in place of an error of the system.
+    """Return our error for an error of the system.
 
     Args:
-        error: What the system says.
-        place: What it says it about.
-        folder: The descriptor of the folder in which that lies.
-        wanted: What it should be, with its article.
+        error: The system's error.
+        place: The affected location.
+        folder: The descriptor of its folder.
+        wanted: The expected kind, with its article.
     """
     if error.errno in {errno.ENOTDIR, errno.ELOOP, errno.ENXIO}:
         with contextlib.suppress(OSError):

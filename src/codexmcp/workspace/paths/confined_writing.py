@@ -1,7 +1,7 @@
-"""Opens the folder in which something is to be written.
+"""Open the folder of a file to write.
 
-On top of what `confined` promises: nothing is written into a repository's own folder, because
-git runs what its config and hooks name, and a name that is new is one that every system can have.
+In addition to `confined`: no writes into a repository's own folder, since git runs programs named
+by its config and hooks; and new names must be portable.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from codexmcp.workspace.paths.git_folders import (
 from codexmcp.workspace.paths.locations import Location
 from codexmcp.workspace.paths.names import fault_of_new_name, is_git_name
 
-# Between the look at a folder and a new name in it nobody else of this server may add the other
-# names that make it a repository.
+# Between the check of a folder and a new name in it no other call of this server may add the other
+# names of a repository.
 _building = threading.Lock()
 
 
@@ -37,17 +37,17 @@ _building = threading.Lock()
 def opened_for_writing(
     place: Location, withheld: frozenset[Identity] = frozenset(), *, create_parents: bool = False
 ) -> Generator[int]:
-    """Give the descriptor of the folder of a file that is to be written.
+    """Provide the descriptor of the folder of a file to write.
 
-    Folders that were made are removed again when the context ends by an error.
+    Created folders are removed again after an error in the context.
 
     Args:
         place: The file.
-        withheld: What must not be opened.
-        create_parents: Whether to make the folders that are missing.
+        withheld: Inodes not to open.
+        create_parents: Create missing folders.
 
     Raises:
-        WorkspaceError: A folder is missing or not one, a link leads there, or it belongs to git.
+        WorkspaceError: A folder is missing, not a folder, behind a link, or git's own.
     """
     _refuse_git_names(place)
     with contextlib.ExitStack() as opened, contextlib.ExitStack() as made:
@@ -85,15 +85,15 @@ def _refuse_git_names(place: Location) -> None:
 
 
 def refuse_new_name(place: Location) -> None:
-    """Refuse to give something new a name that is unsafe or not possible on every system.
+    """Refuse an unsafe or non-portable name for a new entry.
 
     Raises:
-        WorkspaceError: The name is not for new files.
+        WorkspaceError: The name is not suitable for new files.
     """
     fault = fault_of_new_name(place.names[-1])
     if fault is not None:
         raise WorkspaceError(
-            f"nothing new can be called {place.names[-1]!r}: {fault}; choose another name"
+            f"a new entry cannot be named {place.names[-1]!r}: {fault}; choose another name"
         )
 
 
@@ -110,13 +110,13 @@ def _make(folder: int, place: Location, made: contextlib.ExitStack) -> None:
 
 
 def _unmake(folder: int, name: str) -> None:
-    # What somebody else put there meanwhile keeps the folder.
+    # Entries of others keep the folder.
     with contextlib.suppress(OSError):
         os.rmdir(name, dir_fd=folder)
 
 
 def _refuse_same_as_git(outer: int, inner: int, place: Location) -> None:
-    """Refuse a folder that the file system also finds under `.git`, however it is spelt."""
+    """Refuse a folder that the file system also finds as `.git`, in any spelling."""
     with contextlib.suppress(FileNotFoundError):
         git = os.stat(".git", dir_fd=outer, follow_symlinks=False)
         if os.path.samestat(git, os.fstat(inner)):

@@ -1,7 +1,7 @@
-"""Where below which root a path leads, by its text alone.
+"""Resolution of a path to a location below a root, by its text alone.
 
-Pure: what lies there, links among it, is for `confined`. `..` is refused and not resolved, because
-beside a link it means another folder than its text says.
+Pure: entries and links are the subject of `confined`. `..` is refused instead of resolved, since
+after a link its meaning differs from its text.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from codexmcp.workspace.paths.windows_names import (
 )
 
 MAX_PATH_BYTES = 4095
-"""Source: PATH_MAX of Linux, its final NUL not counted."""
+"""Source: PATH_MAX of Linux, without the final NUL."""
 
 MAX_DEPTH = 256
-"""How many names a path may have: each is a folder to open."""
+"""Bound on the names of a path: each is a folder to open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A folder that the tools may touch.
+    """A folder accessible to the tools.
 
     Attributes:
-        path: Its absolute path, without links.
-        given: Its absolute path as its owner wrote it.
-        is_first: Whether it is the first root: paths in it are shown relative to it.
+        path: The absolute path, without links.
+        given: The absolute path as written by the owner.
+        is_first: The first root: paths in it are shown relative to it.
     """
 
     path: str
@@ -41,41 +41,41 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place in a root.
+    """A location in a root.
 
     Attributes:
         root: The root.
-        names: The names that lead there; none for the root itself.
+        names: The names from the root; empty for the root itself.
     """
 
     root: Root
     names: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Return a path that leads here again: relative in the first root, else absolute."""
+        """Return a path to this location: relative in the first root, otherwise absolute."""
         if self.root.is_first:
             return "/".join(self.names) or "."
         return "/".join((self.root.path.rstrip("/"), *self.names)) or "/"
 
     def child(self, name: str) -> Location:
-        """Return the place of a name in this folder."""
+        """Return the location of a name in this folder."""
         return Location(self.root, (*self.names, name))
 
     def first(self, count: int) -> Location:
-        """Return the place that the first names lead to."""
+        """Return the location of the first names."""
         return Location(self.root, self.names[:count])
 
 
 def locate(text: str, roots: Sequence[Root], *, windows: bool = os.name == "nt") -> Location:
-    """Return where a path leads.
+    """Return the location of a path.
 
     Args:
-        text: A path: relative to the first root, or absolute in any.
-        roots: The roots; at least one.
-        windows: Whether it is for Windows: which separators and names hold.
+        text: A path: relative to the first root, or absolute in any root.
+        roots: At least one root.
+        windows: Use the separators and names of Windows.
 
     Raises:
-        WorkspaceError: It cannot be a path, or leads out of all roots.
+        WorkspaceError: The path is invalid, or outside all roots.
     """
     _check(text)
     drive, names = _split(text, windows=windows)
@@ -97,7 +97,7 @@ def locate(text: str, roots: Sequence[Root], *, windows: bool = os.name == "nt")
         default=None,
     )
     if best is None:
-        raise WorkspaceError(f"{text!r} lies outside the folders that are served: {_named(roots)}")
+        raise WorkspaceError(f"{text!r} is outside the served folders: {_named(roots)}")
     return Location(roots[-best[1]], tuple(names[best[0] :]))
 
 
@@ -105,7 +105,7 @@ def _check(text: str) -> None:
     if not text:
         raise WorkspaceError("the path is empty; use `.` for the first root")
     if "\0" in text:
-        raise WorkspaceError(f"{text!r} holds a NUL character; no path can")
+        raise WorkspaceError(f"{text!r} contains a NUL character")
     try:
         size_bytes = len(text.encode())
     except UnicodeEncodeError:
@@ -117,7 +117,7 @@ def _check(text: str) -> None:
 
 
 def _split(text: str, *, windows: bool) -> tuple[str, list[str]]:
-    """Return the drive, which is `/` for an absolute path of other systems, and the names."""
+    """Return the drive (`/` for an absolute path of other systems) and the names."""
     if windows:
         return _split_for_windows(text)
     if is_windows_path(text):

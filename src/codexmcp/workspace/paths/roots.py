@@ -1,7 +1,7 @@
-"""The folders that the tools may touch, and the doors to what lies in them.
+"""The folders accessible to the tools, and the access to their contents.
 
-Every path of a caller goes through here. A folder is opened anew for each call, so that one
-that was put in a root's place counts.
+Every path of a caller passes through here. A folder is opened again for each call, so a replaced
+root takes effect.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from codexmcp.errors import ConfigurationError, WorkspaceError
 from codexmcp.workspace.paths.confined import Withheld, opened_file, opened_folder
 from codexmcp.workspace.paths.confined_writing import opened_for_writing
 from codexmcp.workspace.paths.locations import Location, Root, locate
+from codexmcp.workspace.paths.startup_files import refuse_startup_file
 
 
 @dataclass(frozen=True, slots=True)
 class ConfinedDir:
-    """A folder in a root, open as long as its context lasts.
+    """A folder in a root, open for the duration of its context.
 
     Attributes:
-        fd: Its descriptor; what is reached from it cannot be swapped for something else.
-        place: Where it is.
+        fd: The descriptor; entries reached through it cannot be redirected.
+        place: The location.
     """
 
     fd: int
@@ -34,12 +35,12 @@ class ConfinedDir:
 
     @property
     def path(self) -> str:
-        """Its absolute path, to be shown; it may lead elsewhere by now."""
+        """The absolute path, for messages only; by now the path may lead elsewhere."""
         return str(Path(self.place.root.path, *self.place.names))
 
     @property
     def child_cwd(self) -> str | None:
-        """What to give to a child process as its folder; None where the system has no such path.
+        """The working directory for a child process; None on systems without such a path.
 
         Without it, the child has to call fchdir(2) with `fd`.
         """
@@ -47,30 +48,46 @@ class ConfinedDir:
 
 
 class Roots:
-    """The folders that are served.
+    """The served folders.
 
     Args:
-        roots: The folders; at least one.
-        withheld: Files and folders that are not served though they may lie in a root.
+        roots: At least one folder.
+        withheld: Files and folders not served, although in a root.
+        allow_startup_files: Permit writing files that start programs.
     """
 
-    def __init__(self, roots: Sequence[Root], withheld: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        roots: Sequence[Root],
+        withheld: Sequence[Path] = (),
+        *,
+        allow_startup_files: bool = False,
+    ) -> None:
         self._roots = tuple(roots)
+        self._allow_startup_files = allow_startup_files
         self._withheld = Withheld(tuple(str(path) for path in withheld))
 
     @classmethod
-    def parse(cls, text: str | None, base_dir: Path, withheld: Sequence[Path] = ()) -> Roots:
-        """Return the folders that a setting names.
+    def parse(
+        cls,
+        text: str | None,
+        base_dir: Path,
+        withheld: Sequence[Path] = (),
+        *,
+        allow_startup_files: bool = False,
+    ) -> Roots:
+        """Return the folders of a setting.
 
         Args:
-            text: `AGENTOS_FS_ROOTS`: paths with `os.pathsep` between them; None or nothing but
-                blanks for `base_dir` alone.
-            base_dir: What relative paths begin at.
-            withheld: Files and folders that are not served though they may lie in a root, such as
-                the one with the tokens.
+            text: `AGENTOS_FS_ROOTS`: paths separated by `os.pathsep`; None or blank means
+                `base_dir` alone.
+            base_dir: The base of relative paths.
+            withheld: Files and folders not served, although in a root, such as the folder of the
+                tokens.
+            allow_startup_files: Permit writing files that start programs.
 
         Raises:
-            ConfigurationError: One is not a folder, or the system cannot confine access to it.
+            ConfigurationError: A path is not a folder, or the system cannot confine access to it.
         """
         if os.open not in os.supports_dir_fd:
             raise ConfigurationError(
@@ -83,45 +100,45 @@ class Roots:
             given = os.path.normpath(base_dir.absolute() / Path(part).expanduser())
             path = _real_folder(given)
             roots.setdefault(path, Root(path, given, is_first=not roots))
-        return cls(list(roots.values()), withheld)
+        return cls(list(roots.values()), withheld, allow_startup_files=allow_startup_files)
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The folders, as their owner wrote them."""
+        """The folders as written by their owner."""
         return tuple(Path(root.given) for root in self._roots)
 
     @property
     def places(self) -> tuple[Location, ...]:
-        """The folders, as places."""
+        """The folders as locations."""
         return tuple(Location(root, ()) for root in self._roots)
 
     def locate(self, path: str) -> Location:
-        """Return where a path leads, by its text alone.
+        """Return the location of a path, by its text alone.
 
         Raises:
-            WorkspaceError: It leads out of the roots, or is no path.
+            WorkspaceError: The path is invalid or outside the roots.
         """
         return locate(path, self._roots)
 
     @contextlib.contextmanager
     def open_dir(self, place: Location, *, to_list: bool = True) -> Generator[ConfinedDir]:
-        """Give a folder, open.
+        """Open a folder.
 
         Args:
             place: The folder.
-            to_list: Whether it must be possible to list it; else only to pass through.
+            to_list: Require the right to list the folder; otherwise only to traverse.
 
         Raises:
-            WorkspaceError: It is missing, no folder, or a link leads there.
+            WorkspaceError: Missing, not a folder, or behind a link.
         """
         with opened_folder(place, self._withheld.identities(), to_list=to_list) as fd:
             yield ConfinedDir(fd, place)
 
     def is_file(self, place: Location) -> bool:
-        """Return whether something is a regular file; what is missing is none.
+        """Return True for an existing regular file.
 
         Raises:
-            WorkspaceError: Its folder cannot be opened.
+            WorkspaceError: The file's folder is not accessible.
         """
         if not place.names:
             return False
@@ -133,21 +150,17 @@ class Roots:
         return stat.S_ISREG(status.st_mode)
 
     def withheld_below(self, place: Location) -> tuple[str, ...]:
-        """Return the paths, from a folder, of what is not served though it lies in it.
-
-        Args:
-            place: The folder.
-        """
+        """Return the withheld paths inside a folder, relative to it."""
         folder = "/".join((place.root.path.rstrip("/"), *place.names))
         real = [os.path.realpath(path) for path in self._withheld.paths]
         return tuple(os.path.relpath(path, folder) for path in real if is_below(path, folder))
 
     @contextlib.contextmanager
     def open_file(self, place: Location) -> Generator[tuple[int, os.stat_result]]:
-        """Give the descriptor of a regular file, for reading, and what is known of it.
+        """Provide the descriptor of a regular file for reading, and its status.
 
         Raises:
-            WorkspaceError: It is missing, no regular file, or a link leads there.
+            WorkspaceError: Missing, not a regular file, or behind a link.
         """
         if not place.names:
             raise WorkspaceError(f"{place} is a folder, not a file; name a file in it")
@@ -160,32 +173,35 @@ class Roots:
 
     @contextlib.contextmanager
     def open_to_write(self, place: Location, *, create_parents: bool = False) -> Generator[int]:
-        """Give the descriptor of the folder of a file that is to be written.
+        """Provide the descriptor of the folder of a file to write.
 
         Args:
             place: The file.
-            create_parents: Whether to make the folders that are missing.
+            create_parents: Create missing folders.
 
         Raises:
-            WorkspaceError: A folder is missing or not one, a link leads there, or git owns it.
+            WorkspaceError: A folder is missing, not a folder, behind a link, or git's own; or the
+                file is withheld or starts programs.
         """
+        refuse_startup_file(place, allowed=self._allow_startup_files)
+        self._withheld.refuse_new(place)
         withheld = self._withheld.identities()
         with opened_for_writing(place, withheld, create_parents=create_parents) as folder:
             yield folder
 
     @contextlib.contextmanager
     def open_in(self, folder: int, place: Location) -> Generator[tuple[int, os.stat_result]]:
-        """Give the descriptor of a regular file in an open folder, and what is known of it.
+        """Provide the descriptor of a regular file in an open folder, and its status.
 
         Raises:
-            WorkspaceError: It is missing, no regular file, or a link.
+            WorkspaceError: Missing, not a regular file, or a link.
         """
         with opened_file(folder, place, self._withheld.identities()) as opened:
             yield opened
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Return whether a path leads to something in a folder, by their texts alone."""
+    """Return True if a path is inside a folder, by their texts alone."""
     return path.startswith(folder.rstrip("/") + "/")
 
 

@@ -1,7 +1,7 @@
-r"""What Windows makes of names and paths: devices, drives, shares, streams.
+"""Names and paths on Windows: devices, drives, shares, streams.
 
-Pure, and the same on every system: a repository is shared with Windows machines, and a path from
-one may be tried anywhere. Must not touch a file.
+Pure, and identical on every system: repositories are shared with Windows machines, and paths from
+there may be used anywhere. Must not access files.
 """
 
 from __future__ import annotations
@@ -18,50 +18,50 @@ _DEVICE_SPACE = re.compile(r"[\\/]{2}[.?](?:[\\/]|$)|\\\?\?\\")
 
 
 def fault_of_windows_name(name: str) -> str | None:
-    r"""Return why a name of a file cannot be one on Windows; None when it can.
+    r"""Return the reason why a name is invalid on Windows; None for a valid name.
 
     Args:
-        name: One part of a path.
+        name: A single part of a path.
 
     Source: "Naming Files, Paths, and Namespaces" of the Win32 documentation: `<>:"/\|?*` and
-    control characters are reserved, dots and spaces at the end are cut off, devices are found under
-    any extension, a colon begins the name of an alternate data stream.
+    control characters are reserved, trailing dots and spaces are removed, device names apply with
+    any extension, a colon starts the name of an alternate data stream.
     """
     if not name:
         return "it is empty"
     if _SEPARATORS.search(name):
-        return "it holds a separator of Windows paths"
+        return "it contains a separator of Windows paths"
     if _DEVICE.fullmatch(name):
-        return "it is the name of a device on Windows"
+        return "it is a device name on Windows"
     if ":" in name:
-        return "it holds a colon, which names a drive or an alternate data stream on Windows"
+        return "it contains a colon, the mark of a drive or an alternate data stream on Windows"
     if _FORBIDDEN.search(name):
-        return "it holds a character that names on Windows cannot hold"
+        return "it contains a character not allowed in names on Windows"
     if name[-1] in ". ":
-        return "it ends with a dot or a space, which Windows leaves out"
+        return "it ends with a dot or a space, dropped by Windows"
     return None
 
 
 def is_windows_path(text: str) -> bool:
-    r"""Return whether a path is meant for Windows: `C:\x`, `C:/x`, `\\host\share`, `\\?\x`.
+    r"""Return True for a Windows path: `C:\x`, `C:/x`, `\\host\share`, `\\?\x`.
 
     Args:
-        text: A path as somebody gave it.
+        text: A path from the user.
     """
     return text.startswith("\\\\") or bool(_DRIVE.match(text) and _SEPARATORS.match(text[2:]))
 
 
 def split_windows_path(text: str) -> tuple[str, list[str]]:
-    r"""Return the drive of a path, in upper case and empty without one, and its names.
+    r"""Return the drive of a path (upper case, empty if absent) and its names.
 
-    Names `.` and empty ones are left out; `..` is among the names.
+    Names `.` and empty names are dropped; `..` is kept.
 
     Args:
-        text: A path as somebody gave it: `C:\x\y`, `x/y`.
+        text: A path from the user: `C:\x\y`, `x/y`.
 
     Raises:
-        ValueError: It leads to a device or a share, or depends on the current drive or the current
-            folder of a drive; the message is the end of a sentence about it.
+        ValueError: The path names a device or share, or depends on the current drive or a drive's
+            current folder; the message is a sentence fragment without its subject.
     """
     if _DEVICE_SPACE.match(text):
         raise ValueError(r"begins like a path of devices (`\\?\`, `\\.\`)")

@@ -1,1 +1,1 @@
-"""The search in files, by ripgrep."""
+"""Search in files with ripgrep."""

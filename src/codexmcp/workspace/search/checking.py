@@ -1,7 +1,7 @@
-"""Looks at the files in which ripgrep found something, through the door that all go through.
+"""Verify ripgrep's hits through the confined access of all tools.
 
-ripgrep opens files by their path, and a folder on the way may be swapped for a link meanwhile. So a
-hit counts, and its text is shown, only when the file that `confined` opens has that text there.
+ripgrep opens files by path, and a folder on the way may be replaced with a link. A hit therefore
+counts only if the file opened by `confined` contains the same text at the same position.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _MAX_MARKED_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A line that was found.
+    """A matching line.
 
     Attributes:
         place: The file.
-        line: Its number, from 1.
-        column: Where in the line the first match begins, in bytes, from 1.
-        text: The line, or the part of it around the first match.
-        is_whole: Whether it is the whole line.
+        line: The line number, from 1.
+        column: The byte position of the first match in the line, from 1.
+        text: The line, or the part around the first match.
+        is_whole: The text is the whole line.
     """
 
     place: Location
@@ -42,11 +42,11 @@ class Match:
 
 
 def checked(roots: Roots, base: Location, hits: Iterable[Hit]) -> list[Match]:
-    """Return the hits that are true, ordered by path and line.
+    """Return the verified hits, ordered by path and line.
 
     Args:
         roots: The roots.
-        base: The folder from which the hits' paths are, or the file that was searched.
+        base: The base folder of the hits' paths, or the searched file.
         hits: The hits.
     """
     ordered = sorted(hits, key=lambda hit: (hit.path, hit.line))
@@ -58,10 +58,10 @@ def checked(roots: Roots, base: Location, hits: Iterable[Hit]) -> list[Match]:
 
 
 def _in_folder(roots: Roots, base: Location, path: bytes, hits: Iterable[Hit]) -> Iterator[Match]:
-    """Yield the hits that are true, of files in one folder."""
+    """Yield the verified hits of files in a single folder."""
     by_file = itertools.groupby(hits, key=lambda hit: hit.path)
     if path == b"":
-        # Nothing but what ripgrep read from its standard input is without a folder.
+        # Only ripgrep's standard input has no folder.
         with roots.open_file(base) as (file, _):
             for _, group in by_file:
                 yield from _in_file(file, base, group)
@@ -86,7 +86,7 @@ def _in_file(file: int, place: Location, hits: Iterable[Hit]) -> Iterator[Match]
         at = hit.offset_bytes + hit.skipped_bytes
         wanted = hit.data
         if read_up_to(file, len(wanted), at) != wanted:
-            # ripgrep counts from behind a mark at the beginning, and in UTF-8.
+            # ripgrep counts positions in UTF-8, after a byte order mark.
             transcoded = _as_ripgrep_sees(file) if transcoded is None else transcoded
             if transcoded[at : at + len(wanted)] != wanted:
                 continue
@@ -95,7 +95,7 @@ def _in_file(file: int, place: Location, hits: Iterable[Hit]) -> Iterator[Match]
 
 
 def _as_ripgrep_sees(file: int) -> bytes:
-    """Return a file that begins with a mark as UTF-8 without the mark; nothing for all others."""
+    """Return a file with a byte order mark as UTF-8 without the mark; empty for other files."""
     head = read_up_to(file, len(codecs.BOM_UTF8))
     if head == codecs.BOM_UTF8:
         return read_up_to(file, _MAX_MARKED_BYTES, len(head))

@@ -1,7 +1,7 @@
-"""The command line of a search, and where ripgrep is.
+"""The command line of a search, and the location of ripgrep.
 
-Nothing that a caller gives can become an option: each value stands in one argument with its option,
-and options end before the path.
+No value of a caller can become an option: each value is in the same argument as its option, and
+options end before the path.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.codex.binary import find_codex
 from codexmcp.errors import CodexBinaryError, WorkspaceError
-from codexmcp.home.binary import find_codex
+from codexmcp.installation import repair
 
 EVERYTHING = "./"
 STDIN = "-"
@@ -22,10 +23,10 @@ STDIN = "-"
 _SPECIAL = re.compile(r"[\\*?\[\]{}!]")
 
 _ALWAYS = (
-    # No file of the user's or of the environment's adds options, such as a program to run.
+    # No configuration file adds options, such as a program to run.
     "--no-config",
     "--json",
-    # Of what cannot be read, and of rules that cannot be parsed, nothing is shown.
+    # No messages about unreadable files and invalid ignore rules.
     "--no-messages",
     "--no-ignore-messages",
     "--no-ignore-global",
@@ -35,15 +36,15 @@ _ALWAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to search for.
+    """A search query.
 
     Attributes:
-        pattern: The text, or a regular expression in ripgrep's syntax; one line.
-        is_regex: Whether it is one.
-        ignores_case: Whether case does not matter.
-        globs: Which files, as of .gitignore; with `!` before it, which not.
-        with_hidden: Whether to search files and folders that begin with a dot.
-        with_ignored: Whether to search what .gitignore and its like leave out.
+        pattern: A text, or a regular expression in ripgrep's syntax; a single line.
+        is_regex: The pattern is a regular expression.
+        ignores_case: Ignore case.
+        globs: File patterns as in .gitignore; a leading `!` excludes.
+        with_hidden: Include files and folders with a leading dot.
+        with_ignored: Include files ignored by .gitignore and similar files.
     """
 
     pattern: str
@@ -60,13 +61,13 @@ def arguments_of(
     """Return ripgrep's arguments.
 
     Args:
-        query: What to search for.
-        target: `EVERYTHING` for the child's folder, `STDIN` for what it reads.
-        max_per_file: How many lines to give from one file at most.
-        withheld: Paths from the child's folder of what must not even be looked at.
+        query: The query.
+        target: `EVERYTHING` for the child's folder, `STDIN` for its stdin.
+        max_per_file: Bound on the lines of a single file.
+        withheld: Paths to exclude, relative to the child's folder.
 
     Raises:
-        WorkspaceError: A value cannot be passed on.
+        WorkspaceError: A value is not usable as an argument.
     """
     for value in (query.pattern, *query.globs):
         _check(value)
@@ -82,7 +83,7 @@ def arguments_of(
         arguments.append("--hidden")
     if query.with_ignored:
         arguments.append("--no-ignore")
-    # Behind the caller's own: the last glob that fits is the one that counts.
+    # After the caller's globs: the last matching glob wins.
     arguments += [f"--glob=!/{_SPECIAL.sub(_escaped, path)}" for path in withheld]
     return [*arguments, f"--regexp={query.pattern}", "--", target]
 
@@ -94,7 +95,7 @@ def _escaped(special: re.Match[str]) -> str:
 def _check(value: str) -> None:
     if "\0" in value or "\n" in value or "\r" in value:
         raise WorkspaceError(
-            f"{value!r} holds a line break or a NUL, and a search goes line by line; search for a "
+            f"{value!r} contains a line break or a NUL, and a search is line by line; search for a "
             "part of one line"
         )
     try:
@@ -105,12 +106,12 @@ def _check(value: str) -> None:
 
 @functools.cache
 def find_ripgrep() -> Path:
-    """Return the path of ripgrep: the one that comes with Codex, else one on PATH.
+    """Return the path of ripgrep: Codex's own, otherwise from PATH.
 
-    Source: the wheel `openai-codex-cli-bin` keeps it in `codex-path` beside `bin`.
+    Source: the wheel `openai-codex-cli-bin` has ripgrep in `codex-path` beside `bin`.
 
     Raises:
-        WorkspaceError: There is none.
+        WorkspaceError: ripgrep is missing.
     """
     try:
         bundled = find_codex(None).parent.parent / "codex-path" / "rg"
@@ -121,7 +122,7 @@ def find_ripgrep() -> Path:
     found = shutil.which("rg")
     if found is None:
         raise WorkspaceError(
-            "searching needs ripgrep, and there is none: run `uv sync` to install the Codex that "
+            f"searching needs ripgrep, and there is none: {repair()} to get the Codex that "
             "brings it, or install `ripgrep` so that `rg` is on PATH"
         )
     return Path(found)

@@ -1,6 +1,6 @@
-"""Reads what ripgrep prints with `--json`.
+"""Parse the output of ripgrep's `--json`.
 
-Pure: bytes in, hits out, in bounded memory. A hit is a claim until its file was looked at.
+Pure: bytes in, hits out, in bounded memory. A hit counts only after verification of its file.
 
 Source: "JSON Lines" of the documentation of the crate grep-printer.
 """
@@ -16,10 +16,10 @@ from codexmcp.jsonvalues import dig, integer_of, list_of, text_of
 from codexmcp.workspace.files.reading import whole_characters
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
-"""A longer line of output, which is a line of a file in JSON, is left out and counted."""
+"""Longer lines of output (each a line of a file in JSON) are dropped and counted."""
 
 MAX_SHOWN_BYTES = 400
-"""How much of a line is kept and shown: what is around its first match."""
+"""Bound on the part of a line kept and shown, around its first match."""
 
 _SHOWN_BEFORE_BYTES = 100
 _MATCH = b'{"type":"match"'
@@ -27,17 +27,17 @@ _MATCH = b'{"type":"match"'
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A line that ripgrep says it found.
+    """A line reported by ripgrep.
 
     Attributes:
         path: The file's path from the child's folder, as bytes.
-        line: Its number, from 1.
-        offset_bytes: Where the line begins in the text that ripgrep saw.
-        start: Where in the line the first match begins, in bytes.
-        data: The line, its end included, or the part of it around the first match. No more of a
-            line is held, because there may be many and long ones.
-        skipped_bytes: How much of the line comes before that part.
-        is_whole: Whether it is the whole line.
+        line: The line number, from 1.
+        offset_bytes: The start of the line in ripgrep's text.
+        start: The byte position of the first match in the line.
+        data: The line with its ending, or the part around the first match. Only this part is kept,
+            since lines may be many and long.
+        skipped_bytes: The size of the line before this part.
+        is_whole: The data is the whole line.
     """
 
     path: bytes
@@ -50,10 +50,10 @@ class Hit:
 
 
 class Hits:
-    """Collects output and gives back hits.
+    """Collect output and return hits.
 
     Args:
-        max_line_bytes: The longest line of output that is read.
+        max_line_bytes: Bound on a line of output.
     """
 
     def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
@@ -63,11 +63,7 @@ class Hits:
         self.left_out = 0
 
     def feed(self, data: bytes) -> list[Hit]:
-        """Add output and return the hits that it completes.
-
-        Args:
-            data: The next piece of output.
-        """
+        """Add a chunk of output and return the completed hits."""
         *complete, rest = data.split(b"\n")
         hits = [hit for piece in complete if (hit := self._finish(piece)) is not None]
         self._hold(rest)
@@ -92,10 +88,10 @@ class Hits:
 
 
 def hit_of(line: bytes) -> Hit | None:
-    """Return the hit that a line of output tells; None for what is none.
+    """Return the hit of a line of output; None for other lines.
 
     Args:
-        line: One line, without its end.
+        line: A single line, without its ending.
     """
     if not line.startswith(_MATCH):
         return None
@@ -115,7 +111,7 @@ def hit_of(line: bytes) -> Hit | None:
 
 
 def _window(data: bytes, at: int) -> slice:
-    """Return the part of a line that is shown, without a cut character."""
+    """Return the visible part of a line, without split characters."""
     if len(data) <= MAX_SHOWN_BYTES:
         return slice(0, len(data))
     start = max(0, at - _SHOWN_BEFORE_BYTES)

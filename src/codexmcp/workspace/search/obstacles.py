@@ -1,8 +1,8 @@
-"""Finds what a search would wait for without end: files of rules that are no ordinary files.
+"""Find obstacles that block a search forever: ignore files that are not regular files.
 
-ripgrep opens whatever is called `.gitignore` or the like. A named pipe there holds it up until
-somebody writes to it, and a device such as /dev/zero never ends and fills the memory. To look at
-every folder first would cost more than a search does, so it is done once a search takes long.
+ripgrep opens any entry named `.gitignore` or similar. A named pipe blocks until a writer appears,
+and a device such as /dev/zero fills the memory. Checking every folder first would cost more than
+the search, so the check runs only for a slow search.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from codexmcp.workspace.paths.locations import Location
 from codexmcp.workspace.paths.roots import Roots
 
 RULES = (".gitignore", ".ignore", ".rgignore", ".git/info/exclude")
-"""Where ripgrep reads, in each folder and in those above it, what it is to leave out."""
+"""ripgrep's ignore files, read in each folder and its parents."""
 
 MAX_RULES_BYTES = 16 * 1024 * 1024
-"""A larger file cannot be meant to hold rules; ripgrep would hold all of them in memory."""
+"""A larger file cannot be a rule file; ripgrep would load all of it into memory."""
 
 _ENDLESS = {stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK}
 
@@ -33,15 +33,15 @@ _ENDLESS = {stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK}
 def find_obstacle(
     roots: Roots, place: Location, stop: threading.Event, *, with_hidden: bool
 ) -> str | None:
-    """Return what a search in a folder would wait for, in words; None when there is nothing.
+    """Return the obstacle that blocks a search in a folder, in words; None without one.
 
-    What is withheld and what cannot be read is passed over, as ripgrep passes over it.
+    Withheld and unreadable entries are skipped, as in ripgrep.
 
     Args:
         roots: The roots.
         place: The folder.
-        stop: Ends the look when it is set.
-        with_hidden: Whether the search looks into folders that begin with a dot.
+        stop: Ends the check when set.
+        with_hidden: The search includes folders with a leading dot.
     """
     above = (_by_path(path) for path in Path(place.root.path).parents)
     inside = (_on_the_way(roots, place.first(count)) for count in range(len(place.names)))
@@ -52,7 +52,7 @@ def find_obstacle(
 
 
 def _by_path(folder: Path) -> str | None:
-    """Return what would be waited for in a folder above a root."""
+    """Return the obstacle in a folder above a root."""
     for rules in RULES:
         fault = _fault(str(folder / rules), None)
         if fault is not None:
@@ -61,14 +61,14 @@ def _by_path(folder: Path) -> str | None:
 
 
 def _on_the_way(roots: Roots, place: Location) -> str | None:
-    """Return what would be waited for in a folder between a root and what is searched."""
+    """Return the obstacle in a folder between a root and the searched folder."""
     with contextlib.suppress(WorkspaceError), roots.open_dir(place, to_list=False) as folder:
         return _of_folder(place, folder.fd)
     return None
 
 
 def _below(roots: Roots, top: Location, *, with_hidden: bool) -> Iterator[str | None]:
-    """Yield for a folder and each one in it what would be waited for there."""
+    """Yield the obstacle of a folder and of each sub-folder."""
     places = deque([top])
     while places:
         place = places.popleft()
@@ -92,14 +92,14 @@ def _of_folder(place: Location, folder: int) -> str | None:
 
 
 def _fault(path: str, folder: int | None) -> str | None:
-    """Return what is wrong with a file of rules; None for a usual one, or none at all."""
+    """Return the fault of an ignore file; None if regular or missing."""
     try:
-        # ripgrep follows a link here, and to ask what is there does not open it.
+        # ripgrep follows a link here; `stat` does not open the target.
         status = os.stat(path, dir_fd=folder)
         is_null = status.st_rdev == os.stat(os.devnull).st_rdev  # noqa: PTH116
     except OSError:
         return None
-    # A link to /dev/null is a usual way to have no rules.
+    # A link to /dev/null is a common way to disable rules.
     if stat.S_IFMT(status.st_mode) in _ENDLESS and not is_null:
         return f"a {kind_of(status.st_mode)}, or leads to one"
     if status.st_size > MAX_RULES_BYTES:

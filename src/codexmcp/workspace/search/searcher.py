@@ -1,7 +1,7 @@
-"""Searches for text in the files of a folder, with ripgrep as a child process.
+"""Search for text in the files of a folder, with ripgrep as a child process.
 
-The child works in the folder's descriptor, its output is read as it comes, and it is killed when
-enough was found, when the time is over, or when the caller goes away.
+The child works in the folder's descriptor, its output is parsed as it arrives, and the child is
+killed after enough hits, at the time limit, or when the caller leaves.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import functools
 import os
 import signal
 from asyncio import subprocess
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,28 +29,31 @@ from codexmcp.workspace.search.command import (
 )
 from codexmcp.workspace.search.hits import Hit, Hits
 from codexmcp.workspace.search.obstacles import find_obstacle
-from codexmcp.workspace.search.output import gathered
 from codexmcp.workspace.search.watch import FindObstacle, Watch
 from codexmcp.workspace.threads import SEARCHES
 
 TIMEOUT_S = 30.0
-"""How long a search may take, and how long it waits for others to end."""
+"""Bound on a search, and on its wait for others."""
 
 MAX_AT_ONCE = 4
-"""How many searches run at the same time: each takes all processors that it gets."""
+"""Bound on concurrent searches: each uses all available processors."""
 
 _MAX_TOLD_BYTES = 2000
 _FAILED = 2
 _ENDINGS = {0, 1, _FAILED}
 
+_GATHER_S = 0.003
+_CHUNK_BYTES = 256 * 1024
+_MUCH_BYTES = 32 * 1024
+
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search found.
+class SearchResult:
+    """The result of a search.
 
     Attributes:
         matches: The lines, ordered by path and number.
-        incomplete: Why there may be more; None when these are all.
+        incomplete: The reason for possibly missing lines; None for a complete result.
     """
 
     matches: list[Match]
@@ -59,7 +62,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What ripgrep searches: its folder, or what it reads."""
+    """The target of ripgrep: its folder, or its stdin."""
 
     folder: int | None = None
     cwd: str | None = None
@@ -71,12 +74,12 @@ class _Target:
 
 
 class Searcher:
-    """Searches in the roots, a few searches at a time.
+    """Search in the roots, with a bound on concurrent searches.
 
     Args:
         roots: The roots.
-        ripgrep: The program; None for the one of this installation.
-        timeout_s: How long a search may take.
+        ripgrep: The program; None means the installation's own.
+        timeout_s: Bound on a search.
     """
 
     def __init__(
@@ -87,16 +90,16 @@ class Searcher:
         self._timeout_s = timeout_s
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
 
-    async def search(self, place: Location, query: Query, limit: int) -> Found:
-        """Return the lines that match.
+    async def search(self, place: Location, query: Query, limit: int) -> SearchResult:
+        """Return the matching lines.
 
         Args:
-            place: A folder, or a file.
-            query: What to search for.
-            limit: How many lines at most; when there are more, which ones is left to chance.
+            place: A folder or a file.
+            query: The query.
+            limit: Bound on the lines; beyond it the choice is arbitrary.
 
         Raises:
-            WorkspaceError: The place or the pattern cannot be used, or there is no ripgrep.
+            WorkspaceError: The location or pattern is not usable, or ripgrep is missing.
         """
         program = self._ripgrep or find_ripgrep()
         withheld = self._roots.withheld_below(place)
@@ -109,7 +112,7 @@ class Searcher:
             matches = await SEARCHES.run(checked, self._roots, place, hits)
         if len(matches) < len(hits):
             incomplete = incomplete or "some files changed while they were searched"
-        return Found(matches, incomplete)
+        return SearchResult(matches, incomplete)
 
     def _finder(self, place: Location, query: Query) -> FindObstacle:
         with_hidden = query.with_hidden
@@ -135,7 +138,7 @@ class Searcher:
         hits: list[Hit] = []
         try:
             async with asyncio.timeout(self._timeout_s) as bound, watch.over(bound):
-                async for data in gathered(output):
+                async for data in _gathered(output):
                     hits += reader.feed(data)
                     if len(hits) > limit:
                         return hits[:limit], f"more than {limit} lines match"
@@ -146,7 +149,7 @@ class Searcher:
                 return hits, _waiting_for(watch.obstacle)
             return hits, f"the search took longer than {self._timeout_s:g} s; narrow it"
         if code == _FAILED and told:
-            raise WorkspaceError(f"this cannot be searched for: {told}")
+            raise WorkspaceError(f"invalid search: {told}")
         if code not in _ENDINGS:
             return hits, f"ripgrep ended by accident (exit code {code}); try again"
         if reader.left_out:
@@ -156,7 +159,7 @@ class Searcher:
 
 def _waiting_for(obstacle: str) -> str:
     return (
-        f"{obstacle}, and the search waited there for rules of what to leave out; delete it, or "
+        f"{obstacle}, and the search waited there for ignore rules; delete it, or "
         "search with include_ignored"
     )
 
@@ -175,7 +178,7 @@ def _opened(roots: Roots, place: Location) -> Generator[_Target]:
 async def _running(
     program: Path, arguments: list[str], target: _Target
 ) -> AsyncGenerator[tuple[subprocess.Process, int]]:
-    """Give ripgrep as a child process, which has ended when the context has, and its output."""
+    """Provide ripgrep as a child process and its output; the child ends with the context."""
     output, childs_output = os.pipe()
     with contextlib.ExitStack() as opened:
         opened.callback(os.close, output)
@@ -187,7 +190,7 @@ async def _running(
             yield child, output
         finally:
             if child.returncode is None:
-                # macOS refuses to signal a group that has only just ended.
+                # macOS refuses signals to a group right after its end.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(child.pid, signal.SIGKILL)
                 await child.wait()
@@ -207,17 +210,47 @@ async def _started(
             stdout=output,
             stderr=subprocess.PIPE,
             cwd=target.cwd,
-            # Nothing of the environment is of use to it, and some of it could change what it does.
+            # ripgrep needs no environment, and some variables could change its behaviour.
             env={},
             preexec_fn=enter,
             start_new_session=True,
         )
     except OSError as error:
         raise WorkspaceError(
-            f"ripgrep cannot be started ({program}: {error.strerror}); install it anew"
+            f"ripgrep cannot be started ({program}: {error.strerror}); reinstall it"
         ) from None
 
 
 async def _first(output: asyncio.StreamReader | None) -> str:
     assert output is not None
     return (await output.read(_MAX_TOLD_BYTES)).decode("utf-8", "replace").strip()
+
+
+async def _gathered(pipe: int) -> AsyncIterator[bytes]:
+    """Yield the data of a pipe in batches of a few milliseconds, until its other end is closed.
+
+    ripgrep writes once per file with a hit. A wake-up per write costs several times the reading,
+    and takes processor time from ripgrep.
+
+    Args:
+        pipe: The descriptor of the reading end; becomes non-blocking.
+    """
+    os.set_blocking(pipe, False)
+    while True:
+        await _readable(pipe)
+        data = os.read(pipe, _CHUNK_BYTES)
+        if not data:
+            return
+        yield data
+        if len(data) < _MUCH_BYTES:
+            await asyncio.sleep(_GATHER_S)
+
+
+async def _readable(pipe: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(pipe, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(pipe)

@@ -1,4 +1,4 @@
-"""Looks after a search that takes long: whether ripgrep waits for something that never comes."""
+"""Detection of blocked searches: ripgrep waiting forever."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from collections.abc import AsyncGenerator, Callable
 from codexmcp.workspace.threads import SEARCHES
 
 LOOK_AFTER_S = 4.0
-"""When a search counts as long: one of 100,000 files takes less on a machine with two processors,
-even where ten others wait for them."""
+"""The age of a slow search: a search of 100,000 files on two processors takes less, even beside ten
+others."""
 
 FindObstacle = Callable[[threading.Event], str | None]
-"""Returns in words what a search waits for; ends early when the event is set."""
+"""Returns the obstacle of a search, in words; ends early when the event is set."""
 
 
 class Watch:
-    """Ends a search early that can come to no end.
+    """End a search early if blocked forever.
 
     Args:
-        find: Looks for what it waits for, in a thread; None for a search that reads no rules.
+        find: Searches for the obstacle, in a thread; None for a search without ignore rules.
     """
 
     def __init__(self, find: FindObstacle | None) -> None:
@@ -31,10 +31,10 @@ class Watch:
 
     @contextlib.asynccontextmanager
     async def over(self, bound: asyncio.Timeout) -> AsyncGenerator[None]:
-        """Watch as long as the context lasts.
+        """Watch for the duration of the context.
 
         Args:
-            bound: The bound on the search; it is over as soon as an obstacle is found.
+            bound: The bound on the search; expires as soon as an obstacle is found.
         """
         looking = asyncio.create_task(self._look(bound))
         try:

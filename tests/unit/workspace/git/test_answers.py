@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from codexmcp.workspace.commands import Ended
+from codexmcp.workspace.commands import CommandResult
 from codexmcp.workspace.git.answers import (
     added_nested,
     changed_files,
@@ -62,11 +62,11 @@ def test_nested_repositories_and_filters_are_told_apart() -> None:
         ("!\ta:a\t[rejected] (non-fast-forward)", "fetch and merge"),
         ("!\ta:a\t[remote rejected] (pre-receive hook declined)", "by a rule of its own"),
         ("error: No space left on device", "free some space"),
-        ("fatal: something new", "mend that by hand"),
+        ("fatal: something new", "fix it by hand"),
     ],
 )
 def test_a_failure_says_what_git_said_and_what_to_do(said: str, advice: str) -> None:
-    error = failure("push", "repo", Ended(1, b"", said, is_cut=False))
+    error = failure("push", "repo", CommandResult(1, b"", said, is_cut=False))
 
     assert said in str(error)
     assert advice in str(error).removeprefix(said)
@@ -75,7 +75,7 @@ def test_a_failure_says_what_git_said_and_what_to_do(said: str, advice: str) -> 
 
 def test_a_failure_shows_no_password_and_is_short() -> None:
     error = failure(
-        "push", "r", Ended(-9, b"x" * 100_000, "https://me:word@host/ no", is_cut=False)
+        "push", "r", CommandResult(-9, b"x" * 100_000, "https://me:word@host/ no", is_cut=False)
     )
 
     assert "signal 9" in str(error)

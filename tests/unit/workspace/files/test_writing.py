@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.files.snippet import only_place_of
+from codexmcp.workspace.files.writing import offset_of_unique
 from codexmcp.workspace.paths.locations import Location, Root
 
 PLACE = Location(Root("/r", "/r", is_first=True), ("file",))
@@ -18,20 +18,20 @@ _BYTES = st.binary(max_size=20).map(lambda data: bytes(b"ab\n"[byte % 3] for byt
 def test_a_place_is_given_exactly_when_there_is_one(data: bytes, snippet: bytes) -> None:
     places = [at for at in range(len(data)) if data[at:].startswith(snippet)]
     if len(places) == 1:
-        assert only_place_of(snippet, data, PLACE) == places[0]
+        assert offset_of_unique(snippet, data, PLACE) == places[0]
     else:
         with pytest.raises(WorkspaceError, match=f"occurs {len(places)} times in file"):
-            only_place_of(snippet, data, PLACE)
+            offset_of_unique(snippet, data, PLACE)
 
 
 def test_places_that_overlap_count_each() -> None:
     with pytest.raises(WorkspaceError, match="2 times"):
-        only_place_of(b"aa", b"aaa", PLACE)
+        offset_of_unique(b"aa", b"aaa", PLACE)
 
 
 def test_counting_ends_at_some_point() -> None:
     with pytest.raises(WorkspaceError, match="at least 100 times"):
-        only_place_of(b"a", b"a" * 1_000_000, PLACE)
+        offset_of_unique(b"a", b"a" * 1_000_000, PLACE)
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_counting_ends_at_some_point() -> None:
 )
 def test_a_likely_cause_of_not_finding_it_is_told(snippet: bytes, data: bytes, word: str) -> None:
     with pytest.raises(WorkspaceError, match=word):
-        only_place_of(snippet, data, PLACE)
+        offset_of_unique(snippet, data, PLACE)
