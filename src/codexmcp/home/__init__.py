@@ -1,4 +1,4 @@
-"""What codexmcp knows of a Codex home: its configuration, its login, and how to reach the model.
+"""Deployment to a Codex home: profiles, MCP servers, skills and the repository behind them.
 
-Writes into a home only what a user asked for, by a plan that was made before.
+Writes into a home only on a user's request, by a plan made beforehand.
 """

@@ -1,8 +1,7 @@
-"""Writes planned changes into a Codex home.
+"""Write planned changes into a Codex home.
 
-Promises that each file is old or new whatever is killed when, that what is replaced is kept beside
-it, that two commands never write at once, and that nothing is written over what somebody changed
-since the plan was made.
+Guarantees: atomic replacement of each file, a copy beside each replaced file, one writing command
+at a time, and no overwriting of changes made after the plan.
 """
 
 from __future__ import annotations
@@ -16,36 +15,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError, DeadlineError
-from codexmcp.home.changes import FileChange, make_sure
-from codexmcp.home.putting import put
+from codexmcp.home.atomic_write import put
+from codexmcp.home.changes import FileChange, check_unchanged
+from codexmcp.own_files import open_lock
 
 LOCK_FILE = ".codexmcp.lock"
 LOCK_TIMEOUT_S = 30.0
 _POLL_S = 0.05
-_NEW_FILE_MODE = 0o600
 
 
 @contextlib.contextmanager
 def locked(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Generator[bool, None, None]:
-    """Be the only one of us who changes a home, while the block runs. Make the plan inside.
+    """Hold the lock of a home while the block runs. Make the plan inside.
 
     Yields:
-        Whether there was no lock file before.
+        True if the lock file did not exist before.
 
     Args:
-        home: The Codex home; created when it is missing.
-        timeout_s: How long to wait for another command.
+        home: The Codex home; created if missing.
+        timeout_s: Bound on the wait for another command.
 
     Raises:
         DeadlineError: Another command has not finished in time.
-        ConfigurationError: The home cannot be written to.
+        ConfigurationError: The home is not writable.
     """
     deadline = time.monotonic() + timeout_s
     while True:
         fd, is_new = _open_lock(home)
         try:
             _acquire(fd, home, deadline, timeout_s)
-            # Whoever held it may have deleted it: then another file is the lock by now.
+            # The previous holder may have deleted the file; then another file is the lock now.
             if _is_lock(fd, home):
                 yield is_new
                 return
@@ -53,26 +52,22 @@ def locked(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Generator[bool, Non
             os.close(fd)
 
 
-def forget_lock(home: Path) -> None:
-    """Delete the lock file while its lock is held; who waits for it makes a new one.
-
-    Args:
-        home: The Codex home.
-    """
+def delete_lock(home: Path) -> None:
+    """Delete the lock file while holding its lock; a waiting command creates a new file."""
     (home / LOCK_FILE).unlink(missing_ok=True)
 
 
 def apply(changes: Sequence[FileChange], now: datetime | None = None) -> list[Path]:
-    """Write the changes in their order, and return the copies of what they replace.
+    """Write the changes in order, and return the copies of the replaced files.
 
     Hold the lock meanwhile.
 
     Args:
-        changes: Changes that change something.
-        now: The time for the names of the copies; None means now.
+        changes: Effective changes only.
+        now: The time in the names of the copies; the current time by default.
 
     Raises:
-        ConfigurationError: A file was changed since the plan was made, or cannot be written.
+        ConfigurationError: A file was changed since the plan was made, or is not writable.
     """
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     try:
@@ -91,15 +86,15 @@ def apply(changes: Sequence[FileChange], now: datetime | None = None) -> list[Pa
 
 
 def _open_lock(home: Path) -> tuple[int, bool]:
-    """Return the opened lock file, and whether it was made for that."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    """Return the open lock file, and True if this call created the file."""
+    lock = home / LOCK_FILE
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
-            return os.open(home / LOCK_FILE, flags | os.O_EXCL, _NEW_FILE_MODE), True
-        return os.open(home / LOCK_FILE, flags, _NEW_FILE_MODE), False
+            return open_lock(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL), True
+        return open_lock(lock), False
     except OSError as error:
-        raise ConfigurationError(f"cannot write into {home}: {error.strerror}") from None
+        raise ConfigurationError(f"cannot lock {lock}: {error.strerror}") from None
 
 
 def _is_lock(fd: int, home: Path) -> bool:
@@ -125,11 +120,11 @@ def _acquire(fd: int, home: Path, deadline: float, timeout_s: float) -> None:
 
 
 def _check(change: FileChange) -> None:
-    make_sure(change.path, change.before)
+    check_unchanged(change.path, change.before)
 
 
 def _keep(path: Path, data: bytes, stamp: str) -> Path:
-    """Copy what a file holds to a new file beside it."""
+    """Copy a file's data to a new file beside it."""
     number = 1
     while True:
         suffix = f".bak-{stamp}" if number == 1 else f".bak-{stamp}-{number}"
@@ -146,14 +141,14 @@ def _write(change: FileChange) -> None:
         change.path.unlink()
         _sync_folder(change.path.parent)
         return
-    # People keep their config.toml elsewhere and link to it: the link stays.
+    # Users keep config.toml elsewhere and link to it: the link stays.
     path = change.path.resolve()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _replace(path, change.after, like=path)
 
 
 def _replace(path: Path, data: bytes, like: Path) -> None:
-    """Put a file in place for good, with the mode and owner of another if that exists."""
+    """Replace a file durably, with the mode and owner of `like` if that file exists."""
     put(str(path), data, like=str(like))
     _sync_folder(path.parent)
 

@@ -1,7 +1,7 @@
-"""The marker lines around managed blocks, and where the blocks of a text stand.
+"""The marker lines around managed blocks, and the positions of blocks in a text.
 
-Pure. Promises that markers which are broken, doubled, nested or without a partner are a
-`BlockError` that names the line: nothing is guessed.
+Pure. Broken, doubled, nested or unpaired markers raise a `BlockError` with the line; nothing is
+guessed.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from codexmcp.errors import ConfigurationError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 BOM = "\ufeff"
-"""The byte order mark that editors on Windows begin a file with."""
+"""The byte order mark of files saved by editors on Windows."""
 
 
 class BlockError(ConfigurationError):
-    """A file's managed blocks cannot be read or changed.
+    """A file's managed blocks are unreadable or cannot be changed.
 
     Args:
-        line: The line that is wrong, from 1.
-        problem: What is wrong with it, and what to do; the caller puts the file before it.
+        line: The faulty line, from 1.
+        problem: The fault and its remedy; the caller prepends the file.
     """
 
     def __init__(self, line: int, problem: str) -> None:
@@ -33,19 +33,19 @@ class BlockError(ConfigurationError):
 
 
 class Style(Enum):
-    """How a kind of file writes a comment line: what comes before and after its words."""
+    """The comment syntax of a kind of file: text before and after the comment."""
 
     HASH = ("# ", "")
     MARKDOWN = ("<!-- ", " -->")
 
     def marker(self, arrows: str, name: str) -> str:
-        """Return a marker line without its end."""
+        """Return a marker line without its line ending."""
         before, after = self.value
         return f"{before}{arrows} codexmcp: {name} {arrows}{after}"
 
     @property
     def exact(self) -> re.Pattern[str]:
-        """What a marker looks like."""
+        """The pattern of an intact marker."""
         before, after = map(re.escape, self.value)
         return re.compile(
             rf"{before}(?P<arrows>>>>|<<<) codexmcp: (?P<name>{NAME.pattern}) (?P=arrows){after}"
@@ -53,7 +53,7 @@ class Style(Enum):
 
     @property
     def loose(self) -> re.Pattern[str]:
-        """What a line looks like that is a marker, or was one until somebody edited it."""
+        """The pattern of an intact or edited marker."""
         opener = re.escape(self.value[0].strip())
         words = rf"[ \t]*{opener}[ \t]*(?:>>>|<<<)[ \t]*codexmcp\b[^\n]*"
         return re.compile(rf"^{BOM}?(?P<words>{words})", re.MULTILINE)
@@ -61,15 +61,15 @@ class Style(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block as it stands in a text.
+    """A block found in a text.
 
     Attributes:
-        name: What is written in its markers.
-        start: Where its first marker begins.
-        inner: Where its body begins.
-        inner_stop: Where its body ends.
-        stop: Where the words of its last marker end; the line's end comes after.
-        line: The line of its first marker, from 1.
+        name: The name in its markers.
+        start: Offset of the begin marker.
+        inner: Offset of the body.
+        inner_stop: End of the body.
+        stop: End of the end marker, before its line ending.
+        line: The line of the begin marker, from 1.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Block:
 
 
 def find(text: str, name: str, style: Style) -> Block | None:
-    """Return where a block stands; None when there is no such block.
+    """Return the position of a block, or None if absent.
 
     Raises:
         BlockError: Markers in the text are broken.
@@ -90,10 +90,10 @@ def find(text: str, name: str, style: Style) -> Block | None:
 
 
 def blocks(text: str, style: Style) -> list[Block]:
-    """Return where all blocks stand.
+    """Return the positions of all blocks.
 
     Raises:
-        BlockError: A marker is broken, doubled, nested or without its partner.
+        BlockError: A marker is broken, doubled, nested or unpaired.
     """
     found: dict[str, Block] = {}
     opened: _Marker | None = None
@@ -132,7 +132,7 @@ def blocks(text: str, style: Style) -> list[Block]:
 
 
 def line_of(text: str, at: int) -> int:
-    """Return the number of the line, from 1, that holds a position."""
+    """Return the line number, from 1, of an offset."""
     return text.count("\n", 0, at) + 1
 
 
@@ -171,5 +171,5 @@ def _block(text: str, opened: _Marker, closed: _Marker) -> Block:
 
 
 def lines_of(text: str) -> list[str]:
-    r"""Return the lines of a text with their ends; only `\n` ends one."""
+    r"""Return the lines of a text with their endings; only `\n` ends a line."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)

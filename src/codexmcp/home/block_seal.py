@@ -1,6 +1,7 @@
-"""The first line of a block in a file that other programs write to: a seal of the lines below.
+"""The seal in the first line of a block, for files with other writers.
 
-Pure. By it, lines that were added are told from lines that were changed, whoever made the block.
+Pure. The seal is a digest of the lines below; it tells added lines from changed lines, no matter
+who wrote the block.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from codexmcp.home.block_markers import lines_of
 SEAL = re.compile(
     r"# kept by codexmcp \((\d{1,6}) lines, ([0-9a-f]{12})\); your own settings go outside"
 )
-"""What a seal looks like."""
+"""The pattern of a seal."""
 
 _MOST_LINES = 5000
-"""Lines of a block in which added ones are looked for; longer ones count as edited."""
+"""Bound on the lines of a block searched for additions; longer blocks count as edited."""
 
 
 def seal(body: str) -> str:
-    """Return the line that seals a body whose every line is ended."""
+    """Return the seal line of a body; every line of the body is terminated."""
     lines = lines_of(body)
     return (
         f"# kept by codexmcp ({len(lines)} lines, {_digest(lines)}); your own settings go outside\n"
@@ -28,19 +29,19 @@ def seal(body: str) -> str:
 
 
 def unsealed(sealed: str) -> str:
-    """Return a block's lines without the seal, if it has one."""
+    """Return a block's lines without the seal, if present."""
     first, _, rest = sealed.partition("\n")
     return rest if SEAL.fullmatch(first) else sealed
 
 
-def surplus(sealed: str) -> range | None:
-    r"""Return which lines of a sealed block were added to it; None when others were changed.
+def added_range(sealed: str) -> range | None:
+    r"""Return the lines added to a sealed block; None when other lines were changed.
 
     Args:
-        sealed: The block's lines with the seal, ended by `\n`.
+        sealed: The block's lines with the seal, terminated by `\n`.
 
     Returns:
-        Indices into the lines, the seal counted; what was added is one run of lines.
+        Indices into the lines, including the seal; additions form a single run of lines.
     """
     first, *lines = lines_of(sealed) or [""]
     found = SEAL.fullmatch(first.rstrip("\n"))
@@ -50,7 +51,7 @@ def surplus(sealed: str) -> range | None:
     added = len(lines) - count
     if added < 0 or len(lines) > _MOST_LINES:
         return None
-    # With nothing added one look is enough.
+    # Without additions one comparison is enough.
     for start in range(count + 1 if added else 1):
         if _digest([*lines[:start], *lines[start + added :]]) == digest:
             return range(start + 1, start + 1 + added)

@@ -1,8 +1,8 @@
-"""Managed blocks: the parts of a text file that are ours, between two marker lines.
+"""Managed blocks: parts of a text file owned by codexmcp, enclosed in two marker lines.
 
-Pure text functions. Promises three laws: applying twice is applying once; every byte outside the
-block stays, line endings, a missing final newline and a byte order mark included; removing undoes
-applying exactly. What is wrong with markers is a `BlockError`, and nothing is guessed.
+Pure text functions with three laws: applying twice equals applying once; every byte outside the
+block stays, including line endings, a missing final newline and a byte order mark; removing undoes
+applying exactly. Faulty markers raise a `BlockError`; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -13,30 +13,32 @@ from enum import Enum
 from codexmcp.errors import UsageError
 from codexmcp.home.block_markers import BOM, NAME, BlockError, Style, blocks, find, line_of
 
-__all__ = ["BlockError", "Place", "Style", "apply", "names", "read", "remove"]
+__all__ = ["BlockError", "BlockPosition", "Style", "apply", "names", "read", "remove"]
 
 
-class Place(Enum):
-    """Where a new block goes. One that is there already stays where it is."""
+class BlockPosition(Enum):
+    """The position of a new block. An existing block keeps its position."""
 
     START = "start"
-    """Before everything but `#:` lines, which tell editors the schema of the file."""
+    """Before everything except `#:` lines (schema directives for editors)."""
     END = "end"
 
 
-def apply(text: str, name: str, body: str, style: Style, place: Place = Place.END) -> str:
-    """Return the text with the block in it, new or in the place of the old one.
+def apply(
+    text: str, name: str, body: str, style: Style, place: BlockPosition = BlockPosition.END
+) -> str:
+    """Return the text with the block inserted or replaced.
 
     Args:
-        text: The whole file, line endings as they are.
+        text: The whole file with its original line endings.
         name: The block's name.
-        body: Its lines; their endings become those of the file.
-        style: How the file writes comments.
-        place: Where a new block goes.
+        body: Lines of the block; their endings become those of the file.
+        style: The file's comment syntax.
+        place: The position of a new block.
 
     Raises:
         BlockError: Markers in the text or the body are broken.
-        UsageError: The name cannot name a block.
+        UsageError: The name is not a valid block name.
     """
     lines = _body_lines(name, body, style)
     found = find(text, name, style)
@@ -45,15 +47,15 @@ def apply(text: str, name: str, body: str, style: Style, place: Place = Place.EN
         return text[: found.start] + _written(name, lines, newline, style) + text[found.stop :]
     newline = _newline(text, style)
     block = _written(name, lines, newline, style)
-    at = _start(text) if place is Place.START else len(text)
+    at = _start(text) if place is BlockPosition.START else len(text)
     if at == len(text) and text not in {"", BOM} and not text.endswith("\n"):
-        # No newline after the block says that the one before it is ours.
+        # A missing newline after the block marks the newline before the block as ours.
         return text + newline + block
     return text[:at] + block + newline + text[at:]
 
 
 def remove(text: str, name: str, style: Style) -> str:
-    """Return the text without the block, as it was before; a text without it as it is.
+    """Return the text as it was before the block, or unchanged if the block is absent.
 
     Raises:
         BlockError: Markers in the text are broken.
@@ -70,7 +72,7 @@ def remove(text: str, name: str, style: Style) -> str:
 
 
 def read(text: str, name: str, style: Style) -> str | None:
-    r"""Return the body of a block, its lines ended by `\n`; None when there is no such block.
+    r"""Return the body of a block, its lines terminated by `\n`; None if absent.
 
     Raises:
         BlockError: Markers in the text are broken.
@@ -80,7 +82,7 @@ def read(text: str, name: str, style: Style) -> str | None:
 
 
 def names(text: str, style: Style) -> list[str]:
-    """Return the names of all blocks in their order.
+    """Return the names of all blocks in file order.
 
     Raises:
         BlockError: Markers in the text are broken.
@@ -95,7 +97,7 @@ def _start(text: str) -> int:
 
 
 def _newline(text: str, style: Style) -> str:
-    """Return how lines end: as in another block, as what is before one may be the owner's."""
+    """Return the line ending of another block, since text before a block may be the owner's."""
     others = blocks(text, style)
     at = others[0].inner if others else text.find("\n") + 1
     return _newline_before(text, at)
@@ -112,14 +114,14 @@ def _written(name: str, lines: list[str], newline: str, style: Style) -> str:
 def _body_lines(name: str, body: str, style: Style) -> list[str]:
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot name a block; use letters, digits and `.`, `_`, `-`, `:` or `/`"
+            f"invalid block name {name!r}: use letters, digits and `.`, `_`, `-`, `:` or `/`"
         )
     marker = style.loose.search(body)
     if marker is not None:
         raise BlockError(
             line_of(body, marker.start()),
-            f"what shall go into block {name!r} holds a marker ({marker['words'].strip()!r}); take "
-            "it out",
+            f"the text for block {name!r} contains a marker ({marker['words'].strip()!r}); remove "
+            "that line",
         )
     return _plain(body).split("\n")[:-1]
 

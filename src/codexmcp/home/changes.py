@@ -1,7 +1,7 @@
-"""Changes of files as values: what is there, and what shall be there.
+"""File changes as values: contents before and after.
 
-Pure but for `read_file` and `make_sure`. A command computes all its changes before `home.applying`
-writes the first, so that what is wrong with any of them leaves every file as it was.
+Pure except `read_file` and `check_unchanged`. A command computes all changes before `home.applying`
+writes the first, so a fault in any change leaves every file untouched.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class FileChange:
 
     Attributes:
         path: The file.
-        before: What it holds now; None when there is none.
-        after: What it shall hold; None when it shall be gone.
+        before: Current contents; None if the file does not exist.
+        after: New contents; None deletes the file.
     """
 
     path: Path
@@ -29,10 +29,10 @@ class FileChange:
 
 
 def read_file(path: Path) -> bytes | None:
-    """Return what a file holds; None when there is none.
+    """Return a file's contents, or None if the file does not exist.
 
     Raises:
-        ConfigurationError: It cannot be read.
+        ConfigurationError: The file is not readable.
     """
     try:
         return path.read_bytes()
@@ -42,49 +42,49 @@ def read_file(path: Path) -> bytes | None:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
 
 
-def make_sure(path: Path, before: bytes | None) -> None:
-    """Make sure that a file is as it was when a change of it was planned.
+def check_unchanged(path: Path, before: bytes | None) -> None:
+    """Check a file against the contents at planning time.
 
     Args:
         path: The file.
-        before: What it held; None when there was none.
+        before: The planned contents; None for a missing file.
 
     Raises:
-        ConfigurationError: It is not, or cannot be read.
+        ConfigurationError: The file differs or is not readable.
     """
     if read_file(path) != before:
         raise ConfigurationError(
-            f"{path} was changed by somebody else just now; nothing of it is lost, run the "
-            "command again"
+            f"{path} was changed by another program just now; nothing was lost, run the command "
+            "again"
         )
 
 
 def text_of_file(path: Path, data: bytes | None) -> str:
-    """Return the text of a file, line endings and byte order mark as they are.
+    """Return a file's text with its original line endings and byte order mark.
 
     Args:
-        path: The file, for the error.
-        data: What it holds; None counts as empty.
+        path: The file, for error messages.
+        data: The file's contents; None counts as empty.
 
     Raises:
-        ConfigurationError: It is no UTF-8.
+        ConfigurationError: The contents are not UTF-8.
     """
     try:
         return (data or b"").decode()
     except UnicodeDecodeError as error:
         line = (data or b"").count(b"\n", 0, error.start) + 1
         raise ConfigurationError(
-            f"{path}, line {line}: this is no UTF-8 text; save the file as UTF-8"
+            f"{path}, line {line}: not UTF-8 text; save the file as UTF-8"
         ) from None
 
 
 def effective(changes: Iterable[FileChange]) -> list[FileChange]:
-    """Return the changes that change something."""
+    """Return the changes with a difference."""
     return [change for change in changes if change.before != change.after]
 
 
 def unified_diff(changes: Iterable[FileChange]) -> str:
-    """Return the changes as `diff -u` shows them."""
+    """Return the changes in the format of `diff -u`."""
     return "".join(line for change in changes for line in _diff(change))
 
 

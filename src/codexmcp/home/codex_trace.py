@@ -1,8 +1,8 @@
-"""Whether `codex mcp` may have written the MCP servers of a text anew.
+"""Detection of MCP servers rewritten by `codex mcp`.
 
-Pure. Source: `codex mcp add` and `codex mcp remove` write all tables of MCP servers anew, where the
-first one stood, and drop every comment in and above them, markers included (measured on 0.153.4 and
-0.163.0). So where such a comment is left, somebody else has taken our markers away.
+Pure. Source: `codex mcp add` and `codex mcp remove` rewrite all tables of MCP servers at the
+position of the first, and drop every comment in and above them, including markers (measured on
+0.153.4 and 0.163.0). A remaining comment therefore proves another editor removed our markers.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ SERVERS = "mcp_servers"
 
 
 def may_be_rewritten(text: str) -> bool:
-    """Return whether no comment is left in and above the tables of MCP servers.
+    """Return True if no comment is left in and above the tables of MCP servers.
 
     Args:
-        text: Any text; one that is no TOML was not written by Codex.
+        text: Any text; invalid TOML was not written by Codex.
     """
     if not is_toml(text.removeprefix(BOM)):
         return False

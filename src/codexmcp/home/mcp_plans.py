@@ -1,6 +1,6 @@
-"""What adding and removing MCP servers changes in a Codex home.
+"""Plans for adding and removing MCP servers of a Codex home.
 
-Reads the home, writes nothing: the changes are for `home.applying`.
+Reads the home and writes nothing; `home.applying` writes the changes.
 """
 
 from __future__ import annotations
@@ -13,37 +13,33 @@ from typing import Any, TypeVar
 from codexmcp.errors import ConfigurationError, UsageError
 from codexmcp.home.block_markers import BlockError
 from codexmcp.home.changes import FileChange, effective, read_file, text_of_file
-from codexmcp.home.mcp_leftovers import mended
 from codexmcp.home.mcp_servers import McpServer, block_of, read_server, server_toml
+from codexmcp.home.orphan_markers import without_orphan_markers
 from codexmcp.home.profiles.files import parsed
 from codexmcp.home.sync.repository import FRAGMENT
 from codexmcp.home.sync.wanted import CONFIG_BLOCK
 from codexmcp.home.toml_blocks import EditedBlockError, plan_block, plan_removal, read_block
 from codexmcp.home.toml_sections import sections, without
-from codexmcp.jsonvalues import is_object, object_of
+from codexmcp.jsonvalues import object_of
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class McpPlan:
-    """Changes of a home.
-
-    Attributes:
-        changes: What changes.
-    """
+    """Changes of a home."""
 
     changes: list[FileChange] = field(default_factory=list[FileChange])
 
 
 @dataclass(frozen=True, slots=True)
-class Configured:
+class ConfiguredServer:
     """A server of a config.toml.
 
     Attributes:
         server: The server.
-        is_managed: Whether it stands in a block of its own.
-        is_synced: Whether it stands in the block that `codexmcp sync` deploys.
+        is_managed: The server has a managed block.
+        is_synced: The server is in the block deployed by `codexmcp sync`.
     """
 
     server: McpServer
@@ -51,31 +47,32 @@ class Configured:
     is_synced: bool = False
 
 
-def servers_of(home: Path) -> list[Configured]:
-    """Return the MCP servers of a home in their order.
+def servers_of(home: Path) -> list[ConfiguredServer]:
+    """Return the MCP servers of a home in file order.
 
     Raises:
-        ConfigurationError: config.toml cannot be read or is broken.
+        ConfigurationError: config.toml is unreadable or broken.
     """
     path, _, text = _config(home)
     synced = _synced(path, text)
     return [
-        Configured(read_server(name, table), _is_managed(path, text, name), name in synced)
+        ConfiguredServer(
+            read_server(name, object_of(table)), _is_managed(path, text, name), name in synced
+        )
         for name, table in _tables(path, text).items()
-        if is_object(table)
     ]
 
 
 def plan_add_server(home: Path, server: McpServer, *, replace: bool = False) -> McpPlan:
-    """Return what it takes that a home has a server.
+    """Return the changes for adding a server.
 
     Args:
         home: The Codex home.
         server: The server.
-        replace: Whether to replace one that is written differently.
+        replace: Replace a different server of the same name.
 
     Raises:
-        ConfigurationError: There is one of that name, or config.toml is broken; names the line.
+        ConfigurationError: The name is taken, or config.toml is broken; names the line.
     """
     path, data, text = _config(home)
     body = server_toml(server)
@@ -94,15 +91,15 @@ def plan_add_server(home: Path, server: McpServer, *, replace: bool = False) -> 
 
 
 def plan_remove_server(home: Path, name: str, *, replace: bool = False) -> McpPlan:
-    """Return what it takes that a home has a server no more.
+    """Return the changes for removing a server.
 
     Args:
         home: The Codex home.
         name: The server.
-        replace: Whether it may be one that somebody else has written or edited.
+        replace: Also remove a server written or edited by others.
 
     Raises:
-        ConfigurationError: There is none of that name, it is not ours, or config.toml is broken.
+        ConfigurationError: No such server, a server of others, or a broken config.toml.
     """
     path, data, text = _config(home)
     _refuse_synced(path, text, name)
@@ -127,7 +124,7 @@ def plan_remove_server(home: Path, name: str, *, replace: bool = False) -> McpPl
 def _config(home: Path) -> tuple[Path, bytes | None, str]:
     path = home / "config.toml"
     data = read_file(path)
-    return path, data, mended(text_of_file(path, data))
+    return path, data, without_orphan_markers(text_of_file(path, data))
 
 
 def _tables(path: Path, text: str) -> dict[str, Any]:
@@ -135,14 +132,14 @@ def _tables(path: Path, text: str) -> dict[str, Any]:
 
 
 def _without(path: Path, text: str, name: str) -> str:
-    """Return the text without a server that stands outside of our blocks."""
+    """Return the text without a server outside our blocks."""
     own = ("mcp_servers", name)
     result = without(text, sections(text, lambda statement: statement[: len(own)] == own))
     before, after = parsed(path, text), parsed(path, result)
     del before["mcp_servers"][name]
     if {"mcp_servers": {}, **after} != {"mcp_servers": {}, **before}:
         raise ConfigurationError(
-            f"{path}: the MCP server {name!r} stands in a way that cannot be taken out safely; "
+            f"{path}: the MCP server {name!r} cannot be removed without changing other settings; "
             "delete it by hand"
         )
     return result
@@ -151,13 +148,13 @@ def _without(path: Path, text: str, name: str) -> str:
 def _is_managed(path: Path, text: str, name: str) -> bool:
     try:
         block = block_of(name)
-    except UsageError:  # Codex takes names that we do not
+    except UsageError:  # Codex accepts more names than we do
         return False
     return _guarded(path, lambda: read_block(text, block)) is not None
 
 
 def _synced(path: Path, text: str) -> set[str]:
-    """Return the names of the servers in the block that `codexmcp sync` deploys."""
+    """Return the names of the servers in the block deployed by `codexmcp sync`."""
     body = _guarded(path, lambda: read_block(text, CONFIG_BLOCK))
     return set(_tables(path, body or ""))
 
@@ -171,7 +168,7 @@ def _refuse_synced(path: Path, text: str, name: str) -> None:
 
 
 def _guarded(path: Path, act: Callable[[], T]) -> T:
-    """Return what a function of the text returns, with the file named in its errors."""
+    """Return the result of a text function, with the file in its errors."""
     try:
         return act()
     except EditedBlockError as error:

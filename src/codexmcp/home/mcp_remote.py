@@ -1,6 +1,6 @@
-"""Asks a remote MCP server for its tools, by the MCP SDK's client.
+"""Ask a remote MCP server for its tools, with the MCP SDK's client.
 
-Promises that every wait is bounded. The SDK is imported when it is needed: it takes half a second.
+Every wait is bounded. The SDK is imported on first use: its import takes half a second.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from codexmcp.home.mcp_report import McpReport, failed, judged, startup_timeout_s
 from codexmcp.home.mcp_servers import McpServer
+from codexmcp.network import DIRECT_MOUNTS, tls_context
 
 if TYPE_CHECKING:
     import httpx2
@@ -25,11 +26,11 @@ _MOST_PAGES = 100
 
 
 def request_headers(server: McpServer, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that Codex adds to its requests.
+    """Return the headers of Codex's requests.
 
     Args:
         server: A remote server.
-        environ: The environment that holds tokens.
+        environ: The environment with the tokens.
     """
     taken = {
         name: environ[variable]
@@ -42,16 +43,16 @@ def request_headers(server: McpServer, environ: Mapping[str, str]) -> dict[str, 
 
 
 async def check_remote(server: McpServer, environ: Mapping[str, str]) -> McpReport:
-    """Shake hands with a remote server and list its tools.
+    """Perform the handshake with a remote server and list its tools.
 
     Args:
         server: A server with a URL.
-        environ: The environment that Codex would have.
+        environ: The environment for Codex.
     """
     wanted = [*server.header_vars.values(), *([server.bearer_var] if server.bearer_var else [])]
     missing = [name for name in wanted if not environ.get(name)]
     if missing:
-        return failed(server, f"not set here: {', '.join(missing)}; set what holds the token")
+        return failed(server, f"not set here: {', '.join(missing)}; set the token's variable")
     answers: list[int] = []
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -77,7 +78,11 @@ async def _ask(server: McpServer, headers: Mapping[str, str], answers: list[int]
     timeout = startup_timeout_s(server)
     async with (
         httpx2.AsyncClient(
-            headers=dict(headers), timeout=timeout, event_hooks={"response": [note]}
+            headers=dict(headers),
+            timeout=timeout,
+            event_hooks={"response": [note]},
+            mounts=DIRECT_MOUNTS,
+            verify=tls_context(),
         ) as client,
         streamable_http_client(server.url or "", http_client=client) as (incoming, outgoing),
         ClientSession(incoming, outgoing) as session,
@@ -103,10 +108,15 @@ async def _tools(session: ClientSession) -> list[str]:
 def _reason(server: McpServer, error: Exception, answers: list[int]) -> str:
     last = answers[-1] if answers else None
     if last == _UNAUTHORIZED:
-        if server.bearer_var or server.headers or server.header_vars:
-            return "it refuses the token (401); set a valid one"
+        if server.bearer_var:
+            return (
+                f"it refuses the token in {server.bearer_var} (401): not the server's token; "
+                "that of `codexmcp serve --http` is in ~/.agentos/token"
+            )
+        if server.headers or server.header_vars:
+            return "it refuses the headers (401); set a valid token"
         return (
-            "it wants a token or a login (401); give --bearer-token-env-var NAME, or log in with "
+            "a token or login is required (401); give --bearer-token-env-var NAME, or log in with "
             f"`codex mcp login {server.name}`"
         )
     if last == _FORBIDDEN:
@@ -114,8 +124,8 @@ def _reason(server: McpServer, error: Exception, answers: list[int]) -> str:
     if last in _NO_SUCH_WAY:
         path = urlsplit(server.url or "").path
         return (
-            f"there is no MCP at {path or '/'} ({last}); Codex speaks Streamable HTTP only, whose "
-            "path is often /mcp, and not the older SSE transport, which is often at /sse"
+            f"no MCP endpoint at {path or '/'} ({last}); Codex supports Streamable HTTP only, "
+            "often at /mcp, not the older SSE transport, often at /sse"
         )
     if last is not None and last >= _BAD:
         return f"it answered with HTTP status {last}"

@@ -1,4 +1,4 @@
-"""What a check of an MCP server says, and the traps that it knows. Pure."""
+"""The report of an MCP server check, and its known pitfalls. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import PurePath
 from codexmcp.home.mcp_servers import DEFAULT_STARTUP_TIMEOUT_S, McpServer
 
 INSTALLERS = frozenset({"npx", "bunx", "pnpx", "uvx"})
-"""Programs that install what they start, the first time at least."""
+"""Programs that install a package before starting it, at least the first time."""
 
 _VERSION = re.compile(r".+@\d[^/]*|.+==\d.*")
 _OPTIONS_WITH_VALUE = frozenset({"--package", "-p", "--from", "--python", "--with"})
@@ -18,14 +18,15 @@ _OPTIONS_WITH_VALUE = frozenset({"--package", "-p", "--from", "--python", "--wit
 
 @dataclass(frozen=True, slots=True)
 class McpReport:
-    """What a check of a server has found.
+    """The findings of a server check.
 
     Attributes:
         name: The server.
         tools: The names of its tools.
-        took_s: How long it took until it had answered; None when it never did.
-        faults: What is wrong; empty when Codex can use it.
-        notes: What is worth knowing.
+        took_s: Seconds until the answer; None without an answer.
+        faults: Reasons why Codex cannot use the server; empty if usable.
+        notes: Remarks.
+        asked_for: Tools refused by Codex when nobody can approve them.
     """
 
     name: str
@@ -33,15 +34,16 @@ class McpReport:
     took_s: float | None = None
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    asked_for: tuple[str, ...] = ()
 
     @property
     def is_ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """True without faults."""
         return not self.faults
 
 
 def startup_timeout_s(server: McpServer) -> float:
-    """Return how long Codex waits for a server to start."""
+    """Return Codex's bound on the start of a server."""
     given = server.startup_timeout_s
     return DEFAULT_STARTUP_TIMEOUT_S if given is None else given
 
@@ -49,13 +51,13 @@ def startup_timeout_s(server: McpServer) -> float:
 def judged(
     server: McpServer, tools: Sequence[str], took_s: float, junk: Sequence[str] = ()
 ) -> McpReport:
-    """Return the report on a server that has answered.
+    """Return the report on a server that answered.
 
     Args:
         server: The server.
         tools: Its tools.
-        took_s: How long that took, in seconds.
-        junk: What it wrote to stdout that is no message.
+        took_s: Seconds until the answer.
+        junk: Lines on stdout other than messages.
     """
     limit = startup_timeout_s(server)
     faults: list[str] = []
@@ -68,13 +70,26 @@ def judged(
     return McpReport(server.name, tuple(tools), took_s, tuple(faults), tuple(notes))
 
 
+def unattended(report: McpReport) -> str | None:
+    """Return a note on tools refused when nobody can approve them; None without such tools."""
+    if not report.asked_for:
+        return None
+    is_all = len(report.asked_for) == len(report.tools)
+    which = "every tool" if is_all else ", ".join(report.asked_for)
+    return (
+        f"refused when nobody can be asked, as in unattended runs: {which}; to let Codex call them "
+        'without asking, set default_tools_approval_mode = "approve" for the server, or '
+        'approval_mode = "approve" in its table tools.NAME'
+    )
+
+
 def failed(server: McpServer, reason: str, junk: Sequence[str] = ()) -> McpReport:
-    """Return the report on a server that could not be used.
+    """Return the report on an unusable server.
 
     Args:
         server: The server.
-        reason: What happened.
-        junk: What it wrote to stdout that is no message.
+        reason: The failure.
+        junk: Lines on stdout other than messages.
     """
     faults = [reason]
     swallowed = next((line for line in junk if holds_message(line)), None)
@@ -89,7 +104,7 @@ def failed(server: McpServer, reason: str, junk: Sequence[str] = ()) -> McpRepor
 
 
 def holds_message(line: str) -> bool:
-    """Return whether a line that is no message ends in one."""
+    """Return True if a line other than a message ends in a message."""
     return '"jsonrpc"' in line
 
 
@@ -100,7 +115,7 @@ _COLD_START = (
 
 
 def package_of(command: Sequence[str]) -> str | None:
-    """Return the package that an installer such as npx starts; None for any other program.
+    """Return the package started by an installer such as npx; None for any other program.
 
     Args:
         command: The program and its arguments.
@@ -129,21 +144,18 @@ def _installer_remedy(server: McpServer) -> str | None:
 
 
 def _tool_notes(server: McpServer, tools: Sequence[str]) -> Iterator[str]:
-    for option, names in (
-        ("enabled_tools", server.enabled_tools or ()),
-        ("disabled_tools", server.disabled_tools),
-    ):
-        strange = [name for name in names if name not in tools]
-        if strange:
-            yield f"{option} names tools that it does not have: {', '.join(strange)}"
+    # Missing tools among the disabled ones do no harm.
+    strange = [name for name in server.enabled_tools or () if name not in tools]
+    if strange:
+        yield f"enabled_tools names tools that it does not have: {', '.join(strange)}"
 
 
 def _junk_notes(junk: Sequence[str]) -> Iterator[str]:
     harmless = [line for line in junk if not holds_message(line)]
     if harmless:
         yield (
-            f"it wrote to stdout what is no message (number of lines: {len(harmless)}), such as "
-            f"{_shown(harmless[0])}; Codex passes over it, other clients end the connection"
+            f"lines other than messages on stdout (number of lines: {len(harmless)}), e.g. "
+            f"{_shown(harmless[0])}; Codex ignores them, other clients end the connection"
         )
 
 

@@ -1,8 +1,8 @@
-"""The MCP servers of a config.toml: as values, as TOML, and what may be written of them.
+"""The MCP servers of a config.toml: values, TOML, and the checks before writing.
 
-Pure. Source: names, fields and values are those that `codex app-server --strict-config` takes
-(0.153.4, 0.163.0 and 0.169.0). A child has the fields of a command, a remote server those of a URL,
-and Codex refuses the whole file if one has a field of the other.
+Pure. Source: names, fields and values are those accepted by `codex app-server --strict-config`
+(0.153.4, 0.163.0 and 0.169.0). A child process has the fields of a command, a remote server those
+of a URL; a table with fields of both makes Codex refuse the whole file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from codexmcp.jsonvalues import list_of, object_of, text_of
 from codexmcp.secret_like import Shape, holds_secret, names_secret
 
 DEFAULT_STARTUP_TIMEOUT_S = 30.0
-"""Source: a server that never answers is given up after 30 s (all three builds)."""
+"""Source: Codex gives up on an unresponsive server after 30 s (all three builds)."""
 
 _BLOCK = "mcp-server/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
@@ -31,23 +31,25 @@ _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 @dataclass(frozen=True, slots=True)
 class McpServer:
-    """An MCP server as Codex is told of it.
+    """An MCP server in Codex's configuration.
 
     Attributes:
-        name: What it is called.
+        name: The server's name.
         command: The program and its arguments; empty for a remote server.
         url: The endpoint of a remote server.
-        env: Variables that the program gets.
-        env_vars: Variables that the program gets from Codex's environment.
+        env: Environment variables of the program, with values.
+        env_vars: Environment variables passed on from Codex's environment.
         headers: Headers of every request.
-        header_vars: Headers of every request, taken from variables.
-        bearer_var: The variable that holds a bearer token.
-        startup_timeout_s: How long it may take to start; None means Codex's default.
-        tool_timeout_s: How long a call may take; None means Codex's default.
-        approval_mode: When Codex asks before it calls a tool; None means Codex's default.
-        enabled_tools: The only tools that Codex uses; None means all.
-        disabled_tools: Tools that it does not use.
-        is_enabled: Whether Codex starts it.
+        header_vars: Headers of every request, with values from variables.
+        bearer_var: The variable with a bearer token.
+        startup_timeout_s: Bound on the start; None means Codex's default.
+        tool_timeout_s: Bound on a call; None means Codex's default.
+        approval_mode: The approval mode of all tools; None means Codex's default.
+        tool_modes: The approval modes of single tools.
+        enabled_tools: The only tools used by Codex; None means all.
+        disabled_tools: Tools not used by Codex.
+        is_enabled: Codex starts the server.
+        table: The server's table in config.toml; empty for a server from elsewhere.
     """
 
     name: str
@@ -61,18 +63,31 @@ class McpServer:
     startup_timeout_s: float | None = None
     tool_timeout_s: float | None = None
     approval_mode: str | None = None
+    tool_modes: Mapping[str, str] = field(default_factory=dict[str, str])
     enabled_tools: tuple[str, ...] | None = None
     disabled_tools: tuple[str, ...] = ()
     is_enabled: bool = True
+    table: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
+
+    @property
+    def fault(self) -> str | None:
+        """The reason why Codex refuses the whole config.toml; None for a valid transport.
+
+        Source: `invalid transport`, even for a disabled server (0.153.4, 0.163.0, 0.171.0).
+        """
+        if bool(self.command) == (self.url is not None):
+            both, neither = "both a command and a url", "neither a command nor a url"
+            return f"it has {both if self.command else neither}"
+        return None
 
     @property
     def block(self) -> str:
-        """The name of the managed block that it is written as."""
+        """The name of the server's managed block."""
         return f"{_BLOCK}{self.name}"
 
     @property
     def target(self) -> str:
-        """What it is started as, or where it is."""
+        """The command line or the URL."""
         return self.url or shlex.join(self.command)
 
 
@@ -80,11 +95,11 @@ def block_of(name: str) -> str:
     """Return the name of the managed block of a server.
 
     Raises:
-        UsageError: The name cannot name one.
+        UsageError: The server's name is not valid.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot name an MCP server: use letters, digits and `-`, `_`, `.`, `:`, `/`"
+            f"invalid MCP server name {name!r}: use letters, digits and `-`, `_`, `.`, `:`, `/`"
         )
     return f"{_BLOCK}{name}"
 
@@ -92,15 +107,15 @@ def block_of(name: str) -> str:
 def check_server(
     server: McpServer, shapes: Iterable[Shape] = (), *, allow_secrets: bool = False
 ) -> None:
-    """Refuse what Codex would not start with, and secrets that would lie in a file.
+    """Refuse servers that Codex would not start with, and plain-text secrets.
 
     Args:
         server: The server.
-        shapes: What secrets look like.
-        allow_secrets: Whether secrets may lie in the file.
+        shapes: Patterns of secrets.
+        allow_secrets: Accept plain-text secrets in the file.
 
     Raises:
-        UsageError: It cannot be written like this; no secret is repeated.
+        UsageError: The server is not valid; the message repeats no secret.
     """
     block_of(server.name)
     if bool(server.command) == bool(server.url):
@@ -116,12 +131,12 @@ def check_server(
     for option, name in _variables(server):
         check_variable(option, name, known)
     for name in (*server.headers, *server.header_vars):
-        _refuse(not _HEADER.fullmatch(name), f"{name!r} cannot name a header")
+        _refuse(not _HEADER.fullmatch(name), f"invalid header name {name!r}")
     secret = None if allow_secrets else next(_secrets(server, known), None)
     if secret is not None:
         raise UsageError(
-            f"{secret} looks like a secret, which would lie in config.toml for every program to "
-            "read: name a variable that holds it (--env-var NAME, --env-header HEADER=NAME, "
+            f"{secret} looks like a secret; every program can read config.toml: "
+            "name a variable with the secret (--env-var NAME, --env-header HEADER=NAME, "
             "--bearer-token-env-var NAME), or give --allow-secret-in-file"
         )
 
@@ -140,7 +155,7 @@ def _variables(server: McpServer) -> Iterator[tuple[str, str]]:
 
 
 def _secrets(server: McpServer, shapes: list[Shape]) -> Iterator[str]:
-    """Yield the names of what looks like a secret."""
+    """Yield the locations of likely secrets."""
     for option, values in (("--env", server.env), ("--header", server.headers)):
         for name, value in values.items():
             if value and (names_secret(name) or holds_secret(value, shapes)):
@@ -194,12 +209,7 @@ def _fields(server: McpServer) -> Iterator[tuple[str, Any]]:
 
 
 def read_server(name: str, table: Mapping[str, Any]) -> McpServer:
-    """Return a server as a decoded table of config.toml tells it; what is strange counts as unset.
-
-    Args:
-        name: Its name.
-        table: Its table.
-    """
+    """Return a server from its decoded table in config.toml; malformed values count as unset."""
     program = text_of(table.get("command"))
     allowed = table.get("enabled_tools")
     return McpServer(
@@ -214,9 +224,15 @@ def read_server(name: str, table: Mapping[str, Any]) -> McpServer:
         startup_timeout_s=_startup_timeout(table),
         tool_timeout_s=_number(table.get("tool_timeout_sec")),
         approval_mode=text_of(table.get("default_tools_approval_mode")),
+        tool_modes={
+            tool: mode
+            for tool, value in object_of(table.get("tools")).items()
+            if (mode := text_of(object_of(value).get("approval_mode")))
+        },
         enabled_tools=None if allowed is None else tuple(map(str, list_of(allowed))),
         disabled_tools=tuple(map(str, list_of(table.get("disabled_tools")))),
         is_enabled=table.get("enabled") is not False,
+        table=table,
     )
 
 

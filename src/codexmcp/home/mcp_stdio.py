@@ -1,6 +1,6 @@
-"""Starts an MCP server as Codex does, and asks it for its tools.
+"""Start an MCP server the way Codex does, and ask for its tools.
 
-Promises that every wait is bounded and that the server and all it has started are gone at the end.
+Guarantees: every wait is bounded, and the server and its child processes are gone at the end.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from codexmcp.jsonvalues import list_of, object_of, text_of
 
 PROTOCOL_VERSION = "2025-06-18"
 PATIENCE_S = 60.0
-"""How much longer than Codex a check waits, to tell a slow start from one that never ends."""
+"""Allowance beyond Codex's bound, to tell a slow start from a start without end."""
 
 _INHERITED = frozenset(
     {
@@ -55,14 +55,14 @@ _INHERITED = frozenset(
         "USER",
     }
 )
-"""Source: what a server finds in its environment (0.153.4, 0.163.0 and 0.169.0)."""
+"""Source: the environment of a server under Codex (0.153.4, 0.163.0 and 0.169.0)."""
 
 _KEPT_JUNK = 20
 _MOST_PAGES = 100
 
 
 def server_environment(server: McpServer, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment that Codex gives a server.
+    """Return the environment of a server under Codex.
 
     Args:
         server: The server.
@@ -75,12 +75,12 @@ def server_environment(server: McpServer, environ: Mapping[str, str]) -> dict[st
 async def check_stdio(
     server: McpServer, environ: Mapping[str, str], *, patience_s: float = PATIENCE_S
 ) -> McpReport:
-    """Start a server, shake hands, list its tools, and end it.
+    """Start a server, perform the handshake, list its tools, and stop it.
 
     Args:
         server: A server with a command.
-        environ: The environment that Codex would have.
-        patience_s: How much longer than Codex to wait, in seconds.
+        environ: The environment for Codex.
+        patience_s: Allowance beyond Codex's bound, in seconds.
     """
     env = server_environment(server, environ)
     program = shutil.which(server.command[0], path=env.get("PATH"))
@@ -99,7 +99,7 @@ async def check_stdio(
         await asyncio.shield(child.stop())
     if not missing:
         return report
-    notes = (*report.notes, f"not set here, though it is to get them: {', '.join(missing)}")
+    notes = (*report.notes, f"not set here, though the server expects them: {', '.join(missing)}")
     return McpReport(report.name, report.tools, report.took_s, report.faults, notes)
 
 
@@ -107,7 +107,7 @@ async def _ask(server: McpServer, child: Child, timeout_s: float) -> McpReport:
     peer = _Peer()
     connection = Connection(child.stream, peer, messages.Dialect.MCP)
     reading = asyncio.create_task(connection.serve())
-    # An answer that came glued to other text will not come again.
+    # An answer on the same line as other text is lost and not repeated.
     peer.on_lost_message = reading.cancel
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -161,12 +161,12 @@ async def _tools(connection: Connection) -> list[str]:
 
 
 class _Peer:
-    """What a check does with what a server sends.
+    """The check's reaction to a server's messages.
 
     Attributes:
-        junk: The first lines of stdout that are no messages.
-        has_lost_message: Whether one of them ends in a message.
-        on_lost_message: Called then.
+        junk: The first lines of stdout other than messages.
+        has_lost_message: One of these lines ends in a message.
+        on_lost_message: Called for such a line.
     """
 
     def __init__(self) -> None:
@@ -180,10 +180,10 @@ class _Peer:
         raise RequestError(request.method, messages.METHOD_NOT_FOUND, "method not found")
 
     def on_notification(self, notification: messages.Notification) -> None:
-        """Pass over it: progress and logs do not matter here."""
+        """Ignore progress and logs."""
 
-    def on_junk(self, junk: messages.Junk) -> None:
-        line = junk.line.decode(errors="replace")
+    def on_invalid(self, message: messages.InvalidMessage) -> None:
+        line = message.line.decode(errors="replace")
         if holds_message(line):
             self.has_lost_message = True
             self.junk.insert(0, line)

@@ -1,4 +1,4 @@
-"""Writes values as TOML for Codex's `-c` settings.
+"""Values as TOML for Codex's `-c` settings.
 
 Pure.
 """
@@ -14,7 +14,7 @@ def inline(value: object) -> str:
     """Return a value as inline TOML.
 
     Args:
-        value: A string, bool, number, list or mapping of such.
+        value: A string, bool, number, list or mapping of such values.
     """
     if is_object(value):
         return (
@@ -26,5 +26,5 @@ def inline(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    # A TOML basic string takes JSON's escapes; DEL is the one character more it wants.
+    # TOML basic strings use JSON's escapes, and also require an escape of DEL.
     return json.dumps(str(value)).replace("\x7f", "\\u007f")

@@ -1,8 +1,8 @@
 """Managed blocks in a `config.toml`.
 
-Pure. A block whose body has keys of the top level and tables stands in two parts: keys before the
-first table, or they would fall into one, and tables at the end, or keys would fall into them.
-Promises that the result means exactly what the block and the rest mean; else nothing is returned.
+Pure. A block with both top-level keys and tables is split into two parts: keys before the first
+table, since they would otherwise fall into it, and tables at the end, since keys below would fall
+into them. The result means exactly the block plus the rest; otherwise an error is raised.
 """
 
 from __future__ import annotations
@@ -13,56 +13,56 @@ from typing import Any
 from codexmcp.errors import UsageError
 from codexmcp.home import blocks
 from codexmcp.home.block_markers import BOM, Block, BlockError, Style, find, lines_of
-from codexmcp.home.block_seal import seal, surplus, unsealed
+from codexmcp.home.block_seal import added_range, seal, unsealed
 from codexmcp.home.toml_conflicts import refuse_conflicts, refuse_misplaced
 from codexmcp.home.toml_lines import Kind, parse, statements
 from codexmcp.jsonvalues import is_object
 
 TOP = ".top"
-"""What the name of a part with keys of the top level ends with."""
+"""The name suffix of a part with top-level keys."""
 
 
 class EditedBlockError(BlockError):
-    """Somebody has changed the lines of a block, which writing it anew would lose."""
+    """An update of the block would lose an edit in its lines."""
 
 
 def plan_block(text: str, name: str, body: str, *, overwrite: bool = False) -> str:
-    """Return the text with the block in it, new or in the place of the old one.
+    """Return the text with the block inserted or replaced.
 
-    Statements that Codex has added inside our markers are moved out of them. Source: Codex writes
-    a new table before the comment that ends the file (measured on 0.153.4, 0.163.0 and 0.169.0).
+    Statements added by Codex inside our markers are moved out of them. Source: Codex writes a new
+    table before the comment at the end of the file (measured on 0.153.4, 0.163.0 and 0.169.0).
 
     Args:
         text: The whole file.
         name: The block's name.
         body: TOML.
-        overwrite: Whether edits inside the markers may be lost.
+        overwrite: Allow the loss of edits inside the markers.
 
     Raises:
         EditedBlockError: The block was edited.
-        BlockError: The text is broken, or the block cannot be in it; names the line.
+        BlockError: The text is broken, or the block is not possible in it; names the line.
     """
     body = _plain(body)
     ours = _parsed_body(name, body)
     text, before = _settled(text, name, overwrite=overwrite)
     outside = _less(before, parse(read_block(text, name) or ""))
-    # Looking for lines takes long in a long file.
+    # A search for lines is slow in a long file.
     if ours.keys() & outside.keys():
         refuse_conflicts(text, _found(text, name), name, body)
     keys, tables = split(body)
-    result = _put(text, name + TOP, keys, blocks.Place.START)
-    result = _put(result, name, tables, blocks.Place.END)
+    result = _put(text, name + TOP, keys, blocks.BlockPosition.START)
+    result = _put(result, name, tables, blocks.BlockPosition.END)
     if result != text:
         _make_sure(text, name, result, _merged(outside, ours))
     return result
 
 
 def plan_removal(text: str, name: str, *, overwrite: bool = False) -> str:
-    """Return the text without the block; what Codex has added inside its markers stays.
+    """Return the text without the block; Codex's additions inside its markers stay.
 
     Raises:
         EditedBlockError: The block was edited, and `overwrite` is not set.
-        BlockError: The text is broken, or would mean something else; names the line.
+        BlockError: The text is broken, or its meaning would change; names the line.
     """
     text, before = _settled(text, name, overwrite=overwrite)
     result = _without(text, name)
@@ -73,7 +73,7 @@ def plan_removal(text: str, name: str, *, overwrite: bool = False) -> str:
 
 
 def read_block(text: str, name: str) -> str | None:
-    """Return the body of a block as it was given; None when there is no such block.
+    """Return the original body of a block, or None if absent.
 
     Raises:
         BlockError: Markers in the text are broken.
@@ -85,7 +85,7 @@ def read_block(text: str, name: str) -> str | None:
 
 
 def is_current(text: str, name: str, body: str) -> bool:
-    """Return whether the block says just what it should, apart from what Codex has added.
+    """Return True if the block equals the body, apart from Codex's additions.
 
     Args:
         text: The whole file.
@@ -103,7 +103,7 @@ def is_current(text: str, name: str, body: str) -> bool:
 
 
 def is_edited(text: str, name: str) -> bool:
-    """Return whether the block's own lines were changed.
+    """Return True if the block's own lines were changed.
 
     Raises:
         BlockError: The text is broken.
@@ -116,7 +116,7 @@ def is_edited(text: str, name: str) -> bool:
 
 
 def owners_part(text: str, name: str) -> str:
-    """Return the text without the block, whatever it means; to compare, not to write.
+    """Return the text without the block, for comparison only: its meaning may differ.
 
     Raises:
         BlockError: Markers in the text are broken.
@@ -129,10 +129,10 @@ def owners_part(text: str, name: str) -> str:
 
 
 def split(body: str) -> tuple[str, str]:
-    """Return the keys of the top level, and the tables with the comments right above the first.
+    """Return the top-level keys, and the tables with the comments directly above the first.
 
     Args:
-        body: Valid TOML, every line ended.
+        body: Valid TOML, every line terminated.
     """
     every = list(statements(body))
     table = next((each for each in every if each.kind is not Kind.KEY), None)
@@ -165,10 +165,10 @@ def _parsed_body(name: str, body: str) -> dict[str, Any]:
     try:
         return parse(body)
     except BlockError as error:
-        raise BlockError(error.line, f"{error.problem} (of what shall go into {name!r})") from None
+        raise BlockError(error.line, f"{error.problem} (in the text for {name!r})") from None
 
 
-def _put(text: str, name: str, body: str, place: blocks.Place) -> str:
+def _put(text: str, name: str, body: str, place: blocks.BlockPosition) -> str:
     if not body:
         return blocks.remove(text, name, Style.HASH)
     return blocks.apply(text, name, seal(body) + body, Style.HASH, place)
@@ -181,14 +181,14 @@ def _without(text: str, name: str) -> str:
 
 
 def _kept(found: str) -> str:
-    """Return a part's lines without those that Codex has added."""
-    at = surplus(found)
+    """Return a part's lines without Codex's additions."""
+    at = added_range(found)
     lines = lines_of(found)
     return found if at is None else "".join([*lines[: at.start], *lines[at.stop :]])
 
 
 def _settled(text: str, name: str, *, overwrite: bool) -> tuple[str, dict[str, Any]]:
-    """Return the text with what Codex added to the block moved behind it, and what it means."""
+    """Return the text with Codex's additions moved after the block, and its meaning."""
     meaning = parse(text)
     refuse_misplaced(text, _found(text, name))
     for part in _parts(name):
@@ -202,15 +202,15 @@ def _settled(text: str, name: str, *, overwrite: bool) -> tuple[str, dict[str, A
             raise EditedBlockError(
                 block.line,
                 f"block {part!r} was edited below this line; move your settings out of its "
-                "markers, or say that they may be overwritten",
+                "markers, or allow overwriting them",
             )
     return text, meaning
 
 
 def _moved_out(text: str, block: Block) -> str | None:
-    """Return the text with a block's surplus lines behind it; None when its own were edited."""
+    """Return the text with a block's added lines moved after it; None for edited lines."""
     lines = lines_of(text[block.inner : block.inner_stop])
-    at = surplus("".join(lines).replace("\r\n", "\n"))
+    at = added_range("".join(lines).replace("\r\n", "\n"))
     if at is None:
         return None
     if not at:
@@ -225,7 +225,7 @@ def _moved_out(text: str, block: Block) -> str | None:
 
 
 def _continues(added: list[str], ours: list[str]) -> bool:
-    """Return whether lines add to our last table, which they would do behind our marker, too."""
+    """Return True if lines extend our last table, even after our end marker."""
     try:
         parse("".join(added))
     except BlockError:
@@ -264,7 +264,7 @@ def _merged(outside: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, An
 
 
 def _less(whole: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is left of settings without ours, and without tables that are empty then."""
+    """Return settings without ours, and without tables that become empty."""
     left = dict(whole)
     for name, value in ours.items():
         there = left.get(name)
@@ -277,7 +277,7 @@ def _less(whole: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _same(one: object, other: object) -> bool:
-    """Return whether settings are the same; a table that is empty is as good as none."""
+    """Return True for equal settings; an empty table equals a missing table."""
     if is_object(one) and is_object(other):
         return all(
             _same(one.get(name, {}), other.get(name, {})) for name in one.keys() | other.keys()

@@ -1,6 +1,6 @@
-"""What stands in the way of a managed block in a TOML text: what is set twice or falls elsewhere.
+"""Conflicts between a managed block and the rest of a TOML text.
 
-Pure. For text that `tomllib` has accepted.
+Conflicts are duplicate settings and keys in the wrong table. Pure; for text accepted by `tomllib`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from codexmcp.home.toml_lines import Kind, Statement, statement_line, statements
 
 
 def refuse_conflicts(text: str, found: Sequence[Block], name: str, body: str) -> None:
-    """Make sure that nothing of a block is also set outside of it.
+    """Refuse settings of a block that are also set outside.
 
     Args:
         text: The whole file.
-        found: Where the block stands in it; empty when it is new.
+        found: The positions of the block; empty for a new block.
         name: The block's name.
-        body: What shall stand in it.
+        body: The block's contents.
 
     Raises:
-        BlockError: Something is; names the line outside.
+        BlockError: A setting is duplicate; names the line outside.
     """
     ours = _Ours(body)
     for theirs in statements(text):
@@ -30,23 +30,23 @@ def refuse_conflicts(text: str, found: Sequence[Block], name: str, body: str) ->
         if ours.clash_with(theirs):
             raise BlockError(
                 statement_line(text, theirs),
-                f"`{theirs.told}` is also set by block {name!r}; delete it here, or take it out of "
+                f"`{theirs.told}` is also set by block {name!r}; delete it here, or remove it from "
                 "the block's source",
             )
 
 
 def refuse_misplaced(text: str, found: Sequence[Block]) -> None:
-    """Make sure that a block and the keys around it do not fall into each other's tables.
+    """Refuse a block and surrounding keys that fall into each other's tables.
 
     Args:
         text: The whole file.
         found: The parts of the block.
 
     Raises:
-        BlockError: They do; names the line outside.
+        BlockError: A key falls into the wrong table; names the line outside.
     """
     for block in found:
-        # Pieces of a long file are looked through, not all of it.
+        # For speed in a long file, only parts of the text are searched.
         inside = list(statements(text[block.inner : block.inner_stop]))
         below = next(statements(text[block.stop :]), None)
         if inside and inside[0].kind is Kind.KEY:
@@ -55,7 +55,7 @@ def refuse_misplaced(text: str, found: Sequence[Block]) -> None:
                 raise BlockError(
                     statement_line(text, above[-1]),
                     f"{above[-1].told} is open above block {block.name!r} (line {block.line}), "
-                    "whose keys fall into it; move the block up, before the first table",
+                    "so its keys fall into that table; move the block up, before the first table",
                 )
         is_open = any(each.kind is not Kind.KEY for each in inside)
         if is_open and below is not None and below.kind is Kind.KEY:
@@ -67,7 +67,7 @@ def refuse_misplaced(text: str, found: Sequence[Block]) -> None:
 
 
 class _Ours:
-    """What a block sets."""
+    """The settings of a block."""
 
     def __init__(self, body: str) -> None:
         self._kinds: dict[tuple[str, ...], Kind] = {}
@@ -82,7 +82,7 @@ class _Ours:
         path = theirs.path
         if path in self._kinds or any(each in self._kinds for each in theirs.dotted):
             return True
-        # A value, a table among many, and one made by dots cannot be extended from elsewhere.
+        # Values, array tables and dotted tables cannot be extended from elsewhere.
         if path in (self._dotted if theirs.kind is Kind.TABLE else self._above):
             return True
         uppers = (self._kinds.get(path[:size]) for size in range(1, len(path)))

@@ -1,6 +1,6 @@
-"""Where the tables and keys of a TOML text stand.
+"""Positions of the tables and keys of a TOML text.
 
-Pure. For text that `tomllib` has accepted: it says what a text means, this says in which line.
+Pure. For text accepted by `tomllib`, which gives the meaning; this module adds the lines.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 from codexmcp.home.block_markers import BOM, BlockError, line_of
 
-# What a statement is made of, as far as it matters where it ends. A closing `\"""` may have up to
-# two quotes of the text before it.
+# The parts of a statement relevant for its end. Up to two quotes of the text may precede a closing
+# `\"""`.
 _TOKEN = re.compile(
     r'"""(?:[^"\\]|\\[\s\S]|"{1,2}(?!"))*"""(?:"{0,2})'
     r"|'''(?:[^']|'{1,2}(?!'))*'''(?:'{0,2})"
@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     r"|[\[\]{}\n]"
 )
 _PART = re.compile(r"""[ \t]*([A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*(\.)?""")
-# Nearly every statement is one line without anything that could go on in the next.
+# Nearly every statement is a single line without multi-line values.
 _LINE = re.compile(
     r"""(?:\[[^\n"'\[\]{}#]*(?:"[^"\\\n]*")?\]|[^\n"'\[\]{}#]+(?:"[^"\\\n]*")?)[ \t\r]*\n"""
 )
@@ -33,7 +33,7 @@ _BLANK = re.compile(r"(?:[ \t\r\n]|\#[^\n]*)*")
 
 
 class Kind(Enum):
-    """What a statement does."""
+    """The kind of a statement."""
 
     KEY = "key"
     TABLE = "table"
@@ -42,13 +42,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A key with its value, or the head of a table.
+    """A key with its value, or a table header.
 
     Attributes:
-        kind: What it does.
-        path: The names from the top, those of the open table before a key.
-        start: Where it begins.
-        dotted: The tables that a key makes by the dots in it.
+        kind: The kind.
+        path: The names from the root, with the open table before a key.
+        start: Offset of the statement.
+        dotted: The tables implied by the dots in a key.
     """
 
     kind: Kind
@@ -58,16 +58,16 @@ class Statement:
 
     @property
     def told(self) -> str:
-        """As people know it: `[a.b]`, or `a.b`."""
+        """The form for people: `[a.b]`, or `a.b`."""
         path = ".".join(self.path)
         return path if self.kind is Kind.KEY else f"[{path}]"
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return what a TOML text means. Numbers with a point stay text, so that they compare.
+    """Return a decoded TOML text. Floats stay text, for exact comparison.
 
     Raises:
-        BlockError: It is no valid TOML.
+        BlockError: The text is not valid TOML.
     """
     try:
         return tomllib.loads(text.removeprefix(BOM), parse_float=str)
@@ -76,13 +76,13 @@ def parse(text: str) -> dict[str, Any]:
         at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
         line = int(at[1]) if at and at[1] else text.count("\n") + 1
         problem = message[: at.start()] if at else message
-        raise BlockError(line, f"this is no valid TOML: {problem}; correct that line") from None
+        raise BlockError(line, f"invalid TOML: {problem}; correct that line") from None
     except RecursionError:
-        raise BlockError(1, "this TOML is nested too deep to be read; simplify it") from None
+        raise BlockError(1, "TOML nested too deep to parse; simplify it") from None
 
 
 def statements(text: str) -> Iterator[Statement]:
-    """Yield the statements of a valid TOML text in their order."""
+    """Yield the statements of a valid TOML text in file order."""
     table: tuple[str, ...] = ()
     for start in _starts(text):
         if text[start] != "[":
@@ -96,12 +96,12 @@ def statements(text: str) -> Iterator[Statement]:
 
 
 def statement_line(text: str, statement: Statement) -> int:
-    """Return the number of the line, from 1, that a statement stands in."""
+    """Return the line number, from 1, of a statement."""
     return line_of(text, statement.start)
 
 
 def has_comment(text: str) -> bool:
-    """Return whether there is a comment in whole statements and what is between them."""
+    """Return True if a text of whole statements has a comment."""
     return any(token[0].startswith("#") for token in _TOKEN.finditer(text))
 
 
@@ -117,7 +117,7 @@ def _starts(text: str) -> Iterator[int]:
 
 
 def _end(text: str, start: int) -> int:
-    """Return where the line ends in which a statement ends."""
+    """Return the end of the last line of a statement."""
     line = _LINE.match(text, start)
     if line:
         return line.end()

@@ -1,6 +1,6 @@
-"""Takes tables and keys out of a TOML text, with the comments that belong to them.
+"""Removal of tables and keys from a TOML text, with their comments.
 
-Pure. For text that `tomllib` has accepted. Promises that what is not taken out stays byte for byte.
+Pure. For text accepted by `tomllib`. The rest of the text stays byte for byte.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from codexmcp.home.block_markers import BOM
+from codexmcp.home.block_markers import BOM, Style
 from codexmcp.home.toml_lines import Kind, Statement, statements
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Lines that are to be taken out.
+    """Lines to remove.
 
     Attributes:
-        head: The table's head, or the key when it stands outside of such tables.
-        start: Where the lines begin, the comments right above a head included.
-        stop: Where the last statement ends.
+        head: The table header, or a key outside such tables.
+        start: The offset of the lines, including the comments directly above a header.
+        stop: The end of the last statement.
     """
 
     head: Statement
@@ -30,11 +30,11 @@ class Section:
 
 
 def sections(text: str, is_wanted: Callable[[tuple[str, ...]], bool]) -> list[Section]:
-    """Return where certain tables and keys stand.
+    """Return the positions of selected tables and keys.
 
     Args:
         text: Valid TOML.
-        is_wanted: Says it of the path of a statement.
+        is_wanted: Selects statements by path.
     """
     found: list[Section] = []
     is_open = False
@@ -50,13 +50,13 @@ def sections(text: str, is_wanted: Callable[[tuple[str, ...]], bool]) -> list[Se
 
 
 def without(text: str, taken: Iterable[Section]) -> str:
-    """Return a text without sections; they come in their order."""
+    """Return a text without the given sections, in file order."""
     kept = ""
     at = 0
     for section in taken:
         kept += text[at : section.start]
         at = section.stop
-        # The empty line after a table would come to stand beside the one before it.
+        # Otherwise two empty lines would remain, before and after the table.
         if not kept.strip(BOM) or kept.endswith(("\n\n", "\n\r\n")):
             while blank := re.compile(r"\r?\n").match(text, at):
                 at = blank.end()
@@ -64,11 +64,11 @@ def without(text: str, taken: Iterable[Section]) -> str:
 
 
 def statement_end(text: str, start: int) -> int:
-    """Return where the line ends in which a statement ends.
+    """Return the end of the last line of a statement.
 
     Args:
         text: Valid TOML.
-        start: Where the statement begins.
+        start: The offset of the statement.
     """
     at = start
     while at < len(text):
@@ -80,7 +80,7 @@ def statement_end(text: str, start: int) -> int:
 
 
 def is_toml(text: str) -> bool:
-    """Return whether a text is valid TOML."""
+    """Return True for valid TOML."""
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -92,10 +92,12 @@ def _start(text: str, head: Statement) -> int:
     start = text.rfind("\n", 0, head.start) + 1
     if start == 0:
         return len(BOM) if text.startswith(BOM) else 0
-    # Comments above a key may be about what follows, so they stay.
+    # Comments above a key may belong to the following lines, so they stay.
     while head.kind is not Kind.KEY and start:
         above = text.rfind("\n", 0, start - 1) + 1
-        if above == 0 or not text[above:start].lstrip().startswith("#"):
+        line = text[above:start]
+        # The end marker of a managed block is part of the block.
+        if above == 0 or not line.lstrip().startswith("#") or Style.HASH.loose.match(line):
             break
         start = above
     return start

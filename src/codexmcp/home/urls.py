@@ -1,4 +1,4 @@
-"""The URLs that settings may hold. Pure."""
+"""Checks of URLs in settings. Pure."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from codexmcp.errors import UsageError
 
 
 def check_url(option: str, value: str) -> str:
-    """Return a URL that may be written into a file.
+    """Return a URL if suitable for a file.
 
     Args:
-        option: Where it was given, for the error.
+        option: The option with the URL, for the error.
         value: The URL.
 
     Raises:
-        UsageError: It is none of HTTP, or holds a user name or a password.
+        UsageError: Not an HTTP URL, or a URL with a user name or password.
     """
     parts = _split(value)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(f"{option} {value!r} is no URL; it must look like https://host/v1")
+        raise UsageError(f"{option} {value!r} is not a URL; it must look like https://host/v1")
     if "@" in parts.netloc:
         raise UsageError(
-            f"{option} holds a user name or a password, which would lie in a file; take it out, "
-            "and name a variable that holds the key"
+            f"{option} holds a user name or a password; every program can read the file: remove "
+            "them, and name the key's variable"
         )
     return value
 
@@ -33,7 +33,7 @@ def _split(value: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(value)
-        _ = parts.port  # raises for what is no number
+        _ = parts.port  # raises for a port that is not a number
     except ValueError:
         return None
     return parts

@@ -1,9 +1,9 @@
-"""The lines of a rollout that tell of tokens, as values.
+"""The lines of a rollout about tokens, as values.
 
-Pure. A rollout is nearly all messages and outputs of commands, so a line's kind is read off its
-first bytes, and only what is of use is parsed.
+Pure. Most of a rollout is messages and command outputs, so the kind of a line is determined from
+its first bytes, and only relevant lines are parsed.
 
-Source: rollouts that Codex 0.136.0, 0.149.0, 0.153.4, 0.163.0 and 0.169.0 wrote.
+Source: rollouts written by Codex 0.136.0, 0.149.0, 0.153.4, 0.163.0 and 0.169.0.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from codexmcp.usage.tokens import Tokens, parse_tokens
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """Which thread this is. A fork that holds a copy of its history has one of each ancestor.
+    """Identification of a thread. A fork with a copy of its history has an entry per ancestor.
 
     Attributes:
         thread: The thread's id.
-        parent: The thread that it is a fork of; empty for none.
-        cwd: The working directory that it began in.
-        provider: The id of its provider.
+        parent: The forked thread; empty if not a fork.
+        cwd: The initial working directory.
+        provider: The provider's id.
     """
 
     thread: str
@@ -37,7 +37,7 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
-    """What a turn works with from here on."""
+    """The settings of a turn from here on."""
 
     turn: str
     model: str
@@ -46,26 +46,26 @@ class TurnContext:
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
-    """A turn begins."""
+    """The start of a turn."""
 
     turn: str
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderChosen:
-    """The thread's settings have changed; of them only the provider is of use."""
+    """A change of the thread's settings; only the provider is relevant."""
 
     provider: str
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A `token_count`: it comes after every response, and now and then without one.
+    """A `token_count`: written after every response, and sometimes without a response.
 
     Attributes:
         at: Unix time.
-        total: All of the thread, its ancestors included.
-        last: The latest response; after a compaction an estimate of what is left.
+        total: The total of the thread, including its ancestors.
+        last: The latest response; after a compaction an estimate of the remaining context.
     """
 
     at: float
@@ -75,7 +75,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A `token_usage_record`: one a response, written by Codex 0.153.4 and later."""
+    """A `token_usage_record`: one per response, written by Codex 0.153.4 and later."""
 
     at: float
     turn: str
@@ -95,11 +95,11 @@ _EVENTS = frozenset({b"task_started", b"turn_started", b"token_count", b"thread_
 _YEARS = range(2000, 3000)
 
 HEAD_BYTES = 256
-"""A line's kind lies within so many bytes."""
+"""The kind of a line is within this number of bytes."""
 
 
 def may_tell(line: bytes) -> bool:
-    """Return whether a line may be of use, by its first bytes; when in doubt it may.
+    """Return True for a possibly relevant line, by its first bytes.
 
     Args:
         line: The line, or its first `HEAD_BYTES`.
@@ -111,12 +111,12 @@ def may_tell(line: bytes) -> bool:
 
 
 def parse_entry(line: bytes) -> Entry | None:
-    """Return what a line tells; None when it is of no use.
+    """Return the entry of a line; None for an irrelevant line.
 
     Raises:
-        ValueError: It is broken.
+        ValueError: The line is broken.
     """
-    # Newer Pythons refuse numbers of thousands of digits with a ValueError; that is right here.
+    # Newer Pythons refuse numbers of thousands of digits with a ValueError, as intended here.
     try:
         value = json.loads(line.decode())
     except RecursionError:
@@ -157,7 +157,7 @@ def _event(fields: dict[str, object], payload: dict[str, object]) -> Entry | Non
         case "token_count":
             info = object_of(payload.get("info"))
             total = parse_tokens(info.get("total_token_usage"))
-            # With no information at all it only tells of rate limits.
+            # Without any information the entry is about rate limits only.
             if total is None and payload.get("info") is not None:
                 raise ValueError("a count without tokens")
             last = parse_tokens(info.get("last_token_usage"))
@@ -168,7 +168,7 @@ def _event(fields: dict[str, object], payload: dict[str, object]) -> Entry | Non
 
 def _text(fields: dict[str, object], name: str) -> str:
     text = text_of(fields.get(name)) or ""
-    # JSON can hold half of a pair of surrogates, which no file or database takes.
+    # JSON allows lone surrogates, which files and databases refuse.
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
@@ -176,7 +176,7 @@ def _time(fields: dict[str, object]) -> float:
     """Return a line's time.
 
     Raises:
-        ValueError: It has none, or one that nobody can have written it at.
+        ValueError: The time is missing or impossible.
     """
     moment = datetime.fromisoformat(_text(fields, "timestamp"))
     if moment.year not in _YEARS:

@@ -1,7 +1,7 @@
-"""The index: how far each rollout was read, and every spending that was found, once.
+"""The index: the read position of each rollout, and every spending, once.
 
-Owns the tables and their statements. It only saves reading everything again: any error of sqlite3
-passes through, and whoever meets one goes on with an index in memory.
+Owns the tables and their statements. The index is only a cache: any error of sqlite3 passes
+through, and the caller continues with an index in memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PATIENCE_S = 60.0
 _VERSION = 2
 _BATCH = 10_000
 _SLOT_S = 900
-"""Every time zone is off by a multiple of 15 minutes, so a slot lies within one day of any."""
+"""Time zone offsets are multiples of 15 minutes, so a slot is within a single day of any zone."""
 
 _TABLES = (
     """
@@ -62,13 +62,13 @@ _SPEND = "INSERT OR IGNORE INTO spendings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the index holds of a rollout.
+    """The index's entry for a rollout.
 
     Attributes:
-        rollout: The rollout as it was when it was read.
-        id: Its number.
-        copies: How many of its spendings were known from another rollout.
-        reading: How far it was read.
+        rollout: The rollout's state when read.
+        id: The number of the entry.
+        copies: The number of spendings already known from another rollout.
+        reading: The read position.
     """
 
     rollout: Rollout
@@ -79,14 +79,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Flaws:
-    """What is wrong with rollouts.
+    """Faults of rollouts.
 
     Attributes:
-        broken_lines: Lines that could not be understood.
-        broken_rollouts: In how many rollouts they are.
-        unfinished: Rollouts that end within a line, which is not read yet.
-        damaged: Rollouts that cannot be unpacked to their end.
-        damage: The path of one of them and what is wrong with it; empty for none.
+        broken_lines: The number of unparseable lines.
+        broken_rollouts: The number of rollouts with such lines.
+        unfinished: The number of rollouts with an incomplete last line, not read yet.
+        damaged: The number of rollouts with a decompression error.
+        damage: The path and error of one of them; empty without errors.
     """
 
     broken_lines: int
@@ -98,16 +98,18 @@ class Flaws:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Spendings of a quarter of an hour that have all else in common.
+    """Spendings of a quarter of an hour with the same properties.
 
     Attributes:
-        at: When the quarter began, in seconds of Unix time.
-        model: The model; empty when it is unknown.
-        provider: The provider's id; empty likewise.
+        at: The start of the quarter, in Unix seconds.
+        model: The model; empty if unknown.
+        provider: The provider's id; empty if unknown.
         cwd: The working directory.
-        limits: How many of the limits that were asked for each request's input went over.
-        requests: How many.
-        tokens: Their sum.
+        limits: The number of requested limits exceeded by each request's input.
+        requests: The number of requests.
+        tokens: Their total.
+        client: The program.
+        hour_written: The part of the tokens written to an hour's cache.
     """
 
     at: int
@@ -117,17 +119,19 @@ class Sum:
     limits: int
     requests: int
     tokens: Tokens
+    client: str = "Codex"
+    hour_written: int = 0
 
 
 class Index:
     """The index of a home, to be closed after use.
 
     Args:
-        path: Its file, which is made when it is missing; None keeps it in memory.
+        path: The file, created if missing; None keeps the index in memory.
 
     Raises:
-        sqlite3.Error: It cannot be used; this holds for every method.
-        OSError: It cannot be made.
+        sqlite3.Error: The index is not usable; this applies to every method.
+        OSError: The file cannot be created.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -159,7 +163,7 @@ class Index:
         if execute("PRAGMA user_version").fetchone()[0] == _VERSION:
             return
         with self.step():
-            # Somebody else may have made the tables meanwhile.
+            # Another process may have created the tables in the meantime.
             if execute("PRAGMA user_version").fetchone()[0] == _VERSION:
                 return
             for name in ("files", "words", "spendings"):
@@ -170,9 +174,9 @@ class Index:
 
     @contextlib.contextmanager
     def step(self) -> Generator[None]:
-        """Do all that follows as one step, while no other process writes."""
+        """Run the following statements as a transaction, with a lock against other writers."""
         self._database.execute("BEGIN IMMEDIATE")
-        # Another process may have added words, or a new version made the tables anew.
+        # Another process may have added words, or a new version recreated the tables.
         self._words.clear()
         try:
             yield
@@ -183,12 +187,12 @@ class Index:
             raise
 
     def seen(self) -> dict[str, Rollout]:
-        """Return the rollouts as they were when they were read, by path."""
+        """Return the rollouts in their state when read, by path."""
         rows = self._database.execute("SELECT path, identity, size, changed_ns FROM files")
         return {rollout.path: rollout for rollout in map(_rollout, rows)}
 
     def get(self, path: str) -> Entry | None:
-        """Return what is known of a rollout; None when it is new."""
+        """Return the entry of a rollout; None for a new rollout."""
         statement = "SELECT * FROM files WHERE path = ?"
         row = self._database.execute(statement, (os.fsencode(path),)).fetchone()
         if row is None:
@@ -196,22 +200,23 @@ class Index:
         try:
             thread = Thread.from_json(json.loads(row[13]))
         except ValueError:
-            # It cannot be gone on with; an empty mark makes it be read from its beginning.
+            # Not continuable; an empty mark causes a read from the beginning.
             return Entry(_rollout(row), row[4], row[8], Reading(offset=row[5]))
         reading = Reading(thread, offset=row[5], mark=row[6], broken=row[7])
         return Entry(_rollout(row), row[4], row[8], reading)
 
     def move(self, path: str, to: str) -> None:
-        """Note that a rollout lies elsewhere now."""
+        """Record the new path of a rollout."""
         self._database.execute(
             "UPDATE OR REPLACE files SET path = ? WHERE path = ?",
             (os.fsencode(to), os.fsencode(path)),
         )
 
     def forget(self, paths: Iterable[str]) -> None:
-        """Forget rollouts, and all that was found in them.
+        """Remove rollouts with their spendings.
 
-        What others copied from them was not kept, so those are forgotten too, to be read again.
+        Rollouts with copies of these spendings are removed as well, to be read again: their copies
+        were not stored.
         """
         execute = self._database.execute
         gone = {os.fsencode(path) for path in paths if self.get(path) is not None}
@@ -224,18 +229,18 @@ class Index:
             execute("DELETE FROM files WHERE path = ?", (path,))
 
     def model_of(self, thread_id: str) -> str:
-        """Return the model that a thread worked with last; empty when that is unknown."""
+        """Return the latest model of a thread; empty if unknown."""
         row = self._database.execute(
             "SELECT model FROM files WHERE thread_id = ? AND model != ''", (thread_id,)
         ).fetchone()
         return "" if row is None else str(row[0])
 
     def threads(self) -> set[str]:
-        """Return the ids of all threads that there are rollouts of."""
+        """Return the ids of all threads with a rollout."""
         return {row[0] for row in self._database.execute("SELECT thread_id FROM files")}
 
     def flaws(self) -> Flaws:
-        """Return what is wrong with the rollouts."""
+        """Return the faults of the rollouts."""
         row = self._database.execute(
             """
             SELECT COALESCE(SUM(broken), 0), COALESCE(SUM(broken > 0), 0),
@@ -249,12 +254,12 @@ class Index:
         return Flaws(row[0], row[1], row[2], row[3], damage)
 
     def keep(self, rollout: Rollout, reading: Reading, spendings: Iterable[Spending]) -> None:
-        """Keep how far a rollout was read, and what was found by it.
+        """Store the read position of a rollout, and its new spendings.
 
         Args:
-            rollout: The rollout as it is.
-            reading: How far it was read once `spendings` are through.
-            spendings: What was found; gone through here.
+            rollout: The rollout's current state.
+            reading: The read position, valid after `spendings` is exhausted.
+            spendings: The new spendings; consumed here.
         """
         entry = self.get(rollout.path)
         number, copies = (self._next(), 0) if entry is None else (entry.id, entry.copies)
@@ -274,12 +279,12 @@ class Index:
     def sums(
         self, since: float | None, until: float | None, limits: Sequence[int]
     ) -> Iterator[Sum]:
-        """Yield all spendings of a time, summed up as far as a report allows.
+        """Yield all spendings of a period, aggregated as far as a report permits.
 
         Args:
             since: Unix time; None means from the beginning.
-            until: Unix time of the first moment that is left out; None means to the end.
-            limits: Sizes of a request's input that make a difference for prices.
+            until: Unix time, exclusive; None means to the end.
+            limits: Sizes of a request's input with an effect on prices.
         """
         over = " + ".join(["0", *(f"(input > {int(limit)})" for limit in limits)])
         rows = self._database.execute(

@@ -1,6 +1,6 @@
-"""What tokens cost: a dated table of prices, and the arithmetic.
+"""Costs of tokens: a dated price table, and the arithmetic.
 
-Pure but for reading the table and the user's own. A price that is not in them is None, never 0.
+Pure except for reading the table and the user's prices. A missing price is None, never 0.
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ from codexmcp.jsonvalues import is_list, is_object
 from codexmcp.usage.tokens import Tokens
 
 OVERRIDE_NAME = "codexmcp-prices.toml"
-"""A file in the Codex home with prices that come before ours."""
+"""A file in the Codex home with prices in preference to ours."""
 
 ANY_PROVIDER = "*"
 
 _TABLE = Path(__file__).with_name("prices.toml")
 _OPENAI = "openai"
 _PER = 1_000_000
-_DATED = re.compile(r"-\d{4}-\d\d-\d\d")
+_DATED = re.compile(r"-\d{4}-\d\d-\d\d|-20\d{6}|\[1m\]")
+"""Suffixes of model names for a release or a context size, with the model's own price."""
 _REQUIRED = {"input": float, "output": float}
 _OPTIONAL = {
     "cached_input": float,
     "cache_write": float,
+    "cache_write_1h": float,
     "above": int,
     "long_input": float,
     "long_output": float,
@@ -43,22 +45,23 @@ _LISTS = ("models", "providers")
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model costs, in US dollars for a million tokens.
+    """The price of a model, in US dollars per million tokens.
 
     Attributes:
         models: The names of the model.
-        providers: The ids of the providers that take this price.
-        input: Input that is neither from a cache nor goes into one.
-        output: Output, reasoning included.
+        providers: The ids of the providers with this price.
+        input: Input neither read from nor written to a cache.
+        output: Output, including reasoning.
         cached: Input from the cache.
-        written: Input that goes into the cache.
-        above: A request with more input than this costs more; None when there is no such limit.
-        long_input: How many times as much its input costs.
-        long_output: How many times as much its output costs.
+        written: Input written to the cache.
+        hour_written: Input written to an hour's cache; None means the price of `written`.
+        above: Requests with more input than this have a higher price; None means no limit.
+        long_input: The factor on their input price.
+        long_output: The factor on their output price.
         first: The first day of this price; None means from the beginning.
-        last: The last day of it; None means until today.
-        as_of: When its source was looked at; None when nobody says.
-        source: Where it was found.
+        last: The last day of this price; None means until today.
+        as_of: The date of the source; None if unknown.
+        source: The source.
     """
 
     models: tuple[str, ...]
@@ -67,6 +70,7 @@ class Price:
     output: float
     cached: float
     written: float
+    hour_written: float | None = None
     above: int | None = None
     long_input: float = 1.0
     long_output: float = 1.0
@@ -76,7 +80,7 @@ class Price:
     source: str = ""
 
     def holds(self, provider: str, model: str, day: date) -> bool:
-        """Return whether this is the price of a model at a provider on a day."""
+        """Return True if the price applies to a model at a provider on a day."""
         return (
             (model in self.models or _DATED.sub("", model) in self.models)
             and (provider in self.providers or ANY_PROVIDER in self.providers)
@@ -84,19 +88,23 @@ class Price:
             and (self.last is None or day <= self.last)
         )
 
-    def cost(self, tokens: Tokens, *, is_long: bool) -> float:
-        """Return what tokens cost, in US dollars.
+    def cost(self, tokens: Tokens, *, is_long: bool, hour_written: int = 0) -> float:
+        """Return the cost of tokens, in US dollars.
 
-        Source: OpenAI's price pages. Reasoning is billed as the output that it is part of.
+        Source: OpenAI's price pages. Reasoning is billed as part of the output.
 
         Args:
             tokens: The tokens.
-            is_long: Whether they are of requests with more input than `above`.
+            is_long: The requests have more input than `above`.
+            hour_written: The part of the tokens written to an hour's cache.
         """
         cached = min(tokens.cached, tokens.input)
         written = min(tokens.written, tokens.input - cached)
         plain = tokens.input - cached - written
-        read = plain * self.input + cached * self.cached + written * self.written
+        hours = min(hour_written, written)
+        hour_rate = self.written if self.hour_written is None else self.hour_written
+        read = plain * self.input + cached * self.cached
+        read += (written - hours) * self.written + hours * hour_rate
         if is_long:
             return (read * self.long_input + tokens.output * self.output * self.long_output) / _PER
         return (read + tokens.output * self.output) / _PER
@@ -104,12 +112,12 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """All prices that are known.
+    """All known prices.
 
     Attributes:
-        as_of: When our table was last looked through.
-        prices: The user's first, then ours.
-        override: The user's file; None when there is none.
+        as_of: The date of the latest review of our table.
+        prices: The user's prices, then ours.
+        override: The user's file, or None.
     """
 
     as_of: date
@@ -118,20 +126,20 @@ class Prices:
 
     @property
     def limits(self) -> list[int]:
-        """The sizes of input above which some request costs more, the smallest first."""
+        """The input sizes with a higher price beyond them, in ascending order."""
         return sorted({price.above for price in self.prices if price.above is not None})
 
     def find(self, provider: str, model: str, day: date) -> Price | None:
-        """Return the price of a model at a provider on a day (UTC); None when it is unknown."""
+        """Return the price of a model at a provider on a day (UTC), or None if unknown."""
         found = (price for price in self.prices if price.holds(provider, model, day))
         return next(found, None)
 
 
 def load_prices(home: Path) -> Prices:
-    """Return our prices and those of the user's own file in the Codex home.
+    """Return the price table with the user's own prices from the Codex home.
 
     Raises:
-        ConfigurationError: The user's file cannot be read or used.
+        ConfigurationError: The user's file is unreadable or invalid.
     """
     ours = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
     table = read_prices(ours, str(_TABLE), providers=(_OPENAI,))
@@ -156,11 +164,11 @@ def read_prices(table: Mapping[str, Any], name: str, providers: Sequence[str]) -
 
     Args:
         table: The table.
-        name: What to call it in errors.
-        providers: Those of an entry that names none.
+        name: The table's name in errors.
+        providers: The default providers of an entry.
 
     Raises:
-        ConfigurationError: An entry is wrong.
+        ConfigurationError: An entry is invalid.
     """
     entries = table.get("price", [])
     if not is_list(entries) or table.keys() - {"price", "as_of"}:
@@ -189,6 +197,7 @@ def _price(entry: object, name: str, providers: Sequence[str]) -> Price:
         output=float(values["output"]),
         cached=float(values.get("cached_input", plain)),
         written=float(values.get("cache_write", plain)),
+        hour_written=values.get("cache_write_1h"),
         above=values.get("above"),
         long_input=float(values.get("long_input", 1.0)),
         long_output=float(values.get("long_output", 1.0)),
@@ -201,8 +210,8 @@ def _price(entry: object, name: str, providers: Sequence[str]) -> Price:
 
 _HELP = (
     'an entry has models = ["NAME"], input and output in US dollars for a million tokens, and may '
-    "have providers, cached_input, cache_write, above, long_input, long_output, from, until, as_of "
-    "and source"
+    "have providers, cached_input, cache_write, cache_write_1h, above, long_input, long_output, "
+    "from, until, as_of and source"
 )
 
 

@@ -1,7 +1,7 @@
-"""Which profile a request was probably made with.
+"""The probable profile of a request.
 
-Source: rollouts do not say (0.136.0 to 0.169.0). What they do say is the model and its provider,
-and a profile is a file that sets these two, so often only one can have been in use.
+Source: rollouts do not name the profile (0.136.0 to 0.169.0). They name the model and its provider,
+the two settings of a profile, so often only a single profile is possible.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from codexmcp.home.profiles.files import PROFILE_SUFFIX, profile_names
 from codexmcp.jsonvalues import text_of
 
 DEFAULT_PROVIDER = "openai"
-"""Source: what Codex uses when no configuration names a provider."""
+"""Source: Codex's provider without a provider in the configuration."""
 
 NO_PROFILE = "(none)"
 
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """The profiles of a home, by what they choose.
+    """The profiles of a home, by provider and model.
 
     Attributes:
-        names: By provider and model, the profiles that choose them; `(none)` among them where the
-            configuration without a profile does.
-        broken: Files that cannot be read.
+        names: Profiles by provider and model; includes `(none)` for the configuration without a
+            profile.
+        broken: Unreadable files.
     """
 
     names: Mapping[tuple[str, str], tuple[str, ...]]
     broken: tuple[str, ...] = ()
 
     def of(self, provider: str, model: str) -> str:
-        """Return the profiles that may have been in use, separated by ` | `."""
+        """Return the possible profiles, separated by ` | `."""
         return " | ".join(self.names.get((provider, model), (NO_PROFILE,)))
 
 
 def read_profiles(home: Path) -> Profiles:
-    """Return the profiles of a Codex home; a missing one has none."""
+    """Return the profiles of a Codex home; empty if the home is missing."""
     broken: list[str] = []
 
     def read(path: Path) -> dict[str, Any]:
@@ -60,11 +60,11 @@ def read_profiles(home: Path) -> Profiles:
 def names_by_choice(
     config: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]]
 ) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Return which profiles choose which provider and model.
+    """Return the profiles by provider and model.
 
     Args:
         config: The decoded `config.toml`.
-        layers: The decoded profiles by name, which Codex lays over it.
+        layers: The decoded profiles by name, applied on top of it.
     """
     names: dict[tuple[str, str], tuple[str, ...]] = {}
     bare: Mapping[str, Any] = {}

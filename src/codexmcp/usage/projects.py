@@ -1,4 +1,4 @@
-"""Which project a folder belongs to. Looks at folders, and changes nothing."""
+"""The project of a folder. Reads folders only."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from pathlib import Path
 
 
 class Projects:
-    """Finds the projects of folders, each folder once."""
+    """Find the projects of folders, with a cache."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
     def of(self, cwd: str) -> str:
-        """Return the root of the git repository that a folder lies in, or the folder itself.
+        """Return the root of the folder's git repository, or the folder itself.
 
         Args:
-            cwd: The folder, which may be gone; empty when it is unknown.
+            cwd: The folder, possibly deleted; empty if unknown.
         """
         known = self._known.get(cwd)
         if known is None:
@@ -26,12 +26,12 @@ class Projects:
 def _root(cwd: str) -> str:
     folder = Path(cwd)
     if not folder.is_absolute():
-        # Written by another system; it cannot be looked for here.
+        # A path of another system, not available here.
         return cwd
     try:
         for parent in (folder, *folder.parents):
-            # A worktree and a submodule have a file of that name. Codex's sandbox leaves empty
-            # folders of it behind, even in /tmp (measured on 0.163.0).
+            # Worktrees and submodules have a file `.git`. Codex's sandbox leaves empty folders of
+            # this name behind, even in /tmp (measured on 0.163.0).
             if (parent / ".git" / "HEAD").exists() or (parent / ".git").is_file():
                 return str(parent)
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
 """Sums of spendings as the rows of a report.
 
-Pure, but for the projects and the time zone that it is given.
+Pure, with injected projects and time zone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
-from codexmcp.home.access import PROVIDER
+from codexmcp.codex.access import PROVIDER
 from codexmcp.usage.index import Sum
 from codexmcp.usage.prices import Price, Prices
 from codexmcp.usage.profiles import DEFAULT_PROVIDER, Profiles
@@ -20,24 +20,25 @@ UNKNOWN = "(unknown)"
 
 
 class By(StrEnum):
-    """What the rows of a report are for."""
+    """The grouping of a report."""
 
     MODEL = "model"
     DAY = "day"
     PROJECT = "project"
     PROFILE = "profile"
+    CLIENT = "client"
 
 
 @dataclass(slots=True)
 class Row:
-    """Spendings that have something in common.
+    """Spendings of a group.
 
     Attributes:
-        name: What they have in common.
-        requests: How many requests to a model.
+        name: The name of the group.
+        requests: The number of requests to a model.
         tokens: Their tokens.
-        cost: What those cost whose price is known, in US dollars.
-        unpriced: The tokens whose price is unknown.
+        cost: The cost of tokens with a known price, in US dollars.
+        unpriced: The tokens without a known price.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Row:
 
     @property
     def known_cost(self) -> float | None:
-        """The cost; None when no price is known at all."""
+        """The cost; None without any known price."""
         return None if self.unpriced == self.tokens and self.unpriced else self.cost
 
     def add(self, requests: int, tokens: Tokens, cost: float | None) -> None:
@@ -63,14 +64,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was spent.
+    """A usage report.
 
     Attributes:
-        by: What the rows are for.
-        rows: The rows; days in their order, else what costs most first.
-        total: All of them.
-        days: The same by day, in their order.
-        unpriced: Models whose price is unknown, sorted.
+        by: The grouping.
+        rows: The rows: days in order, other groups by descending cost.
+        total: The sum of all rows.
+        days: The same spendings by day, in order.
+        unpriced: Models without a known price, sorted.
     """
 
     by: By
@@ -82,12 +83,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How rows are named.
+    """Names of rows.
 
     Attributes:
         profiles: The profiles of the home.
-        project: Gives the project of a folder.
-        day: Gives the day of a moment, in the time zone of the report.
+        project: Returns the project of a folder.
+        day: Returns the day of a time, in the report's time zone.
     """
 
     profiles: Profiles
@@ -95,7 +96,7 @@ class Names:
     day: Callable[[int], date]
 
     def of(self, by: By, each: Sum) -> str:
-        """Return the name of the row that spendings belong to."""
+        """Return the name of the row for spendings."""
         match by:
             case By.MODEL:
                 return model_name(each)
@@ -103,17 +104,19 @@ class Names:
                 return self.day(each.at).isoformat()
             case By.PROJECT:
                 return self.project(each.cwd) or UNKNOWN
+            case By.CLIENT:
+                return each.client
             case By.PROFILE:
                 return self.profiles.of(provider_of(each), each.model)
 
 
 def provider_of(each: Sum) -> str:
-    """Return the id of the provider; our key proxy stands for OpenAI's own."""
+    """Return the id of the provider; our key proxy counts as OpenAI."""
     return DEFAULT_PROVIDER if each.provider == PROVIDER else each.provider
 
 
 def model_name(each: Sum) -> str:
-    """Return a model's name, with its provider unless that is OpenAI."""
+    """Return a model's name, with its provider unless OpenAI."""
     provider, model = provider_of(each), each.model or UNKNOWN
     return model if provider in {DEFAULT_PROVIDER, ""} else f"{model} ({provider})"
 
@@ -123,9 +126,9 @@ def report(sums: Iterable[Sum], by: By, prices: Prices, names: Names) -> Report:
 
     Args:
         sums: The spendings.
-        by: What the rows are for.
+        by: The grouping.
         prices: The prices.
-        names: How rows are named.
+        names: The names of rows.
     """
     rows: dict[str, Row] = {}
     days: dict[str, Row] = {}
@@ -148,12 +151,12 @@ def report(sums: Iterable[Sum], by: By, prices: Prices, names: Names) -> Report:
 
 
 def _costs(prices: Prices) -> Callable[[Sum], float | None]:
-    """Return what gives the cost of spendings, in US dollars, and looks each price up once."""
+    """Return a function for the cost of spendings in US dollars, with a cache of prices."""
     limits = prices.limits
     known: dict[tuple[str, str, date], Price | None] = {}
 
     def cost(each: Sum) -> float | None:
-        # Prices change at midnight UTC, whatever zone the report is in.
+        # Prices change at midnight UTC, independently of the report's time zone.
         choice = (provider_of(each), each.model, datetime.fromtimestamp(each.at, UTC).date())
         if choice not in known:
             known[choice] = prices.find(*choice)
@@ -161,6 +164,6 @@ def _costs(prices: Prices) -> Callable[[Sum], float | None]:
         if price is None:
             return None
         is_long = price.above is not None and limits.index(price.above) < each.limits
-        return price.cost(each.tokens, is_long=is_long)
+        return price.cost(each.tokens, is_long=is_long, hour_written=each.hour_written)
 
     return cost

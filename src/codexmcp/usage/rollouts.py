@@ -1,7 +1,7 @@
-"""The rollouts of a Codex home: finding them, and reading on from where reading ended.
+"""The rollouts of a Codex home: search, and incremental reading.
 
-Promises bounded memory, however long a file or a line is, and that a line which is not finished yet
-is left for the next time. Changes nothing.
+Memory is bounded for files and lines of any length, and an incomplete line is left for the next
+time. Reads only.
 """
 
 from __future__ import annotations
@@ -15,18 +15,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
+from codexmcp.codex.recorded import FOLDERS, PACKED_SUFFIX
+from codexmcp.codex.unpacking import DamagedError
 from codexmcp.usage.entries import HEAD_BYTES, may_tell, parse_entry
 from codexmcp.usage.thread import Spending, Thread
-from codexmcp.usage.unpacking import DamagedError
-
-FOLDERS = ("sessions", "archived_sessions")
-"""Source: where Codex keeps rollouts and archived ones (0.136.0 to 0.169.0)."""
-
-PACKED_SUFFIX = ".zst"
-"""What Codex has compressed ends so: with its feature `local_thread_store_compression` on, what was
-not changed for a week. It unpacks a file before it writes to it, and prefers the plain one of two.
-Source: Codex 0.153.4, 0.163.0 and 0.169.0.
-"""
 
 _PIECE_BYTES = 1024 * 1024
 _LONGEST_LINE_BYTES = 16 * 1024 * 1024
@@ -35,13 +27,13 @@ _MARK_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """A rollout as the file system knows it.
+    """A rollout's state in the file system.
 
     Attributes:
-        path: Where it lies.
-        identity: The same wherever it is moved to.
-        size: In bytes.
-        changed_ns: When it was changed, in nanoseconds of Unix time.
+        path: The path.
+        identity: A stable identity across moves.
+        size: The size in bytes.
+        changed_ns: The time of the last change, in Unix nanoseconds.
     """
 
     path: str
@@ -51,31 +43,31 @@ class Rollout:
 
     @property
     def is_packed(self) -> bool:
-        """Whether it is compressed."""
+        """True for a compressed rollout."""
         return self.path.endswith(PACKED_SUFFIX)
 
     @property
     def name(self) -> str:
-        """Its name, which it keeps when it is archived or compressed."""
+        """The name, stable across archiving and compression."""
         return self.path.rpartition(os.sep)[2].removesuffix(PACKED_SUFFIX)
 
 
 @dataclass(slots=True)
-class Found:
+class FoundRollouts:
     """The rollouts of a home.
 
     Attributes:
-        rollouts: In the order of their names, which begin with the time: ancestors before forks.
-        unreadable: Folders and files that cannot be looked at.
+        rollouts: Sorted by name. Names have the time as their prefix, so ancestors precede forks.
+        unreadable: Unreadable folders and files.
     """
 
     rollouts: list[Rollout] = field(default_factory=list[Rollout])
     unreadable: list[str] = field(default_factory=list[str])
 
 
-def find_rollouts(home: Path) -> Found:
-    """Find all rollouts of a Codex home; one without any is fine."""
-    found = Found()
+def find_rollouts(home: Path) -> FoundRollouts:
+    """Find all rollouts of a Codex home, possibly none."""
+    found = FoundRollouts()
 
     def note(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
@@ -97,7 +89,7 @@ def _rollouts_of(names: list[str]) -> Iterator[str]:
             yield name
 
 
-def _add(found: Found, path: str) -> None:
+def _add(found: FoundRollouts, path: str) -> None:
     try:
         found.rollouts.append(look_at(path))
     except FileNotFoundError:
@@ -107,14 +99,14 @@ def _add(found: Found, path: str) -> None:
 
 
 def look_at(path: str) -> Rollout:
-    """Return a rollout as it is now.
+    """Return a rollout's current state.
 
     Raises:
-        OSError: It cannot be looked at.
+        OSError: The rollout is not accessible.
     """
     status = os.stat(path)  # noqa: PTH116 - 100,000 of them
     if not stat.S_ISREG(status.st_mode):
-        # A pipe would be waited for.
+        # Opening a pipe would block.
         raise OSError(errno.EINVAL, "no regular file", path)
     identity = f"{status.st_dev}:{status.st_ino}"
     return Rollout(path, identity, status.st_size, status.st_mtime_ns)
@@ -122,15 +114,15 @@ def look_at(path: str) -> Rollout:
 
 @dataclass(slots=True)
 class Reading:
-    """A rollout as far as it has been read.
+    """The read position of a rollout.
 
     Attributes:
-        thread: What has been followed.
-        offset: Where the next line begins.
-        broken: Lines that could not be understood so far.
+        thread: The state of the thread.
+        offset: The start of the next line.
+        broken: The number of unparseable lines so far.
         mark: A digest of the bytes at the beginning and right before the offset.
-        is_unfinished: Whether there is a line after the offset that does not end.
-        damage: Why what comes after the offset cannot be unpacked; empty when nothing is wrong.
+        is_unfinished: An incomplete line follows the offset.
+        damage: The decompression error after the offset; empty without an error.
     """
 
     thread: Thread = field(default_factory=Thread)
@@ -141,18 +133,18 @@ class Reading:
     damage: str = ""
 
     def continues(self, file: BinaryIO, size: int) -> bool:
-        """Return whether a file holds what was read, so that only its end is new."""
+        """Return True if a file still has the bytes already read, so only its end is new."""
         try:
             return size >= self.offset and self.mark == _mark(file, self.offset)
         except DamagedError:
             return False
 
     def read_on(self, file: BinaryIO, size: int) -> Iterator[Spending]:
-        """Yield what was spent by the lines that were added; read to the end before you keep it.
+        """Yield the spendings of the added lines; exhaust the iterator before storing the position.
 
         Args:
-            file: The rollout, or what it holds when it is compressed.
-            size: How much of it is read; what is written meanwhile comes next time.
+            file: The rollout, decompressed if necessary.
+            size: Bound on the bytes to read; later additions are left for the next time.
         """
         self.is_unfinished, self.damage = False, ""
         file.seek(self.offset)
@@ -179,7 +171,7 @@ class Reading:
             entry = parse_entry(line)
         except ValueError:
             self.broken += 1
-            # A line that was cut off when Codex was killed has the next one right behind it.
+            # After a kill of Codex the next line directly follows an incomplete line.
             start = line.rfind(b'{"timestamp":"')
             return self._take(line[start:]) if start > 0 else None
         if entry is None:
@@ -189,14 +181,13 @@ class Reading:
 
 
 def whole_lines(file: BinaryIO, size: int) -> Iterator[tuple[bytes | None, int]]:
-    """Yield lines and their lengths; None for one that cannot be of use.
+    """Yield lines and their lengths; None for irrelevant lines.
 
-    A line without an end is left out. One that is too long to be held is yielded without most of
-    it, which makes it a broken one.
+    An incomplete last line is omitted. An overlong line is yielded in part, and therefore broken.
 
     Args:
-        file: Where to read.
-        size: How many bytes at most.
+        file: The file to read.
+        size: Bound on the bytes to read.
     """
     left = size
     while left > 0:

@@ -1,6 +1,6 @@
-"""What supervised runs have spent whose rollouts are not in this Codex home any more.
+"""Usage of supervised runs without a rollout in this Codex home.
 
-The store of runs keeps the sum of a run's tokens, but not at which provider they were spent.
+The store of runs has the total tokens of a run, but not their provider.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ def sums_of_runs(
     since: float | None,
     until: float | None,
 ) -> Iterator[Sum]:
-    """Yield what runs have spent that no rollout tells of.
+    """Yield the usage of runs without a rollout.
 
     Args:
-        select: Returns runs of the store, the newest first.
-        threads: The threads that there are rollouts of.
+        select: Returns runs of the store, newest first.
+        threads: The threads with a rollout.
         since: Unix time; None means from the beginning.
-        until: Unix time of the first moment that is left out; None means to the end.
+        until: Unix time, exclusive; None means to the end.
 
     Raises:
-        StoreError: The store cannot be read.
+        StoreError: The store is not readable.
     """
     before: int | None = None
     while True:

@@ -1,9 +1,8 @@
-"""Brings the index up to date with the rollouts of a home.
+"""Update the index from the rollouts of a home.
 
-Promises that the index says what reading everything anew would say: a rollout that was only added
-to is read from where reading ended, one that was moved or compressed is known again, and one that
-was deleted or replaced is forgotten. Several processes may do it at once; a kill costs at most the
-last step.
+The updated index equals a new index: an extended rollout is read from its last position, a moved or
+compressed rollout is recognized, and a deleted or replaced rollout is removed. Concurrent updates
+are possible; a kill costs at most the last step.
 """
 
 from __future__ import annotations
@@ -14,26 +13,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from codexmcp.codex.unpacking import unpacked
 from codexmcp.usage.index import Flaws, Index
-from codexmcp.usage.rollouts import Found, Reading, Rollout, find_rollouts, look_at
+from codexmcp.usage.rollouts import FoundRollouts, Reading, Rollout, find_rollouts, look_at
 from codexmcp.usage.thread import Spending
-from codexmcp.usage.unpacking import unpacked
 
 _STEP_BYTES = 64 * 1024 * 1024
 _STEP_FILES = 500
 _MOST_ROUNDS = 3
-"""Whatever is replaced meanwhile comes next time."""
+"""Bound on the rounds; later replacements are left for the next time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What bringing the index up to date has met.
+    """The findings of an update.
 
     Attributes:
-        rollouts: How many rollouts there are.
-        read_bytes: How much of them was read this time; of compressed ones their size.
-        flaws: What is wrong with rollouts, found now or earlier.
-        unreadable: Folders and rollouts that cannot be read.
+        rollouts: The number of rollouts.
+        read_bytes: The bytes read this time; the file size for compressed rollouts.
+        flaws: Faults of rollouts, found now or earlier.
+        unreadable: Unreadable folders and rollouts.
     """
 
     rollouts: int
@@ -42,16 +41,20 @@ class Scan:
     unreadable: tuple[str, ...]
 
 
-def bring_up_to_date(index: Index, home: Path, tell: Callable[[int, int], None]) -> Scan:
-    """Read what is new in the rollouts of a Codex home.
+NO_SCAN = Scan(0, 0, Flaws(0, 0, 0, 0, ""), ())
+"""Nothing was read."""
+
+
+def update_index(index: Index, home: Path, tell: Callable[[int, int], None]) -> Scan:
+    """Read the additions to the rollouts of a Codex home.
 
     Args:
         index: The index.
-        home: The Codex home; one without rollouts, or none at all, is fine.
-        tell: Is told how many bytes are read, and how many there are to read.
+        home: The Codex home; may be missing or without rollouts.
+        tell: Called with the bytes read so far and the total.
 
     Raises:
-        sqlite3.Error: The index cannot be read or written.
+        sqlite3.Error: The index is not readable or writable.
     """
     found = find_rollouts(home)
     work = _Work(index, found, tell)
@@ -63,14 +66,16 @@ def bring_up_to_date(index: Index, home: Path, tell: Callable[[int, int], None])
 
 
 class _Work:
-    def __init__(self, index: Index, found: Found, tell: Callable[[int, int], None]) -> None:
+    def __init__(
+        self, index: Index, found: FoundRollouts, tell: Callable[[int, int], None]
+    ) -> None:
         self._index = index
         self._found = found
         self._tell = tell
         self.read_bytes = 0
 
     def go_round(self) -> bool:
-        """Read all that is new; return whether something was found to be replaced."""
+        """Read all additions; return True if a rollout was replaced."""
         with self._index.step():
             self._follow_moves(self._index.seen())
             seen = self._index.seen()
@@ -89,7 +94,7 @@ class _Work:
         unreadable = set(self._found.unreadable)
         gone = [each for path, each in seen.items() if path not in there and path not in unreadable]
         new = [each for path, each in there.items() if path not in seen]
-        # By name first: files that are compressed one after the other get each other's numbers.
+        # By name first: consecutive compressions reuse the inode numbers of other files.
         for sign in (_name, _identity):
             by_sign = {sign(each): each for each in new}
             moves = {each.path: by_sign.pop(sign(each)) for each in gone if sign(each) in by_sign}
@@ -101,13 +106,13 @@ class _Work:
         self._index.forget(each.path for each in gone)
 
     def _read(self, rollout: Rollout) -> bool:
-        """Read what is new in a rollout; return whether it took the place of another."""
+        """Read the additions to a rollout; return True if the rollout replaced another."""
         entry = self._index.get(rollout.path)
         try:
             with open(rollout.path, "rb") as file:  # noqa: PTH123 - 100,000 of them
                 now = look_at(rollout.path)
                 reading = Reading() if entry is None else entry.reading
-                # What a compressed one holds has no size before it is read; it is never added to.
+                # The decompressed size is unknown; compressed rollouts never grow.
                 size = sys.maxsize if now.is_packed else now.size
                 content = unpacked(file) if now.is_packed else file
                 if is_other := not reading.continues(content, size):
@@ -127,7 +132,7 @@ class _Work:
         parents: dict[str, str] = {}
         for each in reading.read_on(file, size):
             if not each.model and reading.thread.parent:
-                # The first request of a fork may be one to make room, with its parent's model.
+                # The first request of a fork may be a compaction with its parent's model.
                 parent = reading.thread.parent
                 if parent not in parents:
                     parents[parent] = self._index.model_of(parent)

@@ -1,9 +1,9 @@
-"""What a thread has spent, followed entry by entry, without counting anything twice.
+"""A thread's spendings, entry by entry, without double counting.
 
-Pure. Three things would: a count repeats the one before it when only rate limits changed; newer
-builds tell each response twice, as a record and as a count; and a fork's rollout may begin with a
-copy of its ancestors' lines. A copy keeps the ids of its turns, so a response is known by its turn
-and its place in it, whichever file and whichever of the two lines it is read from.
+Pure. Three causes of repetition: a count repeats the previous count when only rate limits changed;
+newer builds write each response twice, as a record and as a count; and a fork's rollout may start
+with a copy of its ancestors' lines. A copy keeps the ids of its turns, so a response is identified
+by its turn and its position there, independently of file and kind of line.
 
 Source: rollouts of Codex 0.136.0 to 0.169.0. Up to 0.149.0 forks copy, with new timestamps.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from hashlib import blake2b
 from typing import Any
 
+from codexmcp.appserver.tokens import growth
 from codexmcp.jsonvalues import list_of, object_of
 from codexmcp.usage.entries import (
     Counted,
@@ -29,15 +30,15 @@ from codexmcp.usage.tokens import Tokens
 
 @dataclass(slots=True)
 class Spending:
-    """The tokens of one response.
+    """The tokens of a response.
 
     Attributes:
-        key: The same for a copy, and for nothing else; 64 bits, signed.
+        key: Identical for copies only; 64 bits, signed.
         at: Unix time.
-        model: The model's name; empty when the rollout does not tell.
-        provider: The id of its provider; empty likewise.
+        model: The model's name; empty if unknown.
+        provider: The provider's id; empty if unknown.
         cwd: The working directory of the turn.
-        tokens: What it took.
+        tokens: The tokens.
     """
 
     key: int
@@ -50,22 +51,22 @@ class Spending:
 
 @dataclass(slots=True)
 class Thread:
-    """A thread as far as its rollout has been read.
+    """The state of a thread at a position in its rollout.
 
     Attributes:
-        id: Its id.
-        parent: The thread that it is a fork of; empty for none.
-        root: The last ancestor that a copy tells of, or itself.
-        turn: The turn that goes on.
+        id: The id.
+        parent: The forked thread; empty if not a fork.
+        root: The last ancestor with copied lines, or the thread itself.
+        turn: The current turn.
         model: The model of the last turn.
         provider: The provider of the thread.
         cwd: The working directory of the last turn.
         total: The last count of the whole thread; None before the first.
-        is_recorded: Whether records tell of this turn, so that counts only repeat them.
-        after_start: Whether the last line was the start of a turn.
-        counted_turn: The turn that the last response was counted for.
-        counted: How many were.
-        by_count: What a count of this turn told of last; a record may yet repeat it.
+        is_recorded: The turn has records, so counts only repeat them.
+        after_start: The last line was the start of a turn.
+        counted_turn: The turn of the last counted response.
+        counted: The number of its counted responses.
+        by_count: The last response of this turn known from a count; a record may repeat it.
     """
 
     id: str = ""
@@ -83,11 +84,11 @@ class Thread:
     by_count: Tokens | None = None
 
     def pass_over(self) -> None:
-        """Note that there was a line of no use."""
+        """Note an irrelevant line."""
         self.after_start = False
 
     def follow(self, entry: Entry) -> Spending | None:
-        """Take the next entry, and return what was spent by it, if anything was."""
+        """Process the next entry, and return its spending, if any."""
         after_start, self.after_start = self.after_start, False
         match entry:
             case Meta():
@@ -109,7 +110,7 @@ class Thread:
 
     def _meet(self, meta: Meta) -> None:
         self.root = meta.thread or self.root
-        # Further ones are those of ancestors, unless they repeat this thread's own.
+        # Further entries are of ancestors, unless they repeat this thread's own entry.
         if self.id in {"", meta.thread}:
             self.id = meta.thread
             self.parent = meta.parent or self.parent
@@ -133,10 +134,9 @@ class Thread:
         if self.is_recorded or count.total == before:
             return None
         if before is None and after_start:
-            # No response can have come yet: a fork without a copy begins with its parent's count.
+            # Not a response: a fork without a copy starts with its parent's count.
             return None
-        added = count.total if before is None else count.total.since(before)
-        spent = count.last if count.last is not None else added
+        spent = growth(before, count.total, count.last)
         self.by_count = spent
         return None if spent is None else self._spend(count.at, spent, count.total)
 
@@ -146,12 +146,12 @@ class Thread:
         if self.counted_turn != self.turn:
             self.counted_turn, self.counted = self.turn, 0
         self.counted += 1
-        # Rollouts of 2025 do not name their turns; a thread's count goes up with each response.
+        # Rollouts of 2025 have no turn ids; a thread's count grows with each response.
         place = (self.turn, self.counted) if self.turn else (self.root, total or self.counted)
         return Spending(_key(place, tokens), at, self.model, self.provider, self.cwd, tokens)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all that is needed to go on later."""
+        """Return the state for later continuation."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {
             name: list(each) if isinstance(each, Tokens) else each for name, each in values.items()
@@ -159,7 +159,7 @@ class Thread:
 
     @classmethod
     def from_json(cls, value: object) -> Thread:
-        """Return the thread that was written down; unknown fields are passed over.
+        """Return a stored thread; unknown fields are ignored.
 
         Raises:
             ValueError: A field has another type.

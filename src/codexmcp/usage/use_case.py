@@ -1,21 +1,23 @@
-"""The use case of `codexmcp usage`: bring the index up to date, and report from it."""
+"""The use case of `codexmcp usage`: update the index, and report from it."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+from codexmcp.codex.recorded import FOLDERS
 from codexmcp.errors import StoreError
 from codexmcp.runs.run import Run
 from codexmcp.runs.store import Selection
+from codexmcp.usage.claude import read_transcripts
 from codexmcp.usage.index import Index, Sum
 from codexmcp.usage.prices import Prices
 from codexmcp.usage.report import By, Names, Report, report
-from codexmcp.usage.rollouts import FOLDERS
 from codexmcp.usage.runs import sums_of_runs
-from codexmcp.usage.scan import Scan, bring_up_to_date
+from codexmcp.usage.scan import NO_SCAN, Scan, update_index
 
 Select = Callable[[Selection], Sequence[Run]]
 Say = Callable[[str], None]
@@ -23,17 +25,19 @@ Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What to report.
+class UsageQuery:
+    """Parameters of a report.
 
     Attributes:
         home: The Codex home.
-        index: The file of the index; None keeps it in memory.
-        by: What the rows are for.
+        index: The file of the index; None keeps the index in memory.
+        by: The grouping.
         since: Unix time; None means from the beginning.
-        until: Unix time of the first moment that is left out; None means to the end.
+        until: Unix time, exclusive; None means to the end.
         prices: The prices.
-        names: How rows are named.
+        names: The names of rows.
+        has_codex: Include Codex's usage.
+        claude: Claude Code's folder; None excludes its usage.
     """
 
     home: Path
@@ -43,33 +47,35 @@ class Asked:
     until: float | None
     prices: Prices
     names: Names
+    has_codex: bool = True
+    claude: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """What was found.
+class UsageResult:
+    """The report, and the findings of the update.
 
     Attributes:
         report: The report.
-        scan: What reading has met.
+        scan: The findings of the update.
     """
 
     report: Report
     scan: Scan
 
 
-def gather(asked: Asked, select: Select, warn: Say, tell: Tell) -> Gathered:
-    """Report on what was spent.
+def gather(asked: UsageQuery, select: Select, warn: Say, tell: Tell) -> UsageResult:
+    """Return the usage report.
 
-    An index that cannot be used only costs time: everything is read once more, into memory.
+    An unusable index only costs time: all rollouts are read again, into memory.
 
     Args:
-        asked: What to report.
-        select: Returns supervised runs, the newest first.
-        warn: Is told what is wrong and does not stop the report.
-        tell: Is told how many bytes are read, and how many there are to read.
+        asked: The parameters.
+        select: Returns supervised runs, newest first.
+        warn: Called with non-fatal problems.
+        tell: Called with the bytes read so far and the total.
     """
-    # A home without rollouts, or none at all, stays as it is.
+    # A missing home, or a home without rollouts, stays unchanged.
     if asked.index is not None and any((asked.home / each).is_dir() for each in FOLDERS):
         try:
             return _gather(asked, asked.index, select, warn, tell)
@@ -78,20 +84,33 @@ def gather(asked: Asked, select: Select, warn: Say, tell: Tell) -> Gathered:
     return _gather(asked, None, select, warn, tell)
 
 
-def _gather(asked: Asked, path: Path | None, select: Select, warn: Say, tell: Tell) -> Gathered:
+def _gather(
+    asked: UsageQuery, path: Path | None, select: Select, warn: Say, tell: Tell
+) -> UsageResult:
     with Index(path) as index:
-        scan = bring_up_to_date(index, asked.home, tell)
+        scan = update_index(index, asked.home, tell) if asked.has_codex else NO_SCAN
         sums = index.sums(asked.since, asked.until, asked.prices.limits)
-        runs = list(_runs(asked, index, select, warn))
-        return Gathered(report(_both(sums, runs), asked.by, asked.prices, asked.names), scan)
+        codex = chain(sums, list(_runs(asked, index, select, warn))) if asked.has_codex else ()
+        every = chain(codex, _of_claude(asked, warn))
+        return UsageResult(report(every, asked.by, asked.prices, asked.names), scan)
 
 
-def _both(sums: Iterator[Sum], more: Sequence[Sum]) -> Iterator[Sum]:
-    yield from sums
-    yield from more
+def _of_claude(asked: UsageQuery, warn: Say) -> Sequence[Sum]:
+    if asked.claude is None:
+        return ()
+    limits = asked.prices.limits
+    found = read_transcripts(asked.claude, asked.since, asked.until, limits)
+    if found.broken:
+        warn(f"{found.broken} broken lines in Claude Code's transcripts were left out")
+    if found.unreadable:
+        count, first = len(found.unreadable), found.unreadable[0]
+        warn(
+            f"{count} of Claude Code's transcripts cannot be read and are missing, such as {first}"
+        )
+    return found.sums
 
 
-def _runs(asked: Asked, index: Index, select: Select, warn: Say) -> Iterator[Sum]:
+def _runs(asked: UsageQuery, index: Index, select: Select, warn: Say) -> Iterator[Sum]:
     try:
         yield from sums_of_runs(select, index.threads(), asked.since, asked.until)
     except StoreError as error:

@@ -9,8 +9,8 @@ import pytest
 
 from codexmcp.errors import ConfigurationError, DeadlineError
 from codexmcp.home.applying import LOCK_FILE, apply, locked
+from codexmcp.home.atomic_write import temporary
 from codexmcp.home.changes import FileChange
-from codexmcp.home.putting import temporary
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ def test_a_file_is_deleted_and_a_copy_stays(tmp_path: Path) -> None:
 def test_nothing_is_written_when_one_of_the_files_was_changed_meanwhile(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     second.write_bytes(b"theirs")
-    with pytest.raises(ConfigurationError, match="changed by somebody else"):
+    with pytest.raises(ConfigurationError, match="changed by another program"):
         apply([FileChange(first, None, b"x"), FileChange(second, b"mine", b"new")])
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from codexmcp.errors import ConfigurationError, UsageError
 from codexmcp.home.block_markers import find
-from codexmcp.home.blocks import BlockError, Place, Style, apply, names, read, remove
+from codexmcp.home.blocks import BlockError, BlockPosition, Style, apply, names, read, remove
 
 _OTHER = {
     Style.HASH: "# >>> codexmcp: other >>>\nfoo\n# <<< codexmcp: other <<<",
     Style.MARKDOWN: "<!-- >>> codexmcp: other >>> -->\nfoo\n<!-- <<< codexmcp: other <<< -->",
 }
 styles = st.sampled_from(Style)
-places = st.sampled_from(Place)
+places = st.sampled_from(BlockPosition)
 _ODD = st.sampled_from(["a", "\n", "\r\n", "\r", "\ufeff", "#: x", " ", "\udcff", "\u2028", "\x0b"])
 
 
@@ -36,7 +36,9 @@ def files(draw: st.DrawFn) -> tuple[Style, str]:
 
 
 @given(files(), texts(), places)
-def test_applying_twice_is_applying_once(file: tuple[Style, str], body: str, place: Place) -> None:
+def test_applying_twice_is_applying_once(
+    file: tuple[Style, str], body: str, place: BlockPosition
+) -> None:
     style, text = file
     once = apply(text, "sync", body, style, place)
     assert apply(once, "sync", body, style, place) == once
@@ -44,7 +46,7 @@ def test_applying_twice_is_applying_once(file: tuple[Style, str], body: str, pla
 
 @given(files(), texts(), texts(), places)
 def test_removing_undoes_applying_even_after_the_block_changed(
-    file: tuple[Style, str], body: str, later: str, place: Place
+    file: tuple[Style, str], body: str, later: str, place: BlockPosition
 ) -> None:
     style, text = file
     applied = apply(text, "sync", body, style, place)
@@ -54,7 +56,7 @@ def test_removing_undoes_applying_even_after_the_block_changed(
 
 @given(files(), texts(), places)
 def test_every_byte_outside_the_block_stays(
-    file: tuple[Style, str], body: str, place: Place
+    file: tuple[Style, str], body: str, place: BlockPosition
 ) -> None:
     style, text = file
     applied = apply(text, "sync", body, style, place)
@@ -90,7 +92,7 @@ def test_any_text_is_either_read_or_refused_with_a_line_that_exists(text: str) -
 
 @given(files(), st.permutations(["a", "b", "c"]), places)
 def test_blocks_may_be_removed_in_any_order(
-    file: tuple[Style, str], order: list[str], place: Place
+    file: tuple[Style, str], order: list[str], place: BlockPosition
 ) -> None:
     style, text = file
     applied = text
@@ -109,7 +111,9 @@ def test_a_block_takes_the_line_ends_of_its_file() -> None:
 
 
 def test_a_block_at_the_start_comes_after_what_tells_editors_the_schema() -> None:
-    applied = apply("#:schema https://x\na = 1\n", "sync", "b = 2\n", Style.HASH, Place.START)
+    applied = apply(
+        "#:schema https://x\na = 1\n", "sync", "b = 2\n", Style.HASH, BlockPosition.START
+    )
     assert applied.splitlines() == [
         "#:schema https://x",
         "# >>> codexmcp: sync >>>",
@@ -161,12 +165,12 @@ def test_broken_markers_are_an_error_that_names_the_line(
 
 
 def test_a_body_with_a_marker_is_refused() -> None:
-    with pytest.raises(BlockError, match="holds a marker") as raised:
+    with pytest.raises(BlockError, match="contains a marker") as raised:
         apply("", "sync", "a\n# <<< codexmcp: sync <<<\n", Style.HASH)
     assert raised.value.line == 2
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a\nb", "-x", "x" * 200, "é"])
 def test_a_name_that_a_marker_cannot_hold_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="cannot name a block"):
+    with pytest.raises(UsageError, match="invalid block name"):
         apply("", name, "", Style.HASH)

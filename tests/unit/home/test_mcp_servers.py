@@ -64,18 +64,18 @@ def test_a_server_is_written_as_a_person_would() -> None:
 @pytest.mark.parametrize(
     ("server", "words"),
     [
-        (replace(LOCAL, name="a b"), "cannot name an MCP server"),
-        (replace(LOCAL, name="../x"), "cannot name an MCP server"),
+        (replace(LOCAL, name="a b"), "invalid MCP server name"),
+        (replace(LOCAL, name="../x"), "invalid MCP server name"),
         (replace(LOCAL, url="https://host/mcp"), "not both"),
         (replace(LOCAL, command=()), "either --url"),
         (replace(LOCAL, command=("",)), "the command is empty"),
         (replace(LOCAL, bearer_var="TOKEN"), "go with --url"),
-        (replace(LOCAL, env={"a-b": "c"}), "--env wants the name of a variable"),
+        (replace(LOCAL, env={"a-b": "c"}), "--env takes the name of a variable"),
         (replace(REMOTE, env_vars=("A",)), "go with a command"),
-        (replace(REMOTE, url="host/mcp"), "no URL"),
+        (replace(REMOTE, url="host/mcp"), "not a URL"),
         (replace(REMOTE, url="https://me:pw@host/mcp"), "user name or a password"),
-        (replace(REMOTE, bearer_var=SECRET), "wants the name of a variable"),
-        (replace(REMOTE, headers={"a b": "c"}), "cannot name a header"),
+        (replace(REMOTE, bearer_var=SECRET), "takes the name of a variable"),
+        (replace(REMOTE, headers={"a b": "c"}), "invalid header name"),
     ],
 )
 def test_what_codex_would_not_take_is_refused(server: McpServer, words: str) -> None:

@@ -68,10 +68,10 @@ def test_a_good_skill_has_no_faults(skill: Skill) -> None:
 @pytest.mark.parametrize(
     ("fields", "severity", "word"),
     [
-        (("name: bad", DESCRIPTION), Severity.BROKEN, "its folder is good"),
+        (("name: bad", DESCRIPTION), Severity.ADVICE, "its folder is good"),
         ((DESCRIPTION,), Severity.ADVICE, "takes the folder's"),
         (("name: good",), Severity.DROPPED, "no description"),
-        (("name: good", f"description: {'d' * 1025}"), Severity.BROKEN, "1025 characters"),
+        (("name: good", f"description: {'d' * 1025}"), Severity.ADVICE, "1025 characters"),
         (("name: good", "description: a: b"), Severity.ADVICE, "this Codex repairs it"),
     ],
 )
@@ -87,8 +87,8 @@ def test_front_matter_is_judged(
     ("data", "mode", "word"),
     [
         (SCRIPT, 0o644, "not executable"),
-        ("true\n", 0o755, "does not say what runs it"),
-        (SCRIPT.replace("\n", "\r\n"), 0o755, "as on Windows"),
+        ("true\n", 0o755, "no interpreter line"),
+        (SCRIPT.replace("\n", "\r\n"), 0o755, "Windows line endings"),
         ("#!bash\ntrue\n", 0o755, "no absolute interpreter"),
     ],
 )
@@ -96,22 +96,58 @@ def test_a_script_that_cannot_be_run_is_broken(
     skill: Skill, data: str, mode: int, word: str
 ) -> None:
     skill.write("scripts/run.sh", data, mode)
+    skill.write("SKILL.md", skill_text("name: good", DESCRIPTION, body="`scripts/run.sh --fast`"))
     fault = skill.fault()
     assert (fault.severity, word in fault.what) == (Severity.BROKEN, True), fault
+
+
+RUN = [
+    *("`scripts/run --fast`", "```sh\nscripts/run\n```", "```\n$ ./scripts/run\n```"),
+    *("```bash\nA=1 scripts/run x\n```", "```bash\ncd x && scripts/run\n```"),
+    *("`$CODEX_SKILL_DIR/scripts/run x`", '`"./scripts/run" x`'),
+]
+GIVEN = [
+    *("`python scripts/run 1`", "```sh\nuv run scripts/run\n```", "```\n$ bash ./scripts/run\n```"),
+    *("```python\nscripts/run\n```", "Look at `scripts/run`.", "[run](scripts/run)"),
+    *("`node scripts/run | cat`", "```sh\ncat < scripts/run\n```", "Nothing of it."),
+]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+@pytest.mark.parametrize(
+    ("body", "is_run"), [*((body, True) for body in RUN), *((body, False) for body in GIVEN)]
+)
+def test_only_a_script_that_the_text_runs_needs_a_first_line_and_a_mode(
+    skill: Skill, body: str, mode: int, *, is_run: bool
+) -> None:
+    skill.write("scripts/run", "print(1)\n", mode)
+    skill.write("scripts/__init__.py", "", mode)
+    skill.write("SKILL.md", skill_text("name: good", DESCRIPTION, body=body))
+    assert skill.check().is_good is not is_run
+
+
+def test_a_smoke_command_that_runs_a_script_needs_its_mode(skill: Skill) -> None:
+    fields = ("name: good", DESCRIPTION, "metadata:", "  smoke: scripts/run.sh")
+    skill.write("SKILL.md", skill_text(*fields))
+    skill.write("scripts/run.sh", SCRIPT, 0o644)
+    assert "not executable" in skill.fault().what
 
 
 @pytest.mark.parametrize(
     ("body", "severity"),
     [
-        ("`bash scripts/none.sh`", Severity.BROKEN),
+        ("`bash assets/none.sh`", Severity.BROKEN),
         ("[a](none.md)", Severity.BROKEN),
-        ("[a](../none.md)", Severity.BROKEN),
+        # A skill without scripts of its own speaks of those of the project.
+        ("`bash scripts/none.sh`", Severity.ADVICE),
+        ("[a](../other/SKILL.md)", Severity.ADVICE),
         ("Such as scripts/none.sh.", Severity.ADVICE),
     ],
 )
 def test_a_file_that_is_named_and_not_there_is_told_with_its_line(
     skill: Skill, body: str, severity: Severity
 ) -> None:
+    skill.write("assets/there.txt", "")
     skill.write("SKILL.md", skill_text("name: good", DESCRIPTION, body=f"Text.\n{body}"))
     fault = skill.fault()
     assert (fault.severity, fault.line) == (severity, 6)
@@ -126,7 +162,7 @@ def test_a_file_of_another_case_is_offered(skill: Skill) -> None:
 def test_links_may_not_leave_the_skill(skill: Skill, tmp_path: Path) -> None:
     (tmp_path / ".secret").write_text("sk-" + "a1" * 20)
     (skill.path / "out").symlink_to(tmp_path / ".secret")
-    assert "leads out of the skill" in skill.fault().what
+    assert "link out of the skill" in skill.fault().what
 
 
 def test_links_within_a_skill_are_fine(skill: Skill) -> None:
@@ -138,12 +174,12 @@ def test_links_within_a_skill_are_fine(skill: Skill) -> None:
 
 def test_a_link_that_leads_nowhere_is_told(skill: Skill) -> None:
     (skill.path / "lost").symlink_to(skill.path / "none")
-    assert "leads nowhere" in skill.fault().what
+    assert "broken link" in skill.fault().what
 
 
 def test_a_named_pipe_is_told_and_not_opened(skill: Skill) -> None:
     os.mkfifo(skill.path / "pipe")
-    assert "no regular file" in skill.fault().what
+    assert "not a regular file" in skill.fault().what
 
 
 @pytest.mark.parametrize(
@@ -159,6 +195,17 @@ def test_a_named_pipe_is_told_and_not_opened(skill: Skill) -> None:
         ("API_TOKEN=<your token 123>", False),
         ("API_TOKEN=$(cat token1)", False),
         ("SECRET=disabled", False),
+        ("OPENAI_API_KEY=sk-proj-your-key-goes-in-here-01", False),
+        ("API_KEY=sk-ant-api03-xxxxxxxxxxxxxxxxxxxxxxxx", False),
+        ("API_KEY=abcdef1234567890abcdef", False),
+        ("AWS: AKIAIOSFODNN7EXAMPLE", False),
+        ("GH_TOKEN=ghp_0000000000000000000000000000000000000", False),
+        ("DB_PASSWORD=mysecretpassword1", False),
+        ("postgres://admin:password123@localhost/db", False),
+        ("Authorization: Bearer sk-live-placeholder-0001", False),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N", False),
+        ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhki...\n-----END PRIVATE KEY-----", False),
+        ("postgres://app:Zq8vK2mW9x@db.internal/db", True),
     ],
 )
 def test_secrets_are_told_without_their_text(skill: Skill, text: str, *, is_secret: bool) -> None:

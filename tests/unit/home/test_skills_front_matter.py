@@ -11,7 +11,7 @@ from codexmcp.home.skills.front_matter import (
     FrontMatterSizeError,
     read_front_matter,
 )
-from codexmcp.home.skills.yaml_repair import compose, repaired
+from codexmcp.home.skills.yaml_repair import compose, quoted_prose
 from tests.support.skill_cases import DESCRIPTION, described, skill_text
 
 
@@ -47,10 +47,10 @@ def test_the_body_and_the_fields_know_their_lines() -> None:
         (b"# Title\n", 1, "no front matter"),
         (b"\xef\xbb\xbf---\nname: x\n---\n", 1, "byte order mark"),
         (b"---\nname: x\n", 1, "not closed"),
-        (skill_text("name: x", 'description: "a" b'), 3, "no YAML"),
-        (skill_text("name: x", "description: a\x07"), 3, "no YAML"),
+        (skill_text("name: x", 'description: "a" b'), 3, "not valid YAML"),
+        (skill_text("name: x", "description: a\x07"), 3, "not valid YAML"),
         (skill_text("name: x", DESCRIPTION, "name: y"), 4, "twice"),
-        (skill_text("name: x", "description: [a]"), 3, "no text"),
+        (skill_text("name: x", "description: [a]"), 3, "not text"),
     ],
 )
 def test_a_refusal_points_at_its_line(data: bytes, line: int, word: str) -> None:
@@ -101,16 +101,16 @@ LINES = st.lists(
 @given(LINES)
 def test_a_repair_keeps_every_line_and_is_needed_once(lines: list[str]) -> None:
     block = "\n".join(lines)
-    again = repaired(block)
+    again = quoted_prose(block)
     if again is not None:
         assert again.count("\n") == block.count("\n")
-        assert repaired(again) in {None, again}
+        assert quoted_prose(again) in {None, again}
 
 
 @given(st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="#"), min_size=1))
 def test_prose_with_a_colon_survives_its_repair(word: str) -> None:
     # A value that begins like YAML's own signs is not prose.
-    text = repaired(f"description: a{word}: b")
+    text = quoted_prose(f"description: a{word}: b")
     assert text is not None
     root = compose(text)
     assert root is not None

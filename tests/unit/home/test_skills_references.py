@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexmcp.home.skills.references import Place, references
+from codexmcp.home.skills.references import ReferenceKind, references
 
 
-def named(body: str) -> list[tuple[str, Place]]:
+def named(body: str) -> list[tuple[str, ReferenceKind]]:
     return [(each.path, each.place) for each in references(body, 1)]
 
 
@@ -24,7 +24,7 @@ def named(body: str) -> list[tuple[str, Place]]:
     ],
 )
 def test_links_name_files(body: str, path: str) -> None:
-    assert named(body) == [(path, Place.LINK)]
+    assert named(body) == [(path, ReferenceKind.LINK)]
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_links_name_files(body: str, path: str) -> None:
     ],
 )
 def test_commands_name_files(body: str, path: str) -> None:
-    assert named(body) == [(path, Place.COMMAND)]
+    assert named(body) == [(path, ReferenceKind.COMMAND)]
 
 
 @pytest.mark.parametrize("body", ["See `scripts/a.py`.", "See scripts/a.py.", "(scripts/a.py)"])
 def test_prose_names_files(body: str) -> None:
-    assert named(body) == [("scripts/a.py", Place.PROSE)]
+    assert named(body) == [("scripts/a.py", ReferenceKind.PROSE)]
 
 
 @pytest.mark.parametrize(

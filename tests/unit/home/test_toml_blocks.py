@@ -111,10 +111,10 @@ def test_a_block_that_lost_its_keys_loses_the_part_that_held_them() -> None:
 
 
 def test_invalid_toml_is_refused_with_its_line() -> None:
-    with pytest.raises(BlockError, match="no valid TOML") as raised:
+    with pytest.raises(BlockError, match="invalid TOML") as raised:
         plan_block("a = 1\nb = \n", "sync", SERVER)
     assert raised.value.line == 2
-    with pytest.raises(BlockError, match="shall go into 'sync'") as raised:
+    with pytest.raises(BlockError, match="in the text for 'sync'") as raised:
         plan_block("", "sync", "a = 1\n\n[b\n")
     assert raised.value.line == 3
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import tomllib
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codexmcp.errors import ConfigurationError
+from codexmcp.home.profiles.fragments import FRAGMENTS, fragment_text
 from codexmcp.usage.prices import OVERRIDE_NAME, Price, Prices, load_prices
 from codexmcp.usage.tokens import Tokens
 
@@ -33,13 +36,34 @@ def test_every_price_of_ours_has_a_source_that_was_looked_at(ours: Prices) -> No
         assert each.as_of <= ours.as_of
 
 
+@pytest.mark.parametrize("name", FRAGMENTS)
+def test_every_model_of_a_ready_profile_has_a_price(ours: Prices, name: str) -> None:
+    profile = tomllib.loads(fragment_text(name))
+    if profile["model"] != "MODEL":
+        assert ours.find(profile["model_provider"], profile["model"], TODAY)
+
+
+@pytest.mark.parametrize(
+    "model", ["claude-opus-5-5", "claude-haiku-4-5-20251001", "claude-sonnet-5-5[1m]"]
+)
+def test_models_of_claude_code_have_prices_by_all_of_their_names(ours: Prices, model: str) -> None:
+    assert ours.find("anthropic", model, TODAY)
+
+
+def test_input_that_is_cached_for_an_hour_has_a_rate_of_its_own() -> None:
+    tokens = Tokens(input=MILLION, written=MILLION)
+    hour = price(hour_written=4.0)
+    assert hour.cost(tokens, is_long=False, hour_written=400_000) == pytest.approx(1.5 + 1.6)
+    assert price().cost(tokens, is_long=False, hour_written=400_000) == pytest.approx(2.5)
+
+
 def test_no_price_of_ours_hides_another(ours: Prices) -> None:
     for number, each in enumerate(ours.prices):
-        for model in each.models:
+        for provider, model in product(each.providers, each.models):
             for day in (each.first, each.last, TODAY):
-                if day is not None and each.holds("openai", model, day):
+                if day is not None and each.holds(provider, model, day):
                     others = [
-                        one for one in ours.prices[:number] if one.holds("openai", model, day)
+                        one for one in ours.prices[:number] if one.holds(provider, model, day)
                     ]
                     assert not others
 
@@ -111,7 +135,7 @@ def test_the_users_prices_come_first_and_hold_at_every_provider(tmp_path: Path) 
         assert found is not None
         # What the cache holds costs as much as any other input when nobody says otherwise.
         assert (found.input, found.cached, found.written, found.output) == (1.0, 1.0, 1.0, 3.0)
-    assert prices.limits == [1000, 272_000]
+    assert prices.limits == [1000, 100_000, 272_000]
     assert prices.find("openai", "gpt-6-sol", TODAY) is not None
 
 

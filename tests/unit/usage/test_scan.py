@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from codexmcp.usage import rollouts as reading
 from codexmcp.usage.index import Flaws, Index
-from codexmcp.usage.scan import Scan, bring_up_to_date
+from codexmcp.usage.scan import Scan, update_index
 from codexmcp.usage.tokens import Tokens
 from tests.support import rollouts
 from tests.support.rollouts import Writer, pack, put, unpack
@@ -28,7 +28,7 @@ def index() -> Iterator[Index]:
 
 
 def scan(index: Index, home: Path) -> Scan:
-    return bring_up_to_date(index, home, lambda done, of: None)
+    return update_index(index, home, lambda done, of: None)
 
 
 def total(index: Index) -> Tokens:
@@ -239,7 +239,7 @@ def test_of_a_damaged_rollout_what_comes_before_counts_and_the_damage_is_told_ea
     packed.write_bytes(data[:-100])
     for _ in range(2):
         flaws = scan(index, tmp_path).flaws
-        assert (flaws.damaged, flaws.damage) == (1, f"{packed}: it is cut off")
+        assert (flaws.damaged, flaws.damage) == (1, f"{packed}: truncated")
         assert total(index) == A
     packed.write_bytes(data[:3_000_000] + b"x" * 100_000 + data[3_100_000:])
     flaws = scan(index, tmp_path).flaws

@@ -1,6 +1,6 @@
-"""Profiles of a Codex home: files `NAME.config.toml`, of which `codex --profile NAME` takes one.
+"""Profiles of a Codex home: files `NAME.config.toml`, selected by `codex --profile NAME`.
 
-Source: Codex reads profiles as files since 0.134, on top of config.toml. A missing one it silently
-ignores, `[profiles.NAME]` tables too, and `profile = "NAME"` in config.toml it refuses (measured on
-0.153.4, 0.163.0 and 0.169.0).
+Source: since 0.134 Codex reads profiles as files, on top of config.toml. Codex silently ignores a
+missing profile and tables `[profiles.NAME]`, and refuses `profile = "NAME"` in config.toml
+(measured on 0.153.4, 0.163.0 and 0.169.0).
 """

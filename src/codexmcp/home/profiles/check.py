@@ -1,7 +1,7 @@
-"""Checks profiles by the real Codex: against a stand-in endpoint, or for real.
+"""Check profiles with the real Codex, against a stand-in or the real endpoint.
 
 A check against a stand-in needs no key, uses no login and leaves nothing in the home: Codex works
-in a home beside it, with canaries for keys. What the stand-in is, the caller says.
+in a temporary home with canaries for keys. The caller provides the stand-in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from codexmcp.home.profiles.exec_run import (
     LIVE_TIMEOUT_S,
     TIMEOUT_S,
     Exec,
-    ExecEnd,
+    ExecOutcome,
     shadow_home,
 )
 from codexmcp.home.profiles.expectation import (
@@ -27,33 +27,33 @@ from codexmcp.home.profiles.expectation import (
     stand_in_variables,
 )
 from codexmcp.home.profiles.files import layered, parsed, profile_path, profile_text
-from codexmcp.home.profiles.verdict import Sent, Verdict, judge, key_told
+from codexmcp.home.profiles.verdict import RecordedRequest, Verdict, authentication_text, judge
 
 _UNKNOWN_FIELD = "unknown configuration field"
 
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """An endpoint that records what is sent to it, and answers as a model would.
+    """An endpoint that records requests and answers like a model.
 
     Attributes:
         origin: Its URL without a path, such as `http://127.0.0.1:4000`.
-        sent: Returns what has arrived so far.
+        sent: Returns the requests received so far.
     """
 
     origin: str
-    sent: Callable[[], Sequence[Sent]]
+    sent: Callable[[], Sequence[RecordedRequest]]
 
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """Checks profiles of a home.
+    """Check the profiles of a home.
 
     Attributes:
         home: The Codex home.
         codex: The Codex binary.
         env: The environment for Codex, without the keys below.
-        keys: Variables with keys that Codex is given if a profile names them, and else not.
+        keys: Key variables, each passed to Codex only for a profile that names it.
     """
 
     home: Path
@@ -62,15 +62,15 @@ class Checker:
     keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     async def check(self, profile: str, stand_in: StandIn) -> Verdict:
-        """Have Codex call a stand-in with a profile, and compare what it sends.
+        """Have Codex call a stand-in with a profile, and compare the request.
 
         Args:
             profile: The profile.
-            stand_in: Has not been called yet.
+            stand_in: An endpoint without earlier requests.
 
         Raises:
-            ConfigurationError: There is no such profile, or a file is broken.
-            CodexBinaryError: Codex cannot be started.
+            ConfigurationError: No such profile, or a broken file.
+            CodexBinaryError: Codex does not start.
         """
         settings = self._settings(profile)
         expected = expectation(settings)
@@ -100,8 +100,8 @@ class Checker:
         """Have Codex call the profile's own endpoint with a tiny prompt.
 
         Raises:
-            ConfigurationError: There is no such profile, or a file is broken.
-            CodexBinaryError: Codex cannot be started.
+            ConfigurationError: No such profile, or a broken file.
+            CodexBinaryError: Codex does not start.
         """
         settings = self._settings(profile)
         expected = expectation(settings)
@@ -113,7 +113,9 @@ class Checker:
         answer = [] if end.answer is None else [f"the model said: {end.answer}"]
         faults = [] if end.trouble is None else [end.trouble]
         notes = (*end.warnings, *answer)
-        return Verdict(profile, expected.model, url, key_told(expected), tuple(faults), notes)
+        return Verdict(
+            profile, expected.model, url, authentication_text(expected), tuple(faults), notes
+        )
 
     def _settings(self, profile: str) -> dict[str, Any]:
         path = self.home / "config.toml"
@@ -122,18 +124,18 @@ class Checker:
         return layered(config, parsed(profile_path(self.home, profile), text))
 
 
-async def _lenient(run: Exec) -> ExecEnd:
-    """Run Codex, once more if it only does not know a setting: by default it passes over that."""
+async def _lenient(run: Exec) -> ExecOutcome:
+    """Run Codex, and again after a mere unknown setting: Codex ignores these by default."""
     end = await run.run(TIMEOUT_S)
     if end.trouble is None or _UNKNOWN_FIELD not in end.trouble:
         return end
     unknown = end.trouble
     end = await replace(run, is_strict=False).run(TIMEOUT_S)
-    return replace(end, warnings=(*end.warnings, f"Codex passes over a setting: {unknown}"))
+    return replace(end, warnings=(*end.warnings, f"Codex ignores a setting: {unknown}"))
 
 
-def _in_home(end: ExecEnd, shadow: str, home: Path) -> ExecEnd:
-    """Return what Codex said with the paths of the real home."""
+def _in_home(end: ExecOutcome, shadow: str, home: Path) -> ExecOutcome:
+    """Return Codex's output with the paths of the real home."""
     trouble = None if end.trouble is None else end.trouble.replace(shadow, str(home))
     warnings = tuple(text.replace(shadow, str(home)) for text in end.warnings)
     return replace(end, trouble=trouble, warnings=warnings)
@@ -148,4 +150,4 @@ def _unreachable(profile: str, expected: Expectation, settings: Mapping[str, Any
             f"no settings name the provider {name}; define [model_providers.{name}], or, if it is "
             "one of Codex's own, check it with --live"
         )
-    return Verdict(profile, None, None, key_told(expected), (fault,), ())
+    return Verdict(profile, None, None, authentication_text(expected), (fault,), ())

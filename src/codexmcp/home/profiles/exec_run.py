@@ -1,4 +1,4 @@
-"""One short run of `codex exec` with a profile, and how it ended."""
+"""One short run of `codex exec` with a profile, and its outcome."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _LONGEST_PATH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class ExecEnd:
-    """How a run of Codex ended.
+class ExecOutcome:
+    """The outcome of a run of Codex.
 
     Attributes:
-        answer: The model's last message; None without one.
-        trouble: What went wrong; None when a turn was completed.
-        warnings: What else Codex said.
+        answer: The model's last message; None without a message.
+        trouble: The failure; None after a completed turn.
+        warnings: Codex's other messages.
     """
 
     answer: str | None
@@ -41,14 +41,14 @@ class ExecEnd:
 
 @dataclass(frozen=True, slots=True)
 class Exec:
-    """How to run `codex exec`.
+    """Parameters of a `codex exec` run.
 
     Attributes:
         codex: The Codex binary.
-        env: Its whole environment, `CODEX_HOME` included.
+        env: The whole environment, including `CODEX_HOME`.
         profile: The profile.
-        settings: Settings as `-c` takes them.
-        is_strict: Whether settings that Codex does not know end it.
+        settings: Settings in the syntax of `-c`.
+        is_strict: Unknown settings end the run.
     """
 
     codex: Path
@@ -61,28 +61,28 @@ class Exec:
         """Return the command line.
 
         Args:
-            folder: An empty folder to work in.
+            folder: An empty working directory.
         """
         settings = [word for setting in self.settings for word in ("-c", setting)]
         strict = ["--strict-config"] if self.is_strict else []
-        # No session is left behind, and nothing is written: a trial shall leave no mark.
+        # A trial leaves no session and no file.
         options = ["--json", "--ephemeral", "--skip-git-repo-check", "--sandbox", "read-only"]
         place = ["-C", str(folder), "--profile", self.profile]
         return [str(self.codex), "exec", *options, *strict, *place, *settings, PROMPT]
 
-    async def run(self, timeout_s: float) -> ExecEnd:
-        """Run it to its end.
+    async def run(self, timeout_s: float) -> ExecOutcome:
+        """Run Codex to its end.
 
         Args:
             timeout_s: Bound on the whole run.
 
         Raises:
-            CodexBinaryError: Codex cannot be started.
+            CodexBinaryError: Codex does not start.
         """
         with tempfile.TemporaryDirectory(prefix="codexmcp-") as folder:
             child = await Child.start(self.argv(Path(folder)), env=self.env)
             try:
-                # It reads a prompt from its stdin, too.
+                # Codex also reads a prompt from stdin.
                 child.stdin.close()
                 async with asyncio.timeout(timeout_s):
                     output = await child.stdout.read(_OUTPUT_BYTES)
@@ -93,19 +93,19 @@ class Exec:
             except TimeoutError:
                 words = await child.last_words()
                 reason = f"Codex did not end within {timeout_s:g} s"
-                return ExecEnd(None, f"{reason}: {words}" if words else reason)
+                return ExecOutcome(None, f"{reason}: {words}" if words else reason)
             finally:
                 await child.stop(eof_grace_s=0)
 
 
-def read_end(output: str, stderr: str) -> ExecEnd:
-    """Return how a run ended.
+def read_end(output: str, stderr: str) -> ExecOutcome:
+    """Return the outcome of a run.
 
     Args:
-        output: What `codex exec --json` printed.
+        output: The stdout of `codex exec --json`.
         stderr: The last lines of its stderr.
 
-    Source: its exit code 0 does not say that the turn was completed; the events do.
+    Source: exit code 0 does not prove a completed turn; the events do.
     """
     events = list(_events(output))
     items = [object_of(event.get("item")) for event in events]
@@ -119,7 +119,7 @@ def read_end(output: str, stderr: str) -> ExecEnd:
     ]
     completed = any(event.get("type") == "turn.completed" for event in events)
     trouble = None if completed else (failures or [None])[-1] or _reason(stderr)
-    return ExecEnd(answers[-1] if answers else None, trouble, tuple(warnings))
+    return ExecOutcome(answers[-1] if answers else None, trouble, tuple(warnings))
 
 
 def _events(output: str) -> Iterator[dict[str, Any]]:
@@ -132,21 +132,21 @@ def _events(output: str) -> Iterator[dict[str, Any]]:
 
 def _reason(stderr: str) -> str:
     lines = [line for line in stderr.splitlines() if not line.startswith("Reading additional")]
-    return " ".join(" ".join(lines).split()) or "it ended without a word"
+    return " ".join(" ".join(lines).split()) or "Codex ended without a message"
 
 
 @contextlib.contextmanager
 def shadow_home(
     home: Path, profile: str, settings: Mapping[str, Any]
 ) -> Generator[Path, None, None]:
-    """Give a home with the same configuration and nothing else, while the block runs.
+    """Provide a temporary home with the same configuration and nothing else.
 
-    So the login is not used, and no session, log or cache of a trial is left in the user's home.
+    The trial thus uses no login, and leaves no session, log or cache in the user's home.
 
     Args:
         home: The Codex home.
         profile: The profile.
-        settings: config.toml with the profile on top: files that it names are there, too.
+        settings: config.toml with the profile on top; files named here are included.
     """
     with tempfile.TemporaryDirectory(prefix="codexmcp-") as name:
         shadow = Path(name)

@@ -1,7 +1,8 @@
-"""What Codex must send with a profile, and how to have it send that to a stand-in endpoint.
+"""The request expected from Codex with a profile, and the settings for a stand-in endpoint.
 
-Pure. Source: measured on 0.153.4, 0.163.0 and 0.169.0. `-c` takes inline tables and lays them on
-top of the files; a provider of Codex's own cannot be set that way and has a setting or variable.
+Pure. Source: measured on 0.153.4, 0.163.0 and 0.169.0. `-c` takes inline tables and applies them on
+top of the files; Codex's built-in providers cannot be set that way and have a setting or variable
+instead.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from codexmcp.home.toml import inline
 from codexmcp.jsonvalues import list_of, object_of, text_of
 
 CANARY = "codexmcp-stand-in-"
-"""What the keys begin with that Codex is given for a check."""
+"""The prefix of the fake keys in a check."""
 
 _LOGIN_VARIABLE = "CODEX_API_KEY"
 _OPENAI = "openai"
@@ -25,18 +26,18 @@ _LOCAL = {"ollama": "http://localhost:11434/v1", "lmstudio": "http://localhost:1
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a profile makes Codex send.
+    """The request expected from Codex with a profile.
 
     Attributes:
         provider: The provider's id.
         model: The model; None leaves the choice to Codex.
-        base_url: The endpoint; None for one that a check cannot stand in for.
-        key_variable: The variable of the key; None for a provider without one.
-        headers: Headers that are sent as they stand, by lower-case name.
-        variable_headers: Variables that headers are taken from, by lower-case name.
+        base_url: The endpoint; None for an endpoint without a possible stand-in.
+        key_variable: The variable of the key; None for a provider without a key.
+        headers: Literal headers, by lower-case name.
+        variable_headers: Variables of header values, by lower-case name.
         query: Parameters of the URL.
-        uses_login: Whether Codex's login is what authenticates.
-        literal_keys: Settings that hold a key, which belongs into a variable.
+        uses_login: Codex's login authenticates.
+        literal_keys: Settings with a key in plain text, which should be in a variable.
     """
 
     provider: str
@@ -51,13 +52,13 @@ class Expectation:
 
     @property
     def variables(self) -> list[str]:
-        """All variables that it takes from the environment, sorted."""
+        """The sorted names of all environment variables in use."""
         key = [] if self.key_variable is None else [self.key_variable]
         return sorted({*key, *self.variable_headers.values()})
 
 
 def expectation(settings: Mapping[str, Any]) -> Expectation:
-    """Return what Codex must send.
+    """Return the request expected from Codex.
 
     Args:
         settings: config.toml with the profile on top.
@@ -88,22 +89,22 @@ _LITERAL = ("experimental_bearer_token",)
 
 
 def stand_in_url(expected: Expectation, origin: str) -> str:
-    """Return the endpoint with another origin, so that its path shows in what is sent.
+    """Return the endpoint with another origin; the path stays visible in the request.
 
     Args:
-        expected: What is expected; its endpoint is known.
-        origin: Such as `http://127.0.0.1:4000`.
+        expected: An expectation with an endpoint.
+        origin: For example `http://127.0.0.1:4000`.
     """
     return origin + urlsplit(expected.base_url or "").path.rstrip("/")
 
 
 def stand_in_settings(settings: Mapping[str, Any], expected: Expectation, origin: str) -> list[str]:
-    """Return the settings for `-c` that send Codex to a stand-in and start nothing else.
+    """Return the `-c` settings that redirect Codex to a stand-in and start nothing else.
 
     Args:
         settings: config.toml with the profile on top.
-        expected: What is expected.
-        origin: The stand-in's, such as `http://127.0.0.1:4000`.
+        expected: The expected request.
+        origin: The stand-in's origin, such as `http://127.0.0.1:4000`.
     """
     url = stand_in_url(expected, origin)
     if expected.provider == _OPENAI:
@@ -115,10 +116,10 @@ def stand_in_settings(settings: Mapping[str, Any], expected: Expectation, origin
 
 
 def quiet_settings(settings: Mapping[str, Any]) -> list[str]:
-    """Return the settings for `-c` that start no MCP server and no notifier.
+    """Return the `-c` settings that disable MCP servers and notifiers.
 
-    They also keep Codex from waiting for an endpoint that cannot be reached. Source: it does so
-    without end by default (0.153.4 and 0.163.0), whatever its numbers of retries.
+    They also bound Codex's wait for an unreachable endpoint. Source: this wait is endless by
+    default, regardless of the retry settings (0.153.4 and 0.163.0).
     """
     servers = {name: {"enabled": False} for name in object_of(settings.get("mcp_servers"))}
     quiet = ["features.unbounded_connection_retries=false"]
@@ -127,7 +128,7 @@ def quiet_settings(settings: Mapping[str, Any]) -> list[str]:
 
 
 def stand_in_variables(expected: Expectation, origin: str) -> dict[str, str]:
-    """Return the variables for a check: a canary for each key, and where a local provider is."""
+    """Return the variables of a check: a canary per key, and a local provider's address."""
     variables = {name: f"{CANARY}{name}" for name in expected.variables}
     if expected.uses_login:
         variables[_LOGIN_VARIABLE] = f"{CANARY}{_LOGIN_VARIABLE}"

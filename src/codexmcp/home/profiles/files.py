@@ -1,4 +1,4 @@
-"""Where profiles lie, what they may be called, and what one of them says."""
+"""Paths, names and contents of profiles."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from codexmcp.jsonvalues import is_object
 PROFILE_SUFFIX = ".config.toml"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
-"""Source: what `--profile` takes (0.163.0); a name with a dot or a space is refused."""
+"""Source: names accepted by `--profile` (0.163.0); a dot or a space is refused."""
 
 
 def profile_names(home: Path) -> list[str]:
-    """Return the names of the profiles in a home, sorted.
+    """Return the sorted names of a home's profiles.
 
     Args:
-        home: The Codex home; a missing one has none.
+        home: The Codex home; a missing home has no profiles.
     """
     return sorted(
         file.name.removesuffix(PROFILE_SUFFIX) for file in home.glob(f"*{PROFILE_SUFFIX}")
@@ -30,23 +30,21 @@ def profile_names(home: Path) -> list[str]:
 
 
 def check_name(name: str) -> str:
-    """Return the name of a profile if Codex takes it.
+    """Return the name of a profile if valid for Codex.
 
     Raises:
-        UsageError: It does not.
+        UsageError: The name is not valid.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} cannot name a profile: Codex takes letters, digits, `-` and `_`"
-        )
+        raise UsageError(f"invalid profile name {name!r}: Codex takes letters, digits, `-` and `_`")
     return name
 
 
 def profile_path(home: Path, name: str) -> Path:
-    """Return the file of a profile, which need not exist.
+    """Return the path of a profile, existing or not.
 
     Raises:
-        UsageError: Codex does not take the name.
+        UsageError: The name is not valid for Codex.
     """
     return home / f"{check_name(name)}{PROFILE_SUFFIX}"
 
@@ -55,8 +53,8 @@ def profile_text(home: Path, name: str) -> str:
     """Return the text of a profile.
 
     Raises:
-        ConfigurationError: There is none of that name, or it cannot be read.
-        UsageError: Codex does not take the name.
+        ConfigurationError: No such profile, or an unreadable file.
+        UsageError: The name is not valid for Codex.
     """
     path = profile_path(home, name)
     data = read_file(path)
@@ -66,7 +64,7 @@ def profile_text(home: Path, name: str) -> str:
 
 
 def missing(home: Path, names: Iterable[str]) -> str:
-    """Return what to say of profiles that do not exist."""
+    """Return the error message for missing profiles."""
     told = ", ".join(f"{name}{PROFILE_SUFFIX}" for name in names)
     known = ", ".join(profile_names(home)) or "none"
     return (
@@ -76,14 +74,14 @@ def missing(home: Path, names: Iterable[str]) -> str:
 
 
 def parsed(path: Path, text: str) -> dict[str, Any]:
-    """Return what a file of TOML says.
+    """Return the decoded contents of a TOML file.
 
     Args:
         path: The file, for the error.
         text: Its text.
 
     Raises:
-        ConfigurationError: It is no valid TOML.
+        ConfigurationError: The text is not valid TOML.
     """
     try:
         return tomllib.loads(text.removeprefix("\ufeff"))
@@ -93,7 +91,7 @@ def parsed(path: Path, text: str) -> dict[str, Any]:
 
 
 def layered(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with others on top, table by table, as Codex layers its files."""
+    """Return merged settings: `above` wins, table by table, as in Codex's layers."""
     result = dict(below)
     for name, value in above.items():
         there = result.get(name)

@@ -1,6 +1,6 @@
-"""The profiles that come with us: whole files, with a model and an endpoint put in where asked.
+"""The built-in profiles: whole files with an optional model and endpoint.
 
-Pure but for reading them. A key never stands in them, only the name of the variable that holds it.
+Pure except for reading them. They hold no key, only the name of the key's variable.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a user puts into a ready profile; None leaves what stands there.
+    """A user's choices for a built-in profile; None keeps the built-in value.
 
     Attributes:
         model: The model.
         base_url: The endpoint.
-        env_key: The name of the variable that holds the key.
+        env_key: The name of the key's variable.
     """
 
     model: str | None = None
@@ -52,14 +52,14 @@ class Choices:
 
 
 def fragment_text(name: str) -> str:
-    """Return the text of a ready profile as it comes.
+    """Return the text of a built-in profile.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: No such built-in profile.
     """
     if name not in FRAGMENTS:
         raise UsageError(
-            f"there is no ready profile {name!r}; there are {', '.join(FRAGMENTS)}. For your own, "
+            f"no built-in profile {name!r}; there are {', '.join(FRAGMENTS)}. For your own, "
             f"write NAME{PROFILE_SUFFIX} into the Codex home"
         )
     return (files("codexmcp.home.profiles") / "fragments" / f"{name}.toml").read_text(
@@ -68,20 +68,20 @@ def fragment_text(name: str) -> str:
 
 
 def summary(text: str) -> str:
-    """Return what the first line of a ready profile says it is for."""
+    """Return the purpose of a built-in profile from its first line."""
     return text.partition("\n")[0].removeprefix("# ")
 
 
 def rendered(name: str, choices: Choices, shapes: Iterable[Shape] = ()) -> str:
-    """Return the text of a ready profile with a user's choices in it.
+    """Return the text of a built-in profile with a user's choices.
 
     Args:
-        name: The ready profile.
-        choices: What to put into it.
-        shapes: What secrets look like.
+        name: The built-in profile.
+        choices: The values to insert.
+        shapes: Patterns of secrets.
 
     Raises:
-        UsageError: There is none of that name, a choice cannot be used, or one is missing.
+        UsageError: No such built-in profile, or a missing or unusable choice.
     """
     document: Any = tomlkit.parse(fragment_text(name))
     provider = document["model_providers"][document["model_provider"]]
@@ -98,14 +98,14 @@ def rendered(name: str, choices: Choices, shapes: Iterable[Shape] = ()) -> str:
 
 
 def check_variable(option: str, name: str, shapes: Iterable[Shape] = ()) -> str:
-    """Return the name of a variable if it is one.
+    """Return the name of a variable if valid.
 
     Raises:
-        UsageError: It is none, or looks like a key; it is not repeated then.
+        UsageError: The name is not valid or resembles a key; the message does not repeat it.
     """
     if holds_secret(name, shapes) or not _VARIABLE.fullmatch(name):
         raise UsageError(
-            f"{option} wants the name of a variable, such as OPENROUTER_API_KEY, and was given "
+            f"{option} takes the name of a variable, such as OPENROUTER_API_KEY, and was given "
             "something else; keys stay in the environment and out of files"
         )
     return name
@@ -114,8 +114,8 @@ def check_variable(option: str, name: str, shapes: Iterable[Shape] = ()) -> str:
 def _no_secret(option: str, value: str, shapes: Iterable[Shape]) -> str:
     if holds_secret(value, shapes):
         raise UsageError(
-            f"{option} holds what looks like a key; keys stay in the environment and out of files: "
-            "name the variable that holds it with --env-key"
+            f"{option} contains a likely key; keys stay in the environment and out of files: "
+            "name the key's variable with --env-key"
         )
     return value
 

@@ -1,59 +1,78 @@
-"""Turns profiles of before Codex 0.134, tables of config.toml, into the text of files.
+"""Convert profiles from before Codex 0.134 (tables of config.toml) into files.
 
-Pure. Promises that what stays in config.toml is the same byte for byte and means the same, that
-each profile means what its table meant, and that its comments come along.
+Pure. Guarantees: the rest of config.toml stays byte for byte and keeps its meaning, each profile
+keeps its meaning, and comments move along.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import tomlkit
 
 from codexmcp.home.block_markers import BOM, BlockError, Style, blocks
-from codexmcp.home.profiles.files import check_name
-from codexmcp.home.toml_lines import Kind, Statement, parse, statement_line
+from codexmcp.home.toml_lines import Kind, Statement, parse, statement_line, statements
 from codexmcp.home.toml_sections import Section, is_toml, sections, statement_end, without
-from codexmcp.jsonvalues import is_object
+from codexmcp.jsonvalues import is_object, object_of
+
+Obstacle = Callable[[str, str], str | None]
+"""Returns the obstacle to a file for a profile (name, text); None without an obstacle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What becomes of a config.toml.
+    """The result of moving the profiles out of a config.toml.
 
     Attributes:
-        config: The text without profiles.
-        profiles: The text of each profile.
-        default: What `profile =` named; None without one.
+        config: The text without the moved profiles.
+        profiles: The text of each moved profile.
+        default: The value of `profile =`; None if absent.
+        left: The reasons for the remaining profiles, each with its line.
     """
 
     config: str
     profiles: Mapping[str, str]
     default: str | None
+    left: tuple[BlockError, ...] = ()
 
 
-def migrated(text: str) -> Migration:
-    """Take the profiles out of a config.toml.
+def migrated(text: str, obstacle: Obstacle = lambda _name, _text: None) -> Migration:
+    """Move the profiles out of a config.toml; unsuitable profiles stay.
+
+    Args:
+        text: The text of config.toml.
+        obstacle: Returns the obstacle to a file for a profile.
 
     Raises:
-        BlockError: The text is no valid TOML, or a profile in it cannot be taken out; names the
-            line.
-        UsageError: Codex does not take the name of a profile any more.
+        BlockError: Invalid TOML, or profiles that cannot be separated; names the line.
     """
     before = parse(text)
+    profiles = before.get("profiles")
     found = sections(text, _is_legacy)
-    _refuse_strange(text, found, before)
+    names = {section: _names(text, section, object_of(profiles)) for section in found}
+    tables = [name for name, value in object_of(profiles).items() if is_object(value)]
+    texts = {name: _profile(text, found, name) for name in tables}
+    against = {name: told for name, own in texts.items() if (told := obstacle(name, own))}
+    left = {
+        section: told
+        for section in found
+        if (told := _strange(text, section, before))
+        or (told := next((against[name] for name in names[section] if name in against), None))
+    }
+    # A remaining profile keeps all of its tables, a remaining statement all of its profiles.
+    stay = {name for section in left for name in names[section]} | against.keys()
+    stay |= {name for each in names.values() if stay & each for name in each}
+    taken = [each for each in found if each not in left and not stay & names[each]]
     result = Migration(
-        config=without(text, found),
-        profiles={
-            check_name(name): _profile(text, found, name) for name in before.get("profiles", {})
-        },
-        default=before.get("profile"),
+        config=without(text, taken),
+        profiles={name: own for name, own in texts.items() if name not in stay},
+        default=before["profile"] if isinstance(before.get("profile"), str) else None,
+        left=_errors(text, left),
     )
-    _prove(before, result)
+    _prove(text, result, taken)
     return result
 
 
@@ -61,24 +80,38 @@ def _is_legacy(path: tuple[str, ...]) -> bool:
     return path[0] == "profiles" or path == ("profile",)
 
 
-def _refuse_strange(text: str, found: list[Section], values: Mapping[str, Any]) -> None:
-    inside = blocks(text, Style.HASH)
-    profiles = values.get("profiles", {})
-    for section in found:
-        head = section.head
-        line = statement_line(text, head)
-        block = next((each for each in inside if each.start <= head.start < each.stop), None)
-        if block is not None:
-            raise BlockError(
-                line,
-                f"`{head.told}` is part of the managed block {block.name!r}; take it out of what "
-                "the block is made from, and deploy that first",
-            )
-        if head.path == ("profile",):
-            if not isinstance(values["profile"], str):
-                raise BlockError(line, "`profile` names no profile; remove it")
-        elif not is_object(profiles) or not all(map(is_object, profiles.values())):
-            raise BlockError(line, f"`{head.told}` is no table of settings; remove it")
+def _names(text: str, section: Section, profiles: Mapping[str, Any]) -> set[str]:
+    """Return the profiles affected by a section."""
+    inside = (each for each in statements(text) if section.start <= each.start < section.stop)
+    paths = [each.path for each in inside if each.path[0] == "profiles"]
+    is_inline = section.head.kind is Kind.KEY and ("profiles",) in paths
+    return set(profiles) if is_inline else {path[1] for path in paths if len(path) > 1}
+
+
+def _strange(text: str, section: Section, values: Mapping[str, Any]) -> str | None:
+    """Return the obstacle to moving a section; None without an obstacle."""
+    head = section.head
+    block = next((e for e in blocks(text, Style.HASH) if e.start <= head.start < e.stop), None)
+    if block is not None:
+        return (
+            f"`{head.told}` is part of the managed block {block.name!r}; remove it from the source "
+            "of the block, and deploy that first"
+        )
+    if head.path == ("profile",):
+        is_text = isinstance(values["profile"], str)
+        return None if is_text else "`profile` is not the name of a profile; remove it"
+    profiles = values["profiles"]
+    names = _names(text, section, object_of(profiles))
+    is_good = is_object(profiles) and all(is_object(profiles[name]) for name in names)
+    return None if is_good else f"`{head.told}` is not a table of settings; remove it"
+
+
+def _errors(text: str, left: Mapping[Section, str]) -> tuple[BlockError, ...]:
+    """Return each reason once, with its first line."""
+    first = dict[str, Section]()
+    for section, told in left.items():
+        first.setdefault(told, section)
+    return tuple(BlockError(statement_line(text, each.head), told) for told, each in first.items())
 
 
 def _profile(text: str, found: list[Section], name: str) -> str:
@@ -95,7 +128,7 @@ def _profile(text: str, found: list[Section], name: str) -> str:
     values = tomllib.loads(text.removeprefix(BOM))["profiles"][name]
     if is_toml(lines) and tomllib.loads(lines) == values:
         return lines
-    # Written as keys of other tables: only the meaning can be taken over.
+    # Written as keys of other tables: only the meaning can be kept.
     return tomlkit.dumps(values)
 
 
@@ -104,7 +137,7 @@ _OWN = len(("profiles", "name"))
 
 
 def _lines(text: str, section: Section) -> str:
-    """Return a table of a profile as it stands in the profile's file."""
+    """Return a profile's table in the form for the profile's file."""
     head = section.head
     line_end = statement_end(text, head.start)
     comments = text[section.start : head.start].rstrip(" \t")
@@ -116,7 +149,7 @@ def _lines(text: str, section: Section) -> str:
 
 
 def _head(line: str, head: Statement) -> str:
-    """Return a table's head without `profiles.NAME`, and the comment behind it."""
+    """Return a table header without `profiles.NAME`, and its trailing comment."""
     size = next(
         size for size in range(1, len(line) + 1) if line[size - 1] == "]" and is_toml(line[:size])
     )
@@ -128,12 +161,16 @@ def _head(line: str, head: Statement) -> str:
     return f"{told}\n" if told else ""
 
 
-def _prove(before: dict[str, Any], result: Migration) -> None:
-    rest = {name: value for name, value in before.items() if name not in {"profile", "profiles"}}
-    same = parse(result.config) == rest and all(
-        parse(text) == before["profiles"][name] for name, text in result.profiles.items()
-    )
-    if not same:
+def _prove(text: str, result: Migration, taken: list[Section]) -> None:
+    before, after = parse(text), parse(result.config)
+    profiles = object_of(before.get("profiles"))
+    same = all(parse(own) == profiles.pop(name) for name, own in result.profiles.items())
+    if any(section.head.path == ("profile",) for section in taken):
+        del before["profile"]
+    for values in (before, after):
+        if values.get("profiles") == {}:
+            del values["profiles"]
+    if not same or after != before:
         raise BlockError(
-            1, "the profiles stand in a way that cannot be taken apart safely; move them by hand"
+            1, "the profiles cannot be separated from other settings; move them by hand"
         )

@@ -1,15 +1,16 @@
-"""What adding, removing and migrating profiles changes in a Codex home.
+"""Plans for adding, removing and migrating profiles of a Codex home.
 
-Reads the home, writes nothing: the changes are for `home.applying`.
+Reads the home and writes nothing; `home.applying` writes the changes.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codexmcp.errors import ConfigurationError
+from codexmcp.errors import ConfigurationError, UsageError
 from codexmcp.home.block_markers import BlockError
 from codexmcp.home.changes import FileChange, effective, read_file, text_of_file
 from codexmcp.home.profiles.files import missing, parsed, profile_path
@@ -18,41 +19,43 @@ from codexmcp.home.profiles.legacy import migrated
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Changes of a home, and what to tell of them.
+    """Changes of a home, with a summary.
 
     Attributes:
-        changes: What changes, in the order of writing.
-        names: The profiles that it is about.
-        default: What `profile =` named before a migration; None without one.
+        changes: Changes in the order of writing.
+        names: The affected profiles.
+        default: The value of `profile =` before a migration; None if absent.
+        left: Parts not migrated: file, line and remedy of each.
     """
 
     changes: list[FileChange] = field(default_factory=list[FileChange])
     names: tuple[str, ...] = ()
     default: str | None = None
+    left: tuple[str, ...] = ()
 
 
 def plan_add(home: Path, texts: Mapping[str, str], *, replace: bool = False) -> Plan:
-    """Return what it takes that a home has profiles.
+    """Return the changes for adding profiles.
 
     Args:
         home: The Codex home.
         texts: The text of each profile.
-        replace: Whether to replace files that say something else.
+        replace: Replace files with other contents.
 
     Raises:
-        ConfigurationError: There is such a file, and it says something else.
-        UsageError: Codex does not take a name.
+        ConfigurationError: A file of that name has other contents.
+        UsageError: A name is not valid for Codex.
     """
     changes = [_written(profile_path(home, name), text, replace) for name, text in texts.items()]
     return Plan(effective(changes), tuple(texts))
 
 
 def plan_remove(home: Path, names: Iterable[str]) -> Plan:
-    """Return what it takes that a home has profiles no more.
+    """Return the changes for removing profiles.
 
     Raises:
-        ConfigurationError: It has not got one of them.
-        UsageError: Codex does not take a name.
+        ConfigurationError: One of the profiles does not exist.
+        UsageError: A name is not valid for Codex.
     """
     asked = tuple(dict.fromkeys(names))
     changes = [FileChange(path, read_file(path), None) for path in _paths(home, asked)]
@@ -63,28 +66,39 @@ def plan_remove(home: Path, names: Iterable[str]) -> Plan:
 
 
 def plan_migrate(home: Path, *, replace: bool = False) -> Plan:
-    """Return what it takes that a home's profiles of old are files.
+    """Return the changes for converting legacy profiles into files.
 
-    The files come before config.toml, so that whatever is killed when, no profile is lost.
+    The files precede config.toml, so no profile is lost by a kill at any moment.
 
     Args:
         home: The Codex home.
-        replace: Whether to replace files that say something else.
+        replace: Replace files with other contents.
 
     Raises:
-        ConfigurationError: config.toml is broken, or there is a file that says something else.
-        UsageError: Codex does not take the name of a profile any more.
+        ConfigurationError: config.toml is broken.
     """
     path = home / "config.toml"
     data = read_file(path)
     text = text_of_file(path, data)
+
+    def obstacle(name: str, own: str) -> str | None:
+        try:
+            plan_add(home, {name: own}, replace=replace)
+        except UsageError as error:
+            usable = re.sub(r"[^A-Za-z0-9_-]+", "-", name)
+            return f"{error}; rename it here, such as to [profiles.{usable}], and migrate again"
+        except ConfigurationError as error:
+            return str(error)
+        return None
+
     try:
-        result = migrated(text)
+        result = migrated(text, obstacle)
     except BlockError as error:
         raise ConfigurationError(f"{path}, {error}") from None
     added = plan_add(home, result.profiles, replace=replace)
     changes = [*added.changes, FileChange(path, data, result.config.encode() if data else data)]
-    return Plan(effective(changes), added.names, result.default)
+    left = tuple(f"{path}, {error}" for error in result.left)
+    return Plan(effective(changes), added.names, result.default, left)
 
 
 def _paths(home: Path, names: Iterable[str]) -> list[Path]:
@@ -96,7 +110,7 @@ def _written(path: Path, text: str, replace: bool) -> FileChange:  # noqa: FBT00
     before = read_file(path)
     if before is not None and before != text.encode() and not replace:
         raise ConfigurationError(
-            f"{path} exists and says something else; look at the difference with --dry-run "
+            f"{path} exists with other contents; look at the difference with --dry-run "
             "--replace, then give --replace, or another name with --as"
         )
     return FileChange(path, before, text.encode())

@@ -1,4 +1,4 @@
-"""Compares what Codex sent with what its profile says. Pure."""
+"""Compare Codex's request with the profile. Pure."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from codexmcp.home.profiles.exec_run import ExecEnd
+from codexmcp.home.profiles.exec_run import ExecOutcome
 from codexmcp.home.profiles.expectation import CANARY, Expectation
 
 
-class Sent(Protocol):
-    """A request that a stand-in endpoint has recorded."""
+class RecordedRequest(Protocol):
+    """A request recorded by a stand-in endpoint."""
 
     @property
     def path(self) -> str:
-        """The path of its URL."""
+        """The path of the URL."""
         ...
 
     @property
     def query(self) -> str:
-        """What comes after `?` in its URL."""
+        """The query string of the URL."""
         ...
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Its headers by lower-case name."""
+        """Headers by lower-case name."""
         ...
 
     @property
     def model(self) -> str:
-        """The model that it asks for."""
+        """The requested model."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check of a profile has found.
+    """The findings of a profile check.
 
     Attributes:
         profile: The profile.
-        model: The model that was asked for; None when nothing was sent.
-        url: Where the request would have gone.
-        key: How it authenticates.
-        faults: What is wrong; empty when the profile works.
-        notes: What is worth knowing.
+        model: The requested model; None without a request.
+        url: The real URL of the request.
+        key: The kind of authentication.
+        faults: Faults; empty for a working profile.
+        notes: Remarks.
     """
 
     profile: str
@@ -57,18 +57,20 @@ class Verdict:
 
     @property
     def is_ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """True without faults."""
         return not self.faults
 
 
-def judge(profile: str, expected: Expectation, sent: Sequence[Sent], end: ExecEnd) -> Verdict:
-    """Return what is to be said of a profile after Codex ran with it against a stand-in.
+def judge(
+    profile: str, expected: Expectation, sent: Sequence[RecordedRequest], end: ExecOutcome
+) -> Verdict:
+    """Return the verdict on a profile after a run of Codex against a stand-in.
 
     Args:
-        profile: Its name.
-        expected: What Codex must send.
-        sent: What arrived.
-        end: How Codex ended.
+        profile: The profile's name.
+        expected: The expected request.
+        sent: The requests received.
+        end: The outcome of Codex's run.
     """
     faults = [f"{name} holds a key; name a variable with env_key" for name in expected.literal_keys]
     first = sent[0] if sent else None
@@ -82,14 +84,14 @@ def judge(profile: str, expected: Expectation, sent: Sequence[Sent], end: ExecEn
         profile,
         first.model if first else None,
         None if expected.base_url is None else f"{expected.base_url.rstrip('/')}/responses",
-        key_told(expected),
+        authentication_text(expected),
         tuple(faults),
         tuple(end.warnings),
     )
 
 
-def key_told(expected: Expectation) -> str:
-    """Return how a profile authenticates, in words."""
+def authentication_text(expected: Expectation) -> str:
+    """Describe a profile's authentication."""
     if expected.uses_login:
         return "Codex's own login"
     if expected.key_variable is not None:
@@ -100,7 +102,7 @@ def key_told(expected: Expectation) -> str:
     return "none"
 
 
-def _differences(expected: Expectation, sent: Sent) -> Iterator[str]:
+def _differences(expected: Expectation, sent: RecordedRequest) -> Iterator[str]:
     if expected.model is not None and sent.model != expected.model:
         yield f"the model was {sent.model}, not {expected.model}"
     path = urlsplit(expected.base_url or "").path.rstrip("/") + "/responses"
@@ -112,7 +114,7 @@ def _differences(expected: Expectation, sent: Sent) -> Iterator[str]:
     yield from _header_differences(expected, sent)
 
 
-def _header_differences(expected: Expectation, sent: Sent) -> Iterator[str]:
+def _header_differences(expected: Expectation, sent: RecordedRequest) -> Iterator[str]:
     wanted = dict(expected.headers)
     wanted |= {name: CANARY + variable for name, variable in expected.variable_headers.items()}
     if expected.key_variable is not None:
@@ -121,8 +123,8 @@ def _header_differences(expected: Expectation, sent: Sent) -> Iterator[str]:
         if name not in sent.headers:
             yield f"the header {name} was not sent"
         elif sent.headers[name] != value:
-            yield f"the header {name} did not hold what it should"
+            yield f"the header {name} had another value"
     if "authorization" in sent.headers and "authorization" not in wanted:
         authorized = expected.uses_login or expected.literal_keys
         if not authorized:
-            yield "a header authorization was sent that nothing asks for"
+            yield "an unexpected header authorization was sent"

@@ -1,5 +1,5 @@
-"""Skills of a Codex home: finding them, reading them, and telling what is wrong with them.
+"""Skills of a Codex home: discovery, parsing and checks.
 
-What Codex itself accepts is measured on 0.153.4 and 0.163.0, by `skills/list` of its app-server,
-and held by a test that asks the real Codex about every case.
+Source: Codex's rules are measured on 0.153.4 and 0.163.0 with `skills/list` of its app-server; a
+test asks the real Codex about every case.
 """

@@ -1,4 +1,4 @@
-"""What can be wrong with a skill, and how much that matters. Pure values."""
+"""Faults of skills and their severity. Pure values."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from pathlib import Path
 
 
 class Severity(StrEnum):
-    """What a fault costs."""
+    """The consequence of a fault."""
 
     DROPPED = "dropped"
-    """Codex leaves the skill out: the model never hears of it."""
+    """Codex omits the skill: the model does not know of the skill."""
     BROKEN = "broken"
-    """Codex lists the skill, and something about it will not work or must not be there."""
+    """Codex lists the skill, with a part that fails or is not allowed."""
     ADVICE = "advice"
-    """It works with this Codex, and may not elsewhere."""
+    """The skill works with this Codex, but perhaps not elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong.
+    """A single fault.
 
     Attributes:
-        severity: What it costs.
+        severity: The consequence.
         path: The file or folder.
-        line: The line of the file, from 1; None when it is about all of it.
-        what: What is wrong, in one line.
-        remedy: What to do about it, in one line.
+        line: The line of the file, from 1; None for the whole file.
+        what: The problem, in one line.
+        remedy: The remedy, in one line.
     """
 
     severity: Severity
@@ -38,20 +38,20 @@ class Fault:
 
     @property
     def counts(self) -> bool:
-        """Whether a check fails because of it."""
+        """True if the fault fails a check."""
         return self.severity is not Severity.ADVICE
 
 
 def dropped(path: Path, what: str, remedy: str, line: int | None = None) -> Fault:
-    """Return a fault that makes Codex leave the skill out."""
+    """Return a fault of a skill omitted by Codex."""
     return Fault(Severity.DROPPED, path, line, what, remedy)
 
 
 def broken(path: Path, what: str, remedy: str, line: int | None = None) -> Fault:
-    """Return a fault of a skill that Codex lists."""
+    """Return a fault of a listed skill."""
     return Fault(Severity.BROKEN, path, line, what, remedy)
 
 
 def advice(path: Path, what: str, remedy: str, line: int | None = None) -> Fault:
-    """Return what should be better, and works as it is."""
+    """Return a recommendation for a working skill."""
     return Fault(Severity.ADVICE, path, line, what, remedy)

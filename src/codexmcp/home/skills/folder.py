@@ -1,7 +1,7 @@
-"""A skill's folder, read into values.
+"""A skill's folder as values.
 
-The only reader of skills. Promises: it opens regular files only, reads no more than a bound of
-each, leaves a folder by no link, and changes nothing.
+The only reader of skills. Guarantees: opens regular files only, with a bound on the size read;
+follows no link out of a folder; changes nothing.
 """
 
 from __future__ import annotations
@@ -15,26 +15,25 @@ from pathlib import Path, PurePosixPath
 SKILL_FILE = "SKILL.md"
 
 READ_BYTES = 4 * 1024 * 1024
-"""How much of a file is read. A skill's texts are far smaller, and what lies behind that bound is
-not looked at."""
+"""Bound on the bytes read of a file. A skill's texts are far smaller; the rest is not checked."""
 
 MOST_FILES = 2000
-"""How many files of a skill are looked at; one with more is too big anyway."""
+"""Bound on the files checked per skill; a skill with more files is too large anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class SkillFile:
-    """One entry of a skill's folder that is no folder itself.
+    """An entry of a skill's folder, not itself a folder.
 
     Attributes:
-        path: Where it is, relative to the skill.
-        size_bytes: Its size.
-        is_executable: Whether anybody may execute it.
-        is_link: Whether it is a symbolic link, to a file or to a folder.
-        is_regular: Whether it is, or leads to, a file or folder that can be read.
-        leaves: Whether it is a link that leads out of the skill's folder.
-        data: Its first `READ_BYTES`; empty when it was not read.
-        trouble: Why it could not be read; None when it could.
+        path: The path relative to the skill.
+        size_bytes: The size.
+        is_executable: Executable by anybody.
+        is_link: A symbolic link to a file or folder.
+        is_regular: A readable file or folder, possibly through a link.
+        leaves: A link out of the skill's folder.
+        data: The first `READ_BYTES`; empty if not read.
+        trouble: The read error; None after a successful read.
     """
 
     path: PurePosixPath
@@ -49,14 +48,14 @@ class SkillFile:
 
 @dataclass(frozen=True, slots=True)
 class SkillFolder:
-    """A skill as it lies on disk.
+    """A skill on disk.
 
     Attributes:
-        path: Its folder.
-        files: What is in it, by relative path.
+        path: The skill's folder.
+        files: Its files, by relative path.
         folders: Its sub-folders, relative.
-        is_whole: Whether all files were looked at.
-        trouble: Why a part of it could not be read; None when all could.
+        is_whole: All files were checked.
+        trouble: A read error for a part of the folder; None without errors.
     """
 
     path: Path
@@ -67,21 +66,17 @@ class SkillFolder:
 
     @property
     def skill_file(self) -> SkillFile | None:
-        """Its SKILL.md."""
+        """The SKILL.md."""
         return self.files.get(PurePosixPath(SKILL_FILE))
 
 
 def read_skill(path: Path) -> SkillFolder:
-    """Read a skill's folder.
-
-    Args:
-        path: The folder; what cannot be read is told in the result.
-    """
+    """Read a skill's folder; the result includes read errors."""
     files, folders, trouble = dict[PurePosixPath, SkillFile](), set[PurePosixPath](), list[str]()
     home = path.resolve()
     for folder, names, found in os.walk(path, onerror=lambda error: trouble.append(str(error))):
         place = PurePosixPath(os.path.relpath(folder, path))
-        # A link to a folder is an entry like a file: it is not followed.
+        # A link to a folder is an entry like a file, and not followed.
         links = [name for name in names if (Path(folder) / name).is_symlink()]
         names[:] = sorted(set(names) - set(links))
         folders.update(place / name for name in names)
@@ -117,7 +112,7 @@ def _read_file(path: Path, relative: PurePosixPath, home: Path) -> SkillFile:
 
 
 def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield what is in a folder, by name; nothing when it cannot be read."""
+    """Yield a folder's entries, by name; an unreadable folder is empty."""
     try:
         with os.scandir(folder) as found:
             yield from sorted(found, key=lambda entry: entry.name)

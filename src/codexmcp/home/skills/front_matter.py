@@ -1,8 +1,9 @@
-"""The front matter of a SKILL.md, read the way Codex reads it.
+"""The front matter of a SKILL.md, parsed by Codex's rules.
 
-Pure. Promises that what it takes is what Codex takes: scalars of any kind are text, unknown fields
-do not matter, a known field that comes twice does, and prose without quotes is repaired first.
-Source: measured on Codex 0.153.4 and 0.163.0, whose parser is a port of libyaml, as PyYAML's is.
+Pure. Accepts exactly the front matter accepted by Codex: scalars of any kind are text, unknown
+fields are ignored, duplicate known fields are errors, and unquoted prose is repaired first.
+Source: measured on Codex 0.153.4 and 0.163.0. Their parser is a port of libyaml; PyYAML uses
+libyaml itself.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from dataclasses import dataclass, field
 import yaml
 
 from codexmcp.errors import ConfigurationError
-from codexmcp.home.skills.yaml_repair import compose, repaired
+from codexmcp.home.skills.yaml_repair import compose, quoted_prose
 
 FENCE = "---"
 SMOKE_FIELD = "smoke"
-"""The field of `metadata` that declares a command which proves that the skill works."""
+"""The field of `metadata` with the skill's smoke test command."""
 
 LARGEST = 16 * 1024
 """Characters, our policy: libyaml takes time with the square of the length (37 s for 200 kB)."""
@@ -28,16 +29,16 @@ _KNOWN = ("name", "description", "metadata")
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """What a SKILL.md says of itself.
+    """The metadata of a SKILL.md.
 
     Attributes:
-        name: Its name, on one line; None when there is none, and Codex takes the folder's.
-        description: What it is for, on one line; empty when there is none.
-        smoke: The command of `metadata.smoke`; None when none is declared.
-        body: The text behind the front matter.
-        body_line: The line of the file that `body` begins on.
-        lines: Where a field stands in the file, by its name.
-        is_repaired: Whether it is no YAML as it stands.
+        name: The name, on one line; None if absent, and Codex uses the folder's name.
+        description: The description, on one line; empty if absent.
+        smoke: The command of `metadata.smoke`; None if absent.
+        body: The text after the front matter.
+        body_line: The first line of `body` in the file.
+        lines: The lines of fields in the file, by name.
+        is_repaired: The original text is not valid YAML.
     """
 
     name: str | None
@@ -50,12 +51,12 @@ class FrontMatter:
 
 
 class FrontMatterError(ConfigurationError):
-    """Codex cannot use a front matter.
+    """A front matter unusable for Codex.
 
     Args:
-        what: What is wrong.
-        remedy: What to do about it.
-        line: The line of the file; None when there is none to point at.
+        what: The problem.
+        remedy: The remedy.
+        line: The line of the file; None without a specific line.
     """
 
     def __init__(self, what: str, remedy: str, line: int | None = None) -> None:
@@ -66,7 +67,7 @@ class FrontMatterError(ConfigurationError):
 
 
 class FrontMatterSizeError(FrontMatterError):
-    """A front matter is too large or too deep to be read here; what Codex makes of it is open."""
+    """A front matter is too large or too deep to parse here; Codex's decision is unknown."""
 
 
 def read_front_matter(text: str) -> FrontMatter:
@@ -76,10 +77,10 @@ def read_front_matter(text: str) -> FrontMatter:
         text: The whole file.
 
     Raises:
-        FrontMatterSizeError: It is too large or too deep.
-        FrontMatterError: Codex would not use it.
+        FrontMatterSizeError: Too large or too deep.
+        FrontMatterError: Unusable for Codex.
     """
-    # As Rust's `lines` does: a lone carriage return ends no line.
+    # As in Rust's `lines`, a lone carriage return does not end a line.
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     if lines[0].strip() != FENCE:
         raise _no_fence(lines[0])
@@ -95,7 +96,7 @@ def read_front_matter(text: str) -> FrontMatter:
     try:
         return _front_matter(block, body, end + 2, is_repaired=False)
     except FrontMatterError as refused:
-        again = repaired(block)
+        again = quoted_prose(block)
         if again is None:
             raise
         try:
@@ -107,7 +108,7 @@ def read_front_matter(text: str) -> FrontMatter:
 def _no_fence(first: str) -> FrontMatterError:
     if first.startswith("\N{BOM}"):
         return FrontMatterError(
-            "it begins with a byte order mark, behind which Codex finds no front matter",
+            "it begins with a byte order mark, so Codex finds no front matter",
             "save it as UTF-8 without a byte order mark",
             1,
         )
@@ -136,7 +137,7 @@ _Field = tuple[yaml.Node, yaml.Node]
 
 
 def _fields(block: str) -> dict[str, _Field]:
-    """Return the fields of the front matter as nodes of YAML, by name."""
+    """Return the fields of the front matter as YAML nodes, by name."""
     try:
         root = compose(block)
     except yaml.YAMLError as error:
@@ -147,7 +148,7 @@ def _fields(block: str) -> dict[str, _Field]:
         ) from None
     if not isinstance(root, yaml.MappingNode):
         raise FrontMatterError(
-            "the front matter is no list of fields", "write `name: ...` lines", 2
+            "the front matter is not a list of fields", "write `name: ...` lines", 2
         )
     return dict(_pairs(root, _KNOWN))
 
@@ -157,7 +158,7 @@ def _pairs(node: yaml.MappingNode, known: tuple[str, ...]) -> Iterator[tuple[str
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
             raise FrontMatterError(
-                "a field's name is no text", "write `name: value` lines", _line(key)
+                "a field's name is not text", "write `name: value` lines", _line(key)
             )
         if key.value in seen and key.value in known:
             raise FrontMatterError(
@@ -168,13 +169,13 @@ def _pairs(node: yaml.MappingNode, known: tuple[str, ...]) -> Iterator[tuple[str
 
 
 def _text(fields: Mapping[str, _Field], name: str) -> str | None:
-    """Return a field's text on one line; None when it is missing or null."""
+    """Return a field's text on one line; None if missing or null."""
     if name not in fields:
         return None
     key, node = fields[name]
     if not isinstance(node, yaml.ScalarNode):
         raise FrontMatterError(
-            f"`{name}` is no text", "write it on one line, in quotes", _line(key)
+            f"`{name}` is not text", "write it on one line, in quotes", _line(key)
         )
     return None if _is_null(node) else " ".join(node.value.split())
 
@@ -183,12 +184,14 @@ def _metadata(fields: Mapping[str, _Field]) -> Mapping[str, _Field]:
     if "metadata" not in fields:
         return {}
     key, node = fields["metadata"]
-    # Left empty it is none; a written null is refused (measured on 0.163.0).
+    # An empty value counts as absent; an explicit null is refused (measured on 0.163.0).
     if isinstance(node, yaml.ScalarNode) and _is_null(node) and not node.value:
         return {}
     if not isinstance(node, yaml.MappingNode):
         raise FrontMatterError(
-            "`metadata` is no list of fields", "put indented `name: value` lines below", _line(key)
+            "`metadata` is not a list of fields",
+            "put indented `name: value` lines below",
+            _line(key),
         )
     metadata = dict(_pairs(node, ("short-description",)))
     _text(metadata, "short-description")
@@ -196,7 +199,7 @@ def _metadata(fields: Mapping[str, _Field]) -> Mapping[str, _Field]:
 
 
 def _smoke(metadata: Mapping[str, _Field]) -> str | None:
-    """Return the declared command, which may have several lines."""
+    """Return the declared command, possibly of several lines."""
     node = metadata[SMOKE_FIELD][1] if SMOKE_FIELD in metadata else None
     if not isinstance(node, yaml.ScalarNode) or _is_null(node):
         return None
@@ -204,12 +207,12 @@ def _smoke(metadata: Mapping[str, _Field]) -> str | None:
 
 
 def _is_null(node: yaml.ScalarNode) -> bool:
-    # Plain: None by PyYAML, empty by libyaml.
+    # Plain scalars: None in PyYAML, empty in libyaml.
     return not node.style and node.value in _NULLS
 
 
 def _line(node: yaml.Node) -> int:
-    # Marks count from 0, and the fence stands before the first line.
+    # Marks count from 0, and the fence precedes the first line.
     return int(node.start_mark.line) + 2
 
 
@@ -223,7 +226,7 @@ def _invalid(error: yaml.YAMLError, block: str) -> FrontMatterError:
     elif isinstance(position, int):
         line = block.count("\n", 0, position) + 2
     return FrontMatterError(
-        f"the front matter is no YAML: {' '.join(str(problem).split())}",
+        f"the front matter is not valid YAML: {' '.join(str(problem).split())}",
         "put the value of that line in quotes, and indent with spaces",
         line,
     )

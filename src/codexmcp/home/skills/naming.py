@@ -11,18 +11,18 @@ from codexmcp.home.skills.folder import SKILL_FILE
 from codexmcp.home.skills.front_matter import FrontMatter
 
 LONGEST_NAME = 64
-"""Characters. Source: Codex drops a skill with a longer name."""
+"""Characters. Source: Codex omits a skill with a longer name."""
 
 LONGEST_DESCRIPTION = 1024
 """Characters. Source: the specification of Agent Skills (https://agentskills.io/specification);
-Codex lists longer ones and cuts them in what the model sees (measured on 0.163.0)."""
+Codex lists longer descriptions and shortens them in the prompt (measured on 0.163.0)."""
 
-# Source: a prompt names a skill as `$name`, and these are the characters that Codex looks for
-# (measured on 0.163.0: with others in its name a skill is listed and cannot be named).
+# Source: a prompt refers to a skill as `$name`, and Codex searches for these characters (measured
+# on 0.163.0: a skill with other characters is listed, but prompts cannot refer to the skill).
 _MENTION = re.compile(r"[A-Za-z0-9_:-]+")
-# The specification's own, which every program takes.
+# The specification's own pattern, accepted by every program.
 _PORTABLE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-# Source: Codex takes these for variables of the shell, in any case (measured on 0.163.0).
+# Source: Codex treats these as shell variables, in any case (measured on 0.163.0).
 _VARIABLES = frozenset(
     {"path", "home", "user", "shell", "pwd", "tmpdir", "temp", "tmp", "lang", "term"}
     | {"xdg_config_home"}
@@ -30,22 +30,22 @@ _VARIABLES = frozenset(
 
 
 def naming_faults(folder: Path, matter: FrontMatter) -> Iterator[Fault]:
-    """Yield what is wrong with the name and the description of a skill.
+    """Yield the faults of a skill's name and description.
 
     Args:
-        folder: The skill's folder, as an absolute path.
-        matter: Its front matter.
+        folder: The skill's folder, absolute.
+        matter: The skill's front matter.
     """
     path = folder / SKILL_FILE
     yield from _name_faults(path, folder.name, matter)
     line = matter.lines.get("description")
     if not matter.description:
-        remedy = "add `description:`, which says what it does and when to use it"
+        remedy = "add `description:` with the skill's purpose and occasion"
         yield dropped(path, "it has no description", remedy, line)
     elif len(matter.description) > LONGEST_DESCRIPTION:
         size = len(matter.description)
         what = f"the description has {size} characters; {LONGEST_DESCRIPTION} are allowed"
-        yield broken(path, what, "move the details into the text below", line)
+        yield advice(path, what, "move the details into the text below", line)
 
 
 def _name_faults(path: Path, folder: str, matter: FrontMatter) -> Iterator[Fault]:
@@ -66,21 +66,21 @@ def _name_faults(path: Path, folder: str, matter: FrontMatter) -> Iterator[Fault
         what = f"no prompt can name it: Codex takes ${name} for a variable of the shell"
         yield broken(path, what, "give it another name", line)
     elif not _PORTABLE.fullmatch(name):
-        what = f"the name {name} is no portable one"
+        what = f"the name {name} is not portable"
         yield advice(path, what, "use lower-case letters, digits and single hyphens", line)
     if name != folder:
         what = f"the name is {name}, and its folder is {folder}"
-        yield broken(path, what, f"rename the folder to {name}, or correct the name", line)
+        yield advice(path, what, f"rename the folder to {name}, or correct the name", line)
 
 
 def duplicate_faults(names: Mapping[Path, str]) -> Iterator[Fault]:
-    """Yield a fault for every skill whose name another one has too.
+    """Yield a fault for every skill with a duplicate name.
 
-    Source: with two skills of one name Codex gives neither to a prompt that names it (measured on
+    Source: for two skills of the same name Codex resolves neither in a prompt (measured on
     0.163.0).
 
     Args:
-        names: The names of skills that Codex lists, by folder.
+        names: The names of listed skills, by folder.
     """
     folders: dict[str, list[Path]] = {}
     for folder, name in names.items():

@@ -1,4 +1,4 @@
-"""The files that the text of a SKILL.md names. Pure."""
+"""The files referenced by the text of a SKILL.md. Pure."""
 
 from __future__ import annotations
 
@@ -19,48 +19,52 @@ _FOLDER = (
     r"(?:\$\{?(?:CODEX_)?SKILL_(?:DIR|ROOT|PATH)\}?"
     r"|[<{](?:path[-_ ]to[-_ ])?skill(?:[-_ ](?:dir|directory|folder|root|path))?[>}])/"
 )
-# A word that begins with a folder of the skill; one with a sign of a pattern is only an example.
+# A word with a folder of the skill as its prefix; a word with a wildcard is only an example.
 _PATH = re.compile(
     rf"(?:(?<![\w./$}}>~@-])(?:\./)?|{_FOLDER})"
     r"(?P<path>(?:scripts|references|assets)/[\w./@+-]*)(?![\w./@+<{*$\[-]|…)",
     re.IGNORECASE,
 )
+# Possible text before the first word of a command: a prompt, other commands, variables.
+_BEFORE = re.compile(r"(?:.*(?:[;&|(]|\$\(|`))?[ \t]*(?:[$>%#][ \t]+)?(?:\w+=\S*[ \t]+)*[\"']?")
 
 
-class Place(StrEnum):
-    """Where a text names a file."""
+class ReferenceKind(StrEnum):
+    """The location of a file reference."""
 
     LINK = "link"
     COMMAND = "command"
+    PROGRAM = "program"
+    """The first word of a command: the executed file."""
     PROSE = "prose"
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A file that a text names.
+    """A reference to a file.
 
     Attributes:
-        path: As it is to be looked for: relative to the skill, without `.` parts and decoded.
-        line: The line of the file it is named on.
-        place: Where it is named.
+        path: The path to look up: relative to the skill, decoded, without `.` parts.
+        line: The line of the reference in the file.
+        place: The kind of reference.
     """
 
     path: str
     line: int
-    place: Place
+    place: ReferenceKind
 
 
 def references(body: str, first_line: int) -> Iterator[Reference]:
-    """Yield the files that a text names, each once, in order.
+    """Yield the files referenced by a text, each once, in order.
 
-    Links count wherever they lead; other words when they begin with `scripts/`, `references/` or
-    `assets/`. A block of another language than the shell's shows something and names nothing.
+    All links count; other words count with the prefix `scripts/`, `references/` or `assets/`. Code
+    blocks in languages other than shell are examples without references.
 
     Args:
-        body: The text behind the front matter.
-        first_line: The line of the file that it begins on.
+        body: The text after the front matter.
+        first_line: The first line of the text in the file.
     """
-    seen = set[tuple[str, Place]]()
+    seen = set[tuple[str, ReferenceKind]]()
     for reference in _all(body, first_line):
         if (reference.path, reference.place) not in seen:
             seen.add((reference.path, reference.place))
@@ -76,7 +80,7 @@ def _all(body: str, first_line: int) -> Iterator[Reference]:
         elif fence and found and found["fence"].startswith(fence) and not found["language"]:
             fence = ""
         elif fence:
-            yield from _named(line, number, Place.COMMAND) if is_shell else ()
+            yield from _named(line, number, ReferenceKind.COMMAND) if is_shell else ()
         else:
             yield from _of_prose(line, number)
 
@@ -88,13 +92,17 @@ def _of_prose(line: str, number: int) -> Iterator[Reference]:
         target = link["angled"] or link["plain"]
         if not _SCHEME.match(target):
             plain = unquote(re.split(r"[?#]", target, maxsplit=1)[0])
-            yield Reference(posixpath.normpath(plain), number, Place.LINK)
+            yield Reference(posixpath.normpath(plain), number, ReferenceKind.LINK)
     for span in _SPAN.finditer(line):
-        yield from _named(span[1], number, Place.COMMAND if " " in span[1] else Place.PROSE)
-    yield from _named(_LINK.sub("", _SPAN.sub("", line)), number, Place.PROSE)
+        yield from _named(
+            span[1], number, ReferenceKind.COMMAND if " " in span[1] else ReferenceKind.PROSE
+        )
+    yield from _named(_LINK.sub("", _SPAN.sub("", line)), number, ReferenceKind.PROSE)
 
 
-def _named(text: str, number: int, place: Place) -> Iterator[Reference]:
+def _named(text: str, number: int, place: ReferenceKind) -> Iterator[Reference]:
     for found in _PATH.finditer(text):
-        # A full stop behind a path ends the sentence.
-        yield Reference(posixpath.normpath(found["path"].rstrip(".")), number, place)
+        is_first = place is ReferenceKind.COMMAND and _BEFORE.fullmatch(text, 0, found.start())
+        # A full stop after a path ends the sentence.
+        path = posixpath.normpath(found["path"].rstrip("."))
+        yield Reference(path, number, ReferenceKind.PROGRAM if is_first else place)

@@ -1,7 +1,7 @@
-"""The YAML that Codex repairs: prose that its author did not quote.
+"""Codex's YAML repair: quotes around prose without quotes.
 
 Pure. Source: https://github.com/openai/codex/pull/28628; the cases are measured on 0.153.4 and
-0.163.0. Older builds, and other programs that read skills, drop such a skill.
+0.163.0. Older builds and other readers of skills drop such a skill.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import yaml
 
 DEEPEST = 200
-"""Levels of nesting that are read, our policy; nobody writes more than a handful."""
+"""Bound on levels of nesting, our policy; real files have a handful."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FIELD = re.compile(
@@ -24,17 +24,17 @@ _FLOW_LIKE = ("[", "{", "@", "`")
 
 
 def compose(text: str) -> yaml.Node | None:
-    """Return the nodes of a YAML text; None for one without content.
+    """Return the nodes of a YAML text, or None for an empty text.
 
-    With libyaml where PyYAML was built with it, as its wheels are: it takes tabs between words, as
-    Codex's parser does, and PyYAML's own does not.
+    Uses libyaml if PyYAML was built with it (its wheels are): libyaml accepts tabs between words,
+    like Codex's parser and unlike PyYAML's own.
 
     Raises:
-        yaml.YAMLError: It is no YAML.
-        RecursionError: It is nested too deep.
+        yaml.YAMLError: Invalid YAML.
+        RecursionError: The nesting is too deep.
     """
     depth = 0
-    # Nodes are composed by recursion, and libyaml's ends the process when the stack is used up.
+    # Composition is recursive, and a stack overflow in libyaml ends the process.
     for event in yaml.parse(text, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
@@ -43,11 +43,11 @@ def compose(text: str) -> yaml.Node | None:
     return yaml.compose(text, Loader=_LOADER)
 
 
-def repaired(block: str) -> str | None:
-    """Return front matter with quotes around its prose; None when there is nothing to quote.
+def quoted_prose(block: str) -> str | None:
+    """Return front matter with quotes around its prose; None without such prose.
 
-    A value is quoted when it holds a colon and a space, or begins like a list, a mapping or with
-    a reserved sign and is none. The inside of block scalars is left alone.
+    A value is quoted if a colon and a space are in it, or if it resembles a list, a mapping or a
+    reserved sign without being valid. Block scalars stay unchanged.
 
     Args:
         block: The lines between the two `---`.

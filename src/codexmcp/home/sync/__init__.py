@@ -1,5 +1,5 @@
-"""One place for the config, memories and skills of Codex, Claude Code and Cursor: a repository.
+"""Config, memories and skills of Codex, Claude Code and Cursor from a single repository.
 
-What shall be in a client's folder is computed whole (`wanted`), compared with what is there and
-what was deployed (`manifest`, `deployed`, `planning`), and only then written (`writing`).
+The wanted contents of a client's folder are computed whole (`wanted`), compared with the current
+and the deployed contents (`manifest`, `deployed`, `planning`), and only then written (`writing`).
 """

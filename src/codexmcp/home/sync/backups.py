@@ -1,4 +1,4 @@
-"""The copies of the owner's files: their names, and which of them say nothing any more.
+"""Copies of the owner's files: names and obsolete copies.
 
 Reads only.
 """
@@ -17,13 +17,13 @@ _MARK = ".bak-"
 
 
 class Backups:
-    """The copies that there are and that a plan makes.
+    """The existing copies and the copies made by a plan.
 
     Args:
         folder: The client's folder.
-        known: The copies that were made before.
-        edits: Those that hold a block that the owner had edited, and are the only place that does.
-        now: The time for the names of new ones.
+        known: Copies from earlier pushes.
+        edits: Copies with the only version of a block edited by the owner.
+        now: The time in the names of new copies.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Backups:
 
         Args:
             path: The file.
-            is_edit: Whether it holds a block that the owner has edited.
+            is_edit: The file has a block edited by the owner.
         """
         first = f"{path}{_MARK}{self._stamp}"
         number, name = 1, first
@@ -54,18 +54,18 @@ class Backups:
         return name
 
     def restore(self, backup: str | None) -> bytes | None:
-        """Return what a copy holds that goes back to its place; None without one."""
+        """Return the contents to restore from a copy; None without a copy."""
         if backup is None or not self._folder.exists(backup):
             return None
         self._dropped.append(backup)
         return self._folder.read(backup)
 
     def was_restored(self, backup: str | None, digest: str) -> bool:
-        """Return whether a copy is back in its place already, and drop it if so.
+        """Return True if a copy was already restored, and drop the copy in this case.
 
         Args:
-            backup: The copy; None without one.
-            digest: What is in its place.
+            backup: The copy, or None.
+            digest: The digest of the file in its place.
         """
         if backup is None or not self._folder.exists(backup):
             return False
@@ -75,11 +75,11 @@ class Backups:
         return True
 
     def forget_same(self, block: BlockPlan, *, keep_newest: bool) -> None:
-        """Drop the copies of a file that differ from it by our block only, as it was deployed.
+        """Drop copies with no difference from the file except our deployed block.
 
         Args:
             block: The plan of the file.
-            keep_newest: Whether to keep the newest copy of all.
+            keep_newest: Keep the newest copy.
         """
         old = sorted(path for path in self._old if path.rpartition(_MARK)[0] == block.file)
         is_kept = any(path.rpartition(_MARK)[0] == block.file for path in self._new)
@@ -91,14 +91,14 @@ class Backups:
                 self._dropped.append(path)
 
     def deleted(self) -> Iterator[Change]:
-        """Yield the deletions of the copies that were dropped."""
+        """Yield the deletions of the dropped copies."""
         for path in self._dropped:
             yield Change(path, self._folder.real(path), self._folder.read(path), None)
 
     def edits(self) -> tuple[str, ...]:
-        """Return the copies that stay because of an edit in them."""
+        """Return the copies kept because of an edit."""
         return tuple(path for path in self.left() if path in self._edits)
 
     def left(self) -> tuple[str, ...]:
-        """Return the copies that stay."""
+        """Return the remaining copies."""
         return tuple(path for path in [*self._old, *self._new] if path not in self._dropped)

@@ -1,6 +1,6 @@
-"""What becomes of the owner's files that hold blocks of ours.
+"""Plans for the owner's files with managed blocks.
 
-Pure but for reading the files.
+Pure except for reading the files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from codexmcp.home import blocks
 from codexmcp.home.block_markers import BlockError
 from codexmcp.home.block_markers import blocks as find_all
 from codexmcp.home.changes import read_file, text_of_file
-from codexmcp.home.mcp_leftovers import mended
+from codexmcp.home.orphan_markers import without_orphan_markers
 from codexmcp.home.sync.config_repair import repaired
 from codexmcp.home.sync.manifest import BlockRecord
 from codexmcp.home.sync.paths import resolved_file
@@ -34,18 +34,18 @@ from codexmcp.home.toml_blocks import (
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """What becomes of a file that holds, held or shall hold a block.
+    """The plan for a file with a current, former or future block.
 
     Attributes:
         file: The file's path in the client's folder.
-        real: Where it lies.
+        real: The resolved path.
         state: The block's state.
-        problem: What stands in the way of writing it, for people; empty when nothing does.
-        before: What the file holds; None when there is none.
-        after: What it shall hold; None when there shall be none.
-        record: What to write down of it; None when the block goes.
+        problem: The obstacle to writing, for people; empty without an obstacle.
+        before: The current contents; None for a missing file.
+        after: The new contents; None deletes the file.
+        record: The manifest's record of the block; None for a removed block.
         name: The block's name.
-        kind: What sort of text the file holds.
+        kind: The file's format.
     """
 
     file: str
@@ -60,7 +60,7 @@ class BlockPlan:
 
     @property
     def owners(self) -> bytes:
-        """What the file shall hold of the owner's, without the block."""
+        """The owner's part of the new contents, without the block."""
         return without_block(self.after or b"", self.name, self.kind)
 
 
@@ -72,17 +72,17 @@ def plan_blocks(
     force: bool,
     rebuild: bool,
 ) -> Iterator[BlockPlan]:
-    """Yield what becomes of every file with a block.
+    """Yield the plan of every file with a block.
 
     Args:
         root: The client's folder, resolved.
-        wanted: The blocks that shall be there.
-        records: The blocks that were deployed, by the paths of their files.
-        force: Whether edits inside the blocks may be lost.
-        rebuild: Whether to put each block anew where a new one goes.
+        wanted: The blocks to deploy.
+        records: The deployed blocks, by file path.
+        force: Allow the loss of edits inside the blocks.
+        rebuild: Move each block to the position of a new block.
 
     Raises:
-        ConfigurationError: A file cannot be read.
+        ConfigurationError: A file is not readable.
     """
     named = {block.file: block for block in wanted}
     for file in sorted(named.keys() | records.keys()):
@@ -92,16 +92,20 @@ def plan_blocks(
         if block is None and record is not None:
             block = WantedBlock(file, record.name, _kind(record), "")
             yield _plan(
-                block, record, real, before, _Manner(force=force, rebuild=True, remove=True)
+                block, record, real, before, _BlockOptions(force=force, rebuild=True, remove=True)
             )
         elif block is not None:
             yield _plan(
-                block, record, real, before, _Manner(force=force, rebuild=rebuild, remove=False)
+                block,
+                record,
+                real,
+                before,
+                _BlockOptions(force=force, rebuild=rebuild, remove=False),
             )
 
 
 def without_block(data: bytes, name: str, kind: Kind) -> bytes:
-    """Return what a file holds of the owner's; all of it where its markers are broken."""
+    """Return the owner's part of a file; the whole file if its markers are broken."""
     try:
         if kind is Kind.TOML:
             return owners_part(data.decode(), name).encode()
@@ -113,8 +117,8 @@ def without_block(data: bytes, name: str, kind: Kind) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Manner:
-    """How a block is planned: see `plan_blocks`; `remove` takes it out."""
+class _BlockOptions:
+    """Options of `plan_blocks`; `remove` removes the block."""
 
     force: bool
     rebuild: bool
@@ -126,12 +130,12 @@ def _plan(
     record: BlockRecord | None,
     real: Path,
     before: bytes | None,
-    manner: _Manner,
+    options: _BlockOptions,
 ) -> BlockPlan:
     made_file = record.made_file if record else before is None
     try:
         found = _text(real, block.kind, before)
-        state, after = _outcome(found, block, record, manner)
+        state, after = _outcome(found, block, record, options)
     except (BlockError, ConfigurationError) as error:
         where = f"{real}, {error}" if isinstance(error, BlockError) else str(error)
         is_edited = isinstance(error, EditedBlockError)
@@ -142,26 +146,26 @@ def _plan(
     data = after.encode(errors="surrogateescape")
     is_gone = not data and (made_file or before is None)
     kept = None if is_gone else data
-    new = None if manner.remove else _record(block, made_file=made_file)
+    new = None if options.remove else _record(block, made_file=made_file)
     return BlockPlan(block.file, real, state, "", before, kept, new, block.name, block.kind)
 
 
 def _outcome(
-    found: str, block: WantedBlock, record: BlockRecord | None, manner: _Manner
+    found: str, block: WantedBlock, record: BlockRecord | None, options: _BlockOptions
 ) -> tuple[State, str]:
-    """Return the state of a block, and what its file shall hold."""
-    text = mended(found) if block.kind is Kind.TOML else found
+    """Return the state of a block, and the new contents of its file."""
+    text = without_orphan_markers(found) if block.kind is Kind.TOML else found
     anew = _anew(text, block, record, is_rewritten=text != found)
-    state = _state(text, block, record, remove=manner.remove) if anew is None else State.REWRITTEN
-    if state is State.EDITED and not manner.force:
+    state = _state(text, block, record, remove=options.remove) if anew is None else State.REWRITTEN
+    if state is State.EDITED and not options.force:
         raise EditedBlockError(
             _line(text, block),
             f"block {block.name!r} was edited; move your words out of its markers (or into the "
-            "repository), or say --force, which keeps a copy of the file",
+            "repository), or give --force, which keeps a copy of the file",
         )
-    after = _changed(text if anew is None else anew, block, manner)
-    # What Codex has added between the markers is moved out when there is more to write.
-    return state, found if state is State.CURRENT and not manner.rebuild else after
+    after = _changed(text if anew is None else anew, block, options)
+    # Codex's additions between the markers are moved out together with other changes.
+    return state, found if state is State.CURRENT and not options.rebuild else after
 
 
 def _record(block: WantedBlock, *, made_file: bool) -> BlockRecord:
@@ -177,14 +181,14 @@ def _kind(record: BlockRecord) -> Kind:
 def _text(real: Path, kind: Kind, data: bytes | None) -> str:
     if kind is Kind.TOML:
         return text_of_file(real, data)
-    # Whatever bytes the owner has there stay as they are.
+    # The owner's bytes stay unchanged, whatever their encoding.
     return (data or b"").decode(errors="surrogateescape")
 
 
 def _anew(
     text: str, block: WantedBlock, record: BlockRecord | None, *, is_rewritten: bool
 ) -> str | None:
-    """Return the text without a block whose tables Codex has written anew; None when it has not."""
+    """Return the text without a block whose tables were rewritten by Codex; otherwise None."""
     if block.kind is not Kind.TOML or record is None or not record.body:
         return None
     return repaired(text, block.name, record.body, is_rewritten=is_rewritten)
@@ -225,15 +229,15 @@ def _is_current(text: str, block: WantedBlock, there: str) -> bool:
     return there == _plain(block.body)
 
 
-def _changed(text: str, block: WantedBlock, manner: _Manner) -> str:
-    # Whether edits may be lost was decided before.
+def _changed(text: str, block: WantedBlock, options: _BlockOptions) -> str:
+    # The caller has decided whether edits may be lost.
     if block.kind is Kind.TOML:
-        if manner.rebuild:
+        if options.rebuild:
             text = plan_removal(text, block.name, overwrite=True)
-        return text if manner.remove else plan_block(text, block.name, block.body, overwrite=True)
-    if manner.rebuild:
+        return text if options.remove else plan_block(text, block.name, block.body, overwrite=True)
+    if options.rebuild:
         text = blocks.remove(text, block.name, blocks.Style.MARKDOWN)
-    if manner.remove:
+    if options.remove:
         return text
     return blocks.apply(text, block.name, block.body, blocks.Style.MARKDOWN)
 

@@ -1,7 +1,7 @@
-"""Which marker lines of a block are left, and whether Codex can have dropped the others.
+"""Remaining marker lines of a block, and whether Codex can have dropped the others.
 
-Pure. A marker is dropped with the comments above a table of an MCP server, and only so; where it
-stands elsewhere, or a seal is left without its marker, somebody has deleted it by hand.
+Pure. Codex drops a marker only with the comments above a table of an MCP server. A marker missing
+elsewhere, or a seal without its marker, proves a deletion by hand.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from codexmcp.home.toml_lines import statements
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What Codex has left of a block.
+    """Codex's remains of a block.
 
     Attributes:
-        text: The text without the block's markers and its part of keys.
-        tables: The part of its body that holds tables.
-        has_both_markers: Whether both markers around the tables are there.
+        text: The text without the block's markers and its keys.
+        tables: The tables of its body.
+        has_both_markers: Both markers around the tables remain.
     """
 
     text: str
@@ -40,7 +40,7 @@ class _Mark:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The markers that are left of a part of a block; None for one that is gone."""
+    """The remaining markers of a part of a block; None for a missing marker."""
 
     body: str
     begin: _Mark | None
@@ -48,19 +48,19 @@ class _Part:
 
     @property
     def begins_with_server(self) -> bool:
-        """Whether Codex drops the begin marker with the comments above the first table."""
+        """True if Codex drops the begin marker with the comments above the first table."""
         first = next(statements(self.body), None)
         return first is not None and first.path[0] == SERVERS
 
 
 def trace_of(text: str, name: str, body: str, *, is_rewritten: bool) -> Trace | None:
-    r"""Return what is left of a block; None when Codex does not leave that.
+    r"""Return the remains of a block; None if Codex cannot have left them.
 
     Args:
         text: The whole file, valid TOML.
         name: The block's name.
-        body: What was deployed in it, its lines ended by `\n`.
-        is_rewritten: Whether other markers show that Codex has written it anew.
+        body: The deployed body, its lines terminated by `\n`.
+        is_rewritten: Other markers prove a rewrite by Codex.
     """
     keys, tables = split(body)
     top, main = _part(text, name + TOP, keys), _part(text, name, tables)
@@ -81,13 +81,13 @@ def trace_of(text: str, name: str, body: str, *, is_rewritten: bool) -> Trace | 
 
 
 def plain_body(body: str) -> str:
-    r"""Return a body as it stands in a block: without a mark, every line ended by `\n`."""
+    r"""Return a body as in a block: no byte order mark, every line terminated by `\n`."""
     body = body.removeprefix(BOM).replace("\r\n", "\n")
     return body if not body or body.endswith("\n") else f"{body}\n"
 
 
 def _part(text: str, name: str, body: str) -> _Part | None:
-    """Return the markers of a part; None when one is there twice or they are in disorder."""
+    """Return the markers of a part; None for doubled or unordered markers."""
     line = r"(?:^|(?<=\A\ufeff))# {0} codexmcp: {1} {0}[ \t]*\r?(?:\n|\Z)"
     begins, ends = (
         [
@@ -133,7 +133,7 @@ def _cut_tables(text: str, part: _Part) -> Sequence[_Mark] | None:
 
 
 def _past(text: str, at: int, wanted: str) -> int | None:
-    """Return where lines end that stand at a place, but for empty ones; None if others do."""
+    """Return the end of the expected lines at an offset, ignoring empty lines; otherwise None."""
     lines = [line.rstrip() for line in wanted.splitlines() if line.strip()]
     for line in lines_of(text[at:]):
         if not lines:
@@ -145,7 +145,7 @@ def _past(text: str, at: int, wanted: str) -> int | None:
 
 
 def _ends_at_server(text: str, tables: str) -> bool:
-    """Return whether a table of another MCP server comes right after the last of ours."""
+    """Return True if another MCP server's table directly follows our last table."""
     units = {each.path for each in statements(tables)}
     every = [each.path for each in statements(text)]
     last = max((at for at, path in enumerate(every) if path in units), default=None)
@@ -159,6 +159,6 @@ def _is_there(text: str, tables: str) -> bool:
 
 
 def _gap(text: str, cut: _Mark) -> str:
-    """Return what keeps the owner's comment above a marker from belonging to what is below."""
+    """Return a separator between the owner's comment above a marker and the text below."""
     above = text[text.rfind("\n", 0, max(cut.start - 1, 0)) + 1 : cut.start]
     return "\n" if above.lstrip().startswith("#") else ""

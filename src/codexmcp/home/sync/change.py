@@ -1,4 +1,4 @@
-"""A change of one file in a client's folder.
+"""A change of a file in a client's folder.
 
 Pure.
 """
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file that is written or deleted.
+    """A file to write or delete.
 
     Attributes:
-        path: Where it is in the client's folder.
-        real: Where it lies.
-        before: What it holds; None when there is none.
-        after: What it shall hold; None when it shall be gone.
-        is_executable: Whether it shall be; None keeps what it is.
-        backup: The copy to make of it first; None for none.
+        path: The path in the client's folder.
+        real: The resolved path.
+        before: The current contents; None for a missing file.
+        after: The new contents; None deletes the file.
+        is_executable: The new mode; None keeps the mode.
+        backup: The name of a copy to make first; None for no copy.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""What a person decides about a deployment, and what holds for later ones too.
+"""A user's persistent choices for a deployment.
 
 Pure.
 """
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """How to deploy.
+    """Persistent options of a deployment.
 
     Attributes:
-        native_memories: Whether memories go to where Codex keeps its own.
-        report_use: Whether skills ask for a report of their use.
+        native_memories: Deploy memories to Codex's own store.
+        report_use: Have skills report their use.
     """
 
     native_memories: bool = False

@@ -1,4 +1,4 @@
-"""The block in a deployed skill by which its use is reported.
+"""The block in a deployed skill for reports of its use.
 
 Pure.
 """
@@ -18,10 +18,10 @@ DEFAULT_URL = "http://127.0.0.1:3000/command-log"
 
 
 def report_url(fragment: str) -> str:
-    """Return where the use of skills is reported: to the server that the fragment names.
+    """Return the URL for reports of skill uses, on the server in the fragment.
 
     Args:
-        fragment: The valid TOML of the config fragment.
+        fragment: The config fragment, valid TOML.
     """
     servers = object_of(tomllib.loads(fragment.removeprefix("\ufeff")).get("mcp_servers"))
     url = text_of(object_of(servers.get("agentOS-portfolio")).get("url"))
@@ -32,13 +32,13 @@ def report_url(fragment: str) -> str:
 
 
 def with_report(text: str, client: str, skill: str, url: str) -> str:
-    """Return a skill's text with the block that asks for a report of its use.
+    """Return a skill's text with the block for reports of its use.
 
     Args:
-        text: The text of its `SKILL.md`.
-        client: The client it is deployed to.
-        skill: Its name.
-        url: Where to report to.
+        text: The text of `SKILL.md`.
+        client: The target client.
+        skill: The skill's name.
+        url: The URL for reports.
 
     Raises:
         BlockError: The text has broken markers.

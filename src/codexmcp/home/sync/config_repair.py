@@ -1,9 +1,9 @@
-"""What is left of a block in `config.toml` after Codex has written the tables in it anew.
+"""Repair of a block in `config.toml` after Codex rewrote its tables.
 
-Pure. Source: `codex mcp add` and `codex mcp remove` write all tables of MCP servers anew, where the
-first one stood, and drop the comments in and above them, markers included; defaults go, and whole
-numbers of seconds get a point (measured on 0.153.4, 0.163.0 and 0.169.0). Anything else that is not
-as it was deployed is somebody's edit, and not repaired.
+Pure. Source: `codex mcp add` and `codex mcp remove` rewrite all tables of MCP servers at the
+position of the first, and drop the comments in and above them, including markers; default values
+disappear, and whole seconds get a decimal point (measured on 0.153.4, 0.163.0 and 0.169.0). Any
+other difference is an edit by the user, and not repaired.
 """
 
 from __future__ import annotations
@@ -24,17 +24,16 @@ _Path = tuple[str, ...]
 
 
 def repaired(text: str, name: str, body: str, *, is_rewritten: bool = False) -> str | None:
-    """Return a text without a block that has lost markers or tables, ready for a new one.
+    """Return a text without a block that lost markers or tables, ready for a new block.
 
     Args:
         text: The whole file.
         name: The block's name.
-        body: What was deployed in it.
-        is_rewritten: Whether other markers show that Codex has written it anew.
+        body: The deployed body.
+        is_rewritten: Other markers prove a rewrite by Codex.
 
     Returns:
-        None when the block is whole, or when it is not as Codex leaves it: then somebody has
-        changed it.
+        None for an intact block, or for a block edited by a user.
     """
     body = plain_body(body)
     if _is_whole(text, name, body) or not may_be_rewritten(text):
@@ -67,12 +66,12 @@ def repaired(text: str, name: str, body: str, *, is_rewritten: bool = False) -> 
 
 
 def _extras(trace: Trace) -> dict[_Path, frozenset[str]] | None:
-    """Return what the block's tables hold that is not ours; None when they were edited."""
+    """Return additions to the block's tables; None for edited tables."""
     meaning, ours = _loaded(trace.text), _loaded(trace.tables)
     kept: dict[_Path, frozenset[str]] = {}
     for unit in _units(trace.tables):
         there, mine = dig(meaning, *unit), dig(ours, *unit)
-        # `codex mcp remove` leaves the same as somebody who deletes a table between our markers.
+        # `codex mcp remove` has the same result as a table deleted by hand between our markers.
         may_go = unit[0] == SERVERS and (not trace.has_both_markers or mine == {})
         if not (there is None and may_go) and not _is_left_of(there, mine):
             return None
@@ -94,7 +93,7 @@ def _loaded(text: str) -> dict[str, Any]:
 
 
 def _kept_as_is(text: str, found: Sequence[Section]) -> list[list[str]]:
-    """Return the lines of the sections that Codex does not write anew, but for empty ones."""
+    """Return the lines of the sections not rewritten by Codex, without empty lines."""
     return [
         [line.rstrip() for line in text[each.start : each.stop].splitlines() if line.strip()]
         for each in found
@@ -103,7 +102,7 @@ def _kept_as_is(text: str, found: Sequence[Section]) -> list[list[str]]:
 
 
 def _units(body: str) -> list[_Path]:
-    """Return the tables of a body, and its keys of the top level."""
+    """Return the tables of a body, and its top-level keys."""
     units: list[_Path] = []
     for each in statements(body):
         if each.kind is not Kind.KEY or not any(each.path[: len(unit)] == unit for unit in units):
@@ -112,7 +111,7 @@ def _units(body: str) -> list[_Path]:
 
 
 def _is_left_of(there: object, mine: object) -> bool:
-    """Return whether a value says what ours did, but for defaults; it may have more tables."""
+    """Return True if a value equals ours without defaults; further tables are allowed."""
     if not is_object(there) or not is_object(mine):
         return there == mine
     gone = ((name, value) for name, value in mine.items() if name not in there)
@@ -123,12 +122,12 @@ def _is_left_of(there: object, mine: object) -> bool:
 
 
 def _is_default(name: str, value: object) -> bool:
-    """Return whether Codex leaves a key out: `enabled = true`, `required = false`, `[]`, `{}`."""
+    """Return True for keys omitted by Codex: `enabled = true`, `required = false`, `[]`, `{}`."""
     return value is (name == "enabled") or value in ([], {})
 
 
 def _less(whole: Mapping[str, Any], path: _Path, extra: frozenset[str]) -> dict[str, Any]:
-    """Return settings without what is at a path, apart from its extra tables."""
+    """Return settings without the value at a path, except its additional tables."""
     first, *rest = path
     there = whole.get(first)
     left = {name: value for name, value in whole.items() if name != first}
@@ -140,7 +139,7 @@ def _less(whole: Mapping[str, Any], path: _Path, extra: frozenset[str]) -> dict[
 
 
 def _pruned(value: object) -> object:
-    """Return a value without the tables that are empty."""
+    """Return a value without empty tables."""
     if not is_object(value):
         return value
     pruned = {name: _pruned(each) for name, each in value.items()}

@@ -1,6 +1,6 @@
-"""What is in a client's folder now.
+"""The current contents of a client's folder.
 
-Reads only. A file whose size, times and inode are those of the list is not read again.
+Reads only. A file with the size, times and inode of the manifest is not read again.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from codexmcp.home.sync.paths import located
 from codexmcp.home.sync.wanted import digest_of
 
 _CLOCK_NS = 50_000_000
-"""How old a change must be before the list was written, so that another one shows in its time.
+"""Minimum age of a file's last change, so that a later change has another timestamp.
 
 Source: Linux takes the times of files from a clock that ticks every 1 to 10 ms.
 """
 
 
-class There(Enum):
-    """What is at a path."""
+class EntryKind(Enum):
+    """The kind of entry at a path."""
 
     NOTHING = "nothing"
     FILE = "a file"
-    OTHER = "something that is no plain file"
+    OTHER = "an entry other than a plain file"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What is at the path of a file.
+class DeployedEntry:
+    """The entry at the path of a file.
 
     Attributes:
-        there: What it is.
+        there: The kind of entry.
         digest: The SHA-256 of a file.
-        is_executable: Whether a file may be run.
-        stat: What the file system says of a file.
+        is_executable: The file is executable.
+        stat: The file's status.
     """
 
-    there: There
+    there: EntryKind
     digest: str = ""
     is_executable: bool = False
     stat: Stat | None = None
 
 
-NOTHING = Seen(There.NOTHING)
+NOTHING = DeployedEntry(EntryKind.NOTHING)
 
 
 class Folder:
@@ -63,10 +63,10 @@ class Folder:
         self._parents: dict[str, str] = {}
 
     def real(self, path: str) -> str:
-        """Return where a file lies.
+        """Return the resolved path of a file.
 
         Raises:
-            ConfigurationError: A link on the way leads out of the folder.
+            ConfigurationError: A link leads out of the folder.
         """
         parent, _, name = path.rpartition("/")
         known = self._parents.get(parent)
@@ -75,16 +75,16 @@ class Folder:
             self._parents[parent] = known
         return f"{known}/{name}"
 
-    def look(self, path: str, record: Record | None, written_ns: int) -> Seen:
-        """Return what is at a path.
+    def look(self, path: str, record: Record | None, written_ns: int) -> DeployedEntry:
+        """Return the entry at a path.
 
         Args:
             path: Relative, with `/`.
-            record: What was deployed there; None when nothing was.
-            written_ns: When the list was written that the record is from.
+            record: The manifest's record of the file, or None.
+            written_ns: The time of the manifest.
 
         Raises:
-            ConfigurationError: It cannot be read, or lies behind a link that leads out.
+            ConfigurationError: The entry is unreadable, or a link leads out of the folder.
         """
         real = self.real(path)
         try:
@@ -94,7 +94,7 @@ class Folder:
         except OSError as error:
             raise ConfigurationError(f"cannot read {real}: {error.strerror}") from None
         if not stat.S_ISREG(status.st_mode):
-            return Seen(There.OTHER)
+            return DeployedEntry(EntryKind.OTHER)
         now = stat_of(status)
         is_known = (
             record is not None
@@ -103,17 +103,17 @@ class Folder:
             and now[2] < written_ns - _CLOCK_NS
         )
         digest = record.digests[0] if record and is_known else digest_of(self.read(path))
-        return Seen(There.FILE, digest, bool(status.st_mode & stat.S_IXUSR), now)
+        return DeployedEntry(EntryKind.FILE, digest, bool(status.st_mode & stat.S_IXUSR), now)
 
     def exists(self, path: str) -> bool:
-        """Return whether there is anything at a path."""
+        """Return True for any entry at a path."""
         return os.path.lexists(self.real(path))
 
     def is_missing(self, path: str) -> bool:
-        """Return whether there is no folder at a path yet.
+        """Return True if no folder exists at a path.
 
         Raises:
-            ConfigurationError: There is something else.
+            ConfigurationError: Another entry is in the way.
         """
         real = self.real(path)
         if os.path.isdir(real):  # noqa: PTH112 - thousands of times
@@ -123,10 +123,10 @@ class Folder:
         return True
 
     def read(self, path: str) -> bytes:
-        """Return what a file holds.
+        """Return a file's contents.
 
         Raises:
-            ConfigurationError: It cannot be read.
+            ConfigurationError: The file is not readable.
         """
         real = self.real(path)
         try:
@@ -137,5 +137,5 @@ class Folder:
 
 
 def stat_of(status: os.stat_result) -> Stat:
-    """Return what a list keeps of a file's status."""
+    """Return the manifest's part of a file's status."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino

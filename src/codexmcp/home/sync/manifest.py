@@ -1,7 +1,7 @@
-"""The list of what was deployed to a folder, by which it can be told from what the owner made.
+"""The manifest of deployed files, which separates them from the owner's files.
 
-Pure but for `read_manifest`. A list is written before the files it names, with what they held
-before and what they shall hold, and once more when all of them are written.
+Pure except `read_manifest`. A manifest is written before the files, with their previous and new
+contents, and again after all files are written.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ _STAT_FIELDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A file that was deployed.
+    """A deployed file.
 
     Attributes:
-        digests: What it may hold: what was deployed, and before that was certain, what came before.
-        stat: What the file system said of it; None while that is not known.
-        backup: The copy of the owner's file that it replaced; None when it replaced none.
-        is_owners: Whether the owner had put the very same file there before.
+        digests: Possible contents: the deployed contents, and until confirmed the previous
+            contents.
+        stat: The file's status; None if unknown.
+        backup: The copy of the replaced owner's file; None if no file was replaced.
+        is_owners: The owner had the same file there before.
     """
 
     digests: tuple[str, ...]
@@ -48,14 +49,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class BlockRecord:
-    """A block that was deployed.
+    """A deployed block.
 
     Attributes:
         name: The block's name.
-        kind: What sort of text it stands in.
-        digests: What its body may be.
-        made_file: Whether there was no such file before.
-        body: What was deployed, where Codex may write it anew.
+        kind: The file's format.
+        digests: Possible digests of the body.
+        made_file: The file did not exist before.
+        body: The deployed body, for files rewritten by Codex.
     """
 
     name: str
@@ -67,18 +68,18 @@ class BlockRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What was deployed to a folder.
+    """The contents deployed to a folder.
 
     Attributes:
-        repository: From where; empty when nothing was.
-        files: The files by their paths.
-        blocks: The blocks by the paths of their files.
-        folders: The folders that were made.
-        backups: The copies that were made of the owner's files.
-        edits: Those among them that hold a block that the owner had edited.
-        choices: What was deployed how.
-        is_finished: Whether everything was written.
-        written_ns: When the list was written.
+        repository: The source; empty without a deployment.
+        files: The files by path.
+        blocks: The blocks by file path.
+        folders: The created folders.
+        backups: The copies of the owner's files.
+        edits: The copies with a block edited by the owner.
+        choices: The options of the deployment.
+        is_finished: Everything was written.
+        written_ns: The time of the manifest.
     """
 
     repository: str = ""
@@ -93,10 +94,10 @@ class Manifest:
 
 
 def read_manifest(home: Path) -> Manifest | None:
-    """Return the list of what was deployed to a folder; None when nothing was.
+    """Return the manifest of a folder; None without a deployment.
 
     Raises:
-        ConfigurationError: It cannot be read or is broken.
+        ConfigurationError: The manifest is unreadable or broken.
     """
     path = home / FILE
     data = read_file(path)
@@ -106,13 +107,13 @@ def read_manifest(home: Path) -> Manifest | None:
         return _decoded(json.loads(data))
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"{path} is broken ({error}); move it away and push again: what is still as it was "
-            "deployed is found again"
+            f"{path} is broken ({error}); move it away and push again: unchanged deployed files "
+            "are recognized"
         ) from None
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Return a list as it is written."""
+    """Return a manifest in its file format."""
     value = {
         "version": VERSION,
         "repository": manifest.repository,
@@ -150,7 +151,7 @@ def _block_value(block: BlockRecord) -> dict[str, object]:
 
 def _decoded(value: object) -> Manifest:
     if not is_object(value) or value.get("version") != VERSION:
-        raise ValueError(f"it is no list of version {VERSION}")
+        raise ValueError(f"not a list of version {VERSION}")
     return Manifest(
         repository=str(value.get("repository", "")),
         files={_path(p): _record(each) for p, each in object_of(value.get("files")).items()},
@@ -192,7 +193,7 @@ def _block(value: object) -> BlockRecord:
 def _digests(fields: Mapping[str, Any]) -> tuple[str, ...]:
     digests = tuple(str(each) for each in list_of(fields.get("digests")))
     if not all(map(_DIGEST.fullmatch, digests)):
-        raise ValueError("it names a file without what it holds")
+        raise ValueError("a file has no digest")
     return digests
 
 
@@ -206,12 +207,12 @@ def _stat(value: object) -> Stat | None:
 
 def _number(value: object) -> int:
     if not isinstance(value, int):
-        raise ValueError("it holds something else where a number belongs")  # noqa: TRY004
+        raise ValueError("a value is not a number")  # noqa: TRY004
     return value
 
 
 def _path(value: object) -> str:
-    # What a list names is overwritten and deleted, so it must not lead out of the folder.
+    # Listed files are overwritten and deleted, so their paths must stay inside the folder.
     if not isinstance(value, str) or trouble_with(value) is not None:
-        raise ValueError(f"it names {value!r}, which is no path in the folder")
+        raise ValueError(f"path {value!r}, not a path in the folder")
     return value

@@ -1,4 +1,4 @@
-"""The text by which memories reach a client.
+"""The text that delivers memories to a client.
 
 Pure.
 """
@@ -9,24 +9,24 @@ from collections.abc import Mapping
 
 BLOCK = "memory"
 SKILL = "agentos-memory"
-"""The skill that stands for the block where a client has no file of instructions."""
+"""The skill in place of the block, for a client without an instructions file."""
 
 MOST_INLINE_BYTES = 16 * 1024
-"""How much of the memories is in the text itself; the rest is named, to be read.
+"""Bound on the memories in the text itself; further memories are listed by path.
 
-Our policy, because every session pays for them. Source: Codex takes the `AGENTS.md` of its home
-whole, however long (88 KB on 0.153.4, 0.163.0 and 0.169.0); its limit is for those of projects.
+Our policy, because every session pays for them. Source: Codex reads the whole `AGENTS.md` of its
+home, regardless of size (88 KB on 0.153.4, 0.163.0 and 0.169.0); its limit applies to projects.
 """
 
 _FIRST = ("global.md", "conventions.md")
 
 
 def memory_text(memories: Mapping[str, str], folder: str) -> str:
-    """Return what a client is told at every start; empty without memories.
+    """Return the client's startup text; empty without memories.
 
     Args:
-        memories: The texts of the files by their paths; those of projects begin with `projects/`.
-        folder: Where the files lie, absolute.
+        memories: The texts of the files by path; project files have the prefix `projects/`.
+        folder: The absolute folder of the files.
     """
     if not memories:
         return ""
@@ -44,7 +44,7 @@ def memory_text(memories: Mapping[str, str], folder: str) -> str:
         else:
             named.append(path)
     projects = sorted(path for path in memories if "/" in path)
-    head = f"What follows is kept in {folder}; changes belong into its source, not here."
+    head = f"The following is stored in {folder}; change its source, not this text."
     parts = [
         head,
         *told,
@@ -57,7 +57,7 @@ def memory_text(memories: Mapping[str, str], folder: str) -> str:
 
 
 def memory_skill(text: str) -> str:
-    """Return the skill that tells a client without a file of instructions the same."""
+    """Return the skill with the same text, for a client without an instructions file."""
     return (
         f"---\nname: {SKILL}\n"
         "description: Who the user is, their conventions, and notes on their projects. Use it "

@@ -1,6 +1,6 @@
-"""Paths of deployed files: relative, with `/`, the same on every system.
+"""Paths of deployed files: relative, with `/`, portable.
 
-Pure but for `located`, which follows links to see where they lead.
+Pure except `located`, which resolves links.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"|?*\\]')
 
 
 def trouble_with(path: str) -> str | None:
-    r"""Return why a path cannot be deployed on every system; None when it can.
+    r"""Return the reason why a path is not portable; None for a portable path.
 
-    Source: what Windows refuses in names: <>:"/\|?*, control characters, names of devices, a dot or
-    a space at the end.
+    Source: names refused by Windows: <>:"/\|?*, control characters, device names, a trailing dot or
+    space.
 
     Args:
         path: A relative path with `/`.
@@ -28,24 +28,24 @@ def trouble_with(path: str) -> str | None:
         if part in {"", ".", ".."}:
             return "it is not a plain relative path"
         if _FORBIDDEN.search(part):
-            return "it holds a character that names of files cannot hold on Windows"
+            return "it has a character not allowed in file names on Windows"
         if part[-1] in ". ":
-            return "it ends with a dot or a space, which Windows leaves out"
+            return "it ends with a dot or a space, dropped by Windows"
         if _DEVICES.fullmatch(part):
             return "it is the name of a device on Windows"
     return None
 
 
 def located(root: Path, path: str, what: str) -> Path:
-    """Return the path of a file below a folder, wherever links inside the folder lead.
+    """Return the resolved path of a file below a folder.
 
     Args:
-        root: The folder; must be resolved.
+        root: The folder, resolved.
         path: Relative, with `/`.
-        what: What the folder is, for the error.
+        what: The kind of folder, for the error.
 
     Raises:
-        ConfigurationError: A link on the way leads out of the folder.
+        ConfigurationError: A link leads out of the folder.
     """
     whole = root.joinpath(*path.split("/"))
     real = _followed(whole.parent) / whole.name
@@ -58,7 +58,7 @@ def located(root: Path, path: str, what: str) -> Path:
 
 
 def resolved_file(root: Path, path: str, what: str) -> Path:
-    """Return where a file lies that may be a link itself, such as `config.toml`.
+    """Return the resolved path of a file that may itself be a link, such as `config.toml`.
 
     Raises:
         ConfigurationError: The link leads out of the folder.
@@ -76,7 +76,7 @@ def resolved_file(root: Path, path: str, what: str) -> Path:
 
 
 def _followed(path: Path) -> Path:
-    """Return where a path leads. Source: from Python 3.13 on `resolve` leaves loops as they are."""
+    """Return the resolved path. Source: since Python 3.13 `resolve` ignores loops."""
     try:
         path.stat()
     except OSError as error:

@@ -1,6 +1,6 @@
-"""The plan of a deployment: every change, and the list that goes with it.
+"""The plan of a deployment: all changes and the new manifest.
 
-Reads only. A plan is made whole or not at all: what stands in the way of any part is one error.
+Reads only. A plan is complete or an error; the error names every obstacle.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from codexmcp.home.sync.backups import Backups
 from codexmcp.home.sync.block_plans import BlockPlan, plan_blocks
 from codexmcp.home.sync.change import Change
 from codexmcp.home.sync.choices import Choices
-from codexmcp.home.sync.deployed import Folder, Seen, There
+from codexmcp.home.sync.deployed import DeployedEntry, EntryKind, Folder
 from codexmcp.home.sync.manifest import BlockRecord, Manifest, Record
 from codexmcp.home.sync.states import NEEDS_FORCE, SETTLED, Drift, State, file_state
 from codexmcp.home.sync.wanted import Wanted, WantedFile
@@ -24,16 +24,16 @@ _MOST_TOLD = 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a deployment does.
+    """The changes of a deployment.
 
     Attributes:
         changes: The changes in the order of writing.
-        folders: The folders to make, the outer first.
-        emptied: The folders to delete if nothing is left in them, the inner first.
-        pending: The list to write before the changes.
-        final: The list to write after them, in which files that are written have no `stat` yet;
-            None when nothing is deployed any more.
-        notes: What people should know.
+        folders: The folders to create, parents first.
+        emptied: The folders to delete if empty, children first.
+        pending: The manifest to write before the changes.
+        final: The manifest to write after them, with no `stat` yet for written files; None after
+            the removal of everything.
+        notes: Remarks for the user.
     """
 
     changes: tuple[Change, ...]
@@ -45,15 +45,15 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
-    """How to plan.
+class PlanOptions:
+    """Options of a plan.
 
     Attributes:
-        repository: Where from; empty to deploy nothing more.
-        force: Whether what the owner changed or has may be replaced; a copy is kept.
-        rebuild: Whether to put blocks anew where new ones go.
-        now: The time for the names of copies.
-        choices: What is deployed how.
+        repository: The source; empty for a removal.
+        force: Replace the owner's files and edits; a copy is kept.
+        rebuild: Move blocks to the position of new blocks.
+        now: The time in the names of copies.
+        choices: The persistent options.
     """
 
     repository: str
@@ -64,15 +64,15 @@ class How:
 
 
 def drifts(folder: Folder, wanted: Wanted, manifest: Manifest | None) -> Iterator[Drift]:
-    """Yield what is not as it shall be.
+    """Yield the differences from the wanted contents.
 
     Args:
         folder: The client's folder.
-        wanted: What shall be there.
-        manifest: What was deployed; None for nothing.
+        wanted: The wanted contents.
+        manifest: The deployed contents, or None.
 
     Raises:
-        ConfigurationError: Something cannot be read.
+        ConfigurationError: A file is not readable.
     """
     known = manifest or Manifest()
     if not known.is_finished:
@@ -85,22 +85,22 @@ def drifts(folder: Folder, wanted: Wanted, manifest: Manifest | None) -> Iterato
             yield Drift(path, state)
 
 
-def plan(folder: Folder, wanted: Wanted, manifest: Manifest | None, how: How) -> Plan:
-    """Return how to make a client's folder what it shall be.
+def plan(folder: Folder, wanted: Wanted, manifest: Manifest | None, options: PlanOptions) -> Plan:
+    """Return the plan for the wanted contents of a client's folder.
 
     Args:
         folder: The client's folder.
-        wanted: What shall be there.
-        manifest: What was deployed; None for nothing.
-        how: How to plan.
+        wanted: The wanted contents.
+        manifest: The deployed contents, or None.
+        options: The options.
 
     Raises:
-        ConfigurationError: It cannot be done; names everything that stands in the way.
+        ConfigurationError: The plan is impossible; names every obstacle.
     """
     known = manifest or Manifest()
-    draft = _Draft(folder, known, how)
+    draft = _Draft(folder, known, options)
     for block in plan_blocks(
-        folder.root, wanted.blocks, known.blocks, force=how.force, rebuild=how.rebuild
+        folder.root, wanted.blocks, known.blocks, force=options.force, rebuild=options.rebuild
     ):
         draft.add_block(block)
     for path, record, seen, state in _files(folder, wanted, known):
@@ -114,7 +114,7 @@ def plan(folder: Folder, wanted: Wanted, manifest: Manifest | None, how: How) ->
 
 def _files(
     folder: Folder, wanted: Wanted, manifest: Manifest
-) -> Iterator[tuple[str, Record | None, Seen, State]]:
+) -> Iterator[tuple[str, Record | None, DeployedEntry, State]]:
     for path in sorted(wanted.files.keys() | manifest.files.keys()):
         record = manifest.files.get(path)
         seen = folder.look(path, record, manifest.written_ns)
@@ -122,13 +122,13 @@ def _files(
 
 
 class _Draft:
-    """A plan in the making."""
+    """A plan under construction."""
 
-    def __init__(self, folder: Folder, known: Manifest, how: How) -> None:
+    def __init__(self, folder: Folder, known: Manifest, options: PlanOptions) -> None:
         self._folder = folder
         self._known = known
-        self._how = how
-        self._backups = Backups(folder, known.backups, known.edits, how.now)
+        self._options = options
+        self._backups = Backups(folder, known.backups, known.edits, options.now)
         self._changes: list[Change] = []
         self._deleted: list[Change] = []
         self._records: dict[str, Record] = {}
@@ -146,7 +146,7 @@ class _Draft:
         self._blocks.append(block)
         if block.after == block.before:
             return
-        # Taking the block out can be undone; other changes, and what it loses, cannot.
+        # The removal of the block can be undone; other changes and lost edits cannot.
         is_edit = block.state is State.EDITED
         backup = None
         if block.before is not None and (block.record is not None or is_edit):
@@ -155,7 +155,7 @@ class _Draft:
         (self._changes if block.after is not None else self._deleted).append(change)
 
     def add_file(
-        self, path: str, file: WantedFile, record: Record | None, seen: Seen, state: State
+        self, path: str, file: WantedFile, record: Record | None, seen: DeployedEntry, state: State
     ) -> None:
         old = record or Record(())
         backup = old.backup
@@ -163,33 +163,33 @@ class _Draft:
             is_owners = old.is_owners or state is State.SAME
             self._records[path] = Record((file.digest,), seen.stat, backup, is_owners)
             return
-        if state is State.IN_THE_WAY or (state in NEEDS_FORCE and not self._how.force):
+        if state is State.IN_THE_WAY or (state in NEEDS_FORCE and not self._options.force):
             self._problems.append(self._folder.real(path) + _IN_THE_WAY[state])
             self._can_force |= state in NEEDS_FORCE
             return
         copy = None
         if state in NEEDS_FORCE or old.is_owners:
             copy = self._backups.name(path)
-            # What the owner had before us is what comes back in the end.
+            # The owner's first version is the version to restore in the end.
             backup = copy if record is None or old.is_owners else backup
-        before = None if seen.there is There.NOTHING else self._folder.read(path)
+        before = None if seen.there is EntryKind.NOTHING else self._folder.read(path)
         real = self._folder.real(path)
         self._changes.append(Change(path, real, before, file.data, file.is_executable, copy))
         self._records[path] = Record((file.digest,), None, backup)
         digests = tuple(dict.fromkeys((*old.digests, file.digest)))
         self._pending[path] = Record(digests, None, backup)
 
-    def drop_file(self, path: str, record: Record, seen: Seen, state: State) -> None:
+    def drop_file(self, path: str, record: Record, seen: DeployedEntry, state: State) -> None:
         if state is State.GONE or (state is State.STALE and record.is_owners):
             return
         real = self._folder.real(path)
         if self._backups.was_restored(record.backup, seen.digest):
             return
-        if state is State.STALE_EDITED and not self._how.force:
+        if state is State.STALE_EDITED and not self._options.force:
             self._notes.append(f"{real} was changed there, so it stays; it is yours now")
             return
-        if seen.there is There.OTHER:
-            self._notes.append(f"{real} is no plain file any more, so it stays")
+        if seen.there is EntryKind.OTHER:
+            self._notes.append(f"{real} is not a plain file any more, so it stays")
             return
         copy = self._backups.name(path) if state is State.STALE_EDITED else None
         restored = self._backups.restore(record.backup)
@@ -201,15 +201,15 @@ class _Draft:
         if self._problems:
             raise ConfigurationError(_told(self._problems, can_force=self._can_force))
         for block in self._blocks:
-            self._backups.forget_same(block, keep_newest=bool(self._how.repository))
+            self._backups.forget_same(block, keep_newest=bool(self._options.repository))
         deleted = [*self._deleted, *self._backups.deleted()]
         folders = self._new_folders()
         records = {block.file: block.record for block in self._blocks if block.record}
         made = tuple(dict.fromkeys((*self._known.folders, *folders)))
         final = replace(
             self._known,
-            repository=self._how.repository or self._known.repository,
-            choices=self._how.choices,
+            repository=self._options.repository or self._known.repository,
+            choices=self._options.choices,
             files=self._records,
             blocks=records,
             folders=made,
@@ -224,7 +224,7 @@ class _Draft:
             backups=tuple(dict.fromkeys((*self._known.backups, *self._backups.left()))),
             is_finished=False,
         )
-        is_over = not self._how.repository
+        is_over = not self._options.repository
         if is_over:
             self._notes += [f"{self._folder.real(each)} is kept" for each in self._backups.left()]
         emptied = sorted(self._known.folders, key=lambda path: path.count("/"), reverse=True)
@@ -238,7 +238,7 @@ class _Draft:
         )
 
     def _new_folders(self) -> tuple[str, ...]:
-        """Return the folders that are missing, the outer first."""
+        """Return the missing folders, parents first."""
         missing: dict[str, None] = {}
         known: set[str] = set()
         for change in self._changes:
@@ -254,7 +254,7 @@ class _Draft:
 
 
 _IN_THE_WAY = {
-    State.IN_THE_WAY: " is in the way and no plain file; move it away",
+    State.IN_THE_WAY: " is in the way and not a plain file; move it away",
     State.EDITED: " was changed there since it was deployed",
     State.FOREIGN: " is there already and is not ours",
 }
@@ -273,8 +273,8 @@ def _told(problems: Sequence[str], *, can_force: bool) -> str:
     told = list(problems[:_MOST_TOLD])
     if len(problems) > _MOST_TOLD:
         told.append(f"and {len(problems) - _MOST_TOLD} more")
-    remedy = "correct what is named, then do this again; --force does not help here"
+    remedy = "correct these, then run the command again; --force does not help here"
     if can_force:
-        remedy = "take over with pull-runtime what shall stay, or say --force, which keeps a copy"
+        remedy = "save wanted changes with pull-runtime, or give --force, which keeps a copy"
     lines = "\n  ".join(told)
-    return f"nothing was written, because something stands in the way:\n  {lines}\n{remedy}"
+    return f"nothing was written because of these obstacles:\n  {lines}\n{remedy}"

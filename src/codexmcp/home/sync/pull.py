@@ -1,7 +1,7 @@
-"""What a client's folder holds, taken back into the repository for a look.
+"""Copy the contents of a client's folder back into the repository for review.
 
-Reads only; `keep` writes. Promises that nothing is taken that holds what looks like a secret, and
-nothing of Codex's own (`skills/.system`), and that links which lead out are not followed.
+Reads only, except `keep`. Guarantees: no file with a likely secret, no file of Codex's own
+(`skills/.system`), and no file behind a link out of the folder.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError
+from codexmcp.home.atomic_write import put
 from codexmcp.home.block_markers import BlockError
 from codexmcp.home.changes import FileChange, read_file, text_of_file
-from codexmcp.home.putting import put
 from codexmcp.home.sync.paths import resolved_file, trouble_with
 from codexmcp.home.sync.targets import MEMORIES, NATIVE_MEMORIES, Target
 from codexmcp.home.sync.tree import Skipped, TreeFile, read_bytes, walk
@@ -21,25 +21,25 @@ from codexmcp.home.sync.wanted import CONFIG, CONFIG_BLOCK
 from codexmcp.home.toml_blocks import read_block
 
 MOST_BYTES = 4 * 1024 * 1024
-"""The size of a file that is too large for what skills and memories consist of."""
+"""The size of a file too large for skills and memories."""
 
 _MODE = 0o644
 _CODEX_OWN = ".system"
 _BLOCK_FILE = "config-block.toml"
 
 FindSecret = Callable[[str], int | None]
-"""Returns the line, from 1, of the first secret in a text; None without one."""
+"""Returns the line, from 1, of the first secret in a text; None without a secret."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file that can be taken back.
+class PulledFile:
+    """A file to copy back.
 
     Attributes:
-        source: What it is in the client's folder.
-        change: What becomes of the file in the repository.
-        secret_line: The line that holds what looks like a secret; None when none does.
-        is_executable: Whether it may be run.
+        source: The file in the client's folder.
+        change: The change in the repository.
+        secret_line: The line of a likely secret, or None.
+        is_executable: The file is executable.
     """
 
     source: str
@@ -49,37 +49,37 @@ class Found:
 
     @property
     def is_new(self) -> bool:
-        """Whether the repository does not have it just so."""
+        """True if the repository's file is missing or different."""
         return self.change.before != self.change.after
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
-    """What a client's folder holds.
+class PullResult:
+    """The contents of a client's folder.
 
     Attributes:
-        found: The files that can be taken back.
-        skipped: What cannot, and why.
+        found: The files to copy back.
+        skipped: The other files, each with a reason.
     """
 
-    found: tuple[Found, ...]
+    found: tuple[PulledFile, ...]
     skipped: tuple[Skipped, ...]
 
 
-def look(target: Target, home: Path, repository: Path, find_secret: FindSecret) -> Pulled:
-    """Return what a client's folder holds of blocks, memories and skills.
+def look(target: Target, home: Path, repository: Path, find_secret: FindSecret) -> PullResult:
+    """Return the blocks, memories and skills in a client's folder.
 
     Args:
         target: The client.
-        home: Its folder.
-        repository: The folder of the repository.
-        find_secret: Looks for secrets.
+        home: The client's folder.
+        repository: The repository's folder.
+        find_secret: Searches for secrets.
 
     Raises:
-        ConfigurationError: Something cannot be read.
+        ConfigurationError: A file is not readable.
     """
     root, into = home.resolve(), repository.resolve()
-    found: list[Found] = []
+    found: list[PulledFile] = []
     skipped: list[Skipped] = []
     if target.has_config:
         found += _block(root, into, target, find_secret)
@@ -89,14 +89,14 @@ def look(target: Target, home: Path, repository: Path, find_secret: FindSecret) 
             continue
         file = _found(each.path, read_bytes(each), into, target, find_secret)
         found.append(replace(file, is_executable=each.is_executable))
-    return Pulled(tuple(found), tuple(skipped))
+    return PullResult(tuple(found), tuple(skipped))
 
 
-def keep(files: Sequence[Found]) -> None:
+def keep(files: Sequence[PulledFile]) -> None:
     """Write files into the repository.
 
     Raises:
-        ConfigurationError: One cannot be written.
+        ConfigurationError: A file is not writable.
     """
     for file in files:
         path = file.change.path
@@ -113,7 +113,7 @@ def keep(files: Sequence[Found]) -> None:
             raise ConfigurationError(f"cannot write {error.filename}: {error.strerror}") from None
 
 
-def _block(root: Path, into: Path, target: Target, find_secret: FindSecret) -> Iterator[Found]:
+def _block(root: Path, into: Path, target: Target, find_secret: FindSecret) -> Iterator[PulledFile]:
     path = resolved_file(root, CONFIG, "folder")
     try:
         body = read_block(text_of_file(path, read_file(path)), CONFIG_BLOCK)
@@ -140,15 +140,17 @@ def _runtime_files(root: Path, target: Target) -> Iterator[TreeFile | Skipped]:
             elif folder != target.skills and not path.endswith(".md"):
                 continue
             elif each.size > MOST_BYTES:
-                yield Skipped(path, f"it is larger than {MOST_BYTES // 1024**2} MiB")
+                yield Skipped(path, f"larger than {MOST_BYTES // 1024**2} MiB")
             elif trouble := trouble_with(path):
                 yield Skipped(path, trouble)
             else:
                 yield TreeFile(path, each.real, each.size, each.is_executable)
 
 
-def _found(source: str, data: bytes, into: Path, target: Target, find_secret: FindSecret) -> Found:
+def _found(
+    source: str, data: bytes, into: Path, target: Target, find_secret: FindSecret
+) -> PulledFile:
     path = resolved_file(into, f"clients/{target.name}/{source}", "repository")
-    # Every byte is some character of Latin-1, and those of secrets are the same in it.
+    # Every byte is a character of Latin-1, and the characters of secrets are the same in it.
     line = find_secret(data.decode("latin-1"))
-    return Found(source, FileChange(path, read_file(path), data), line)
+    return PulledFile(source, FileChange(path, read_file(path), data), line)

@@ -1,11 +1,12 @@
-"""The repository that config, memories and skills are deployed from.
+"""The repository with config, memories and skills to deploy.
 
-Reads only. Everything is read and looked at before anything is deployed.
+Reads only. All files are read and checked before any deployment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,8 +30,8 @@ class SkillFile:
     """A file of a skill.
 
     Attributes:
-        data: What it holds.
-        is_executable: Whether it may be run.
+        data: The contents.
+        is_executable: The file is executable.
     """
 
     data: bytes
@@ -39,15 +40,15 @@ class SkillFile:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository as it is on disk.
+    """A repository on disk.
 
     Attributes:
-        root: Its folder, links followed.
-        fragment: The text of the config fragment; empty without one.
-        profiles: The profiles by the names of their files.
-        memories: The memories by their paths.
-        skills: The files of the skills by the skill's name and their path in it.
-        notes: What was passed over, for people.
+        root: The repository's folder, links resolved.
+        fragment: The text of the config fragment; empty if absent.
+        profiles: The profiles by file name.
+        memories: The memories by path.
+        skills: The files of the skills, by skill name and path in the skill.
+        notes: Skipped files, for people.
     """
 
     root: Path
@@ -61,99 +62,115 @@ class Repository:
 
 
 def is_repository(root: Path) -> bool:
-    """Return whether a folder holds anything that can be deployed."""
+    """Return True if a folder has anything to deploy."""
     return any((root / part).exists() for part in (FRAGMENT, PROFILES, MEMORY, SKILLS))
 
 
 def read_repository(folder: Path) -> Repository:
     """Read a repository.
 
-    Args:
-        folder: Its folder.
-
     Raises:
-        ConfigurationError: There is none, or something in it cannot be deployed.
+        ConfigurationError: No repository, or unsuitable files; names all of them.
     """
     root = folder.expanduser().resolve()
     if not is_repository(root):
         raise ConfigurationError(
-            f"{root} is no repository to deploy: it has neither {FRAGMENT} nor {MEMORY} nor "
+            f"{root} is not a repository to deploy: it has neither {FRAGMENT} nor {MEMORY} nor "
             f"{SKILLS}; name one with --repo, or make one with `codexmcp init {folder}`"
         )
     notes: list[str] = []
-    return Repository(
+    problems: list[str] = []
+    repository = Repository(
         root,
-        _fragment(root),
-        dict(_profiles(root, notes)),
-        dict(_memories(root, notes)),
-        _skills(root, notes),
+        _fragment(root, problems),
+        dict(_profiles(root, notes, problems)),
+        dict(_memories(root, notes, problems)),
+        _skills(root, notes, problems),
         tuple(notes),
     )
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return repository
 
 
-def _fragment(root: Path) -> str:
-    path = resolved_file(root, FRAGMENT, "repository")
-    text = text_of_file(path, read_file(path))
-    _check_toml(path, text)
+@contextlib.contextmanager
+def _kept(problems: list[str], before: str = "") -> Generator[None, None, None]:
+    """Collect an error of the block, so that all errors are reported together."""
+    try:
+        yield
+    except CodexMCPError as error:
+        problems.append(f"{before}{error}")
+
+
+def _fragment(root: Path, problems: list[str]) -> str:
+    text = ""
+    with _kept(problems):
+        path = resolved_file(root, FRAGMENT, "repository")
+        text = text_of_file(path, read_file(path))
+        _check_toml(path, text)
     return text
 
 
-def _profiles(root: Path, notes: list[str]) -> Iterator[tuple[str, bytes]]:
-    for file in _files(root, PROFILES):
+def _profiles(root: Path, notes: list[str], problems: list[str]) -> Iterator[tuple[str, bytes]]:
+    for file in _files(root, PROFILES, problems):
         path = Path(file.real)
         if "/" in file.path or not file.path.endswith(PROFILE_SUFFIX):
-            notes.append(f"{root / PROFILES / file.path} is no NAME{PROFILE_SUFFIX}; passed over")
+            notes.append(
+                f"{root / PROFILES / file.path} is not named NAME{PROFILE_SUFFIX}; ignored"
+            )
             continue
-        try:
+        with _kept(problems, f"{root / PROFILES / file.path}: "):
             check_name(file.path.removesuffix(PROFILE_SUFFIX))
-        except CodexMCPError as error:
-            raise ConfigurationError(f"{root / PROFILES / file.path}: {error}") from None
         data = read_bytes(file)
-        _check_toml(path, text_of_file(path, data))
+        with _kept(problems):
+            _check_toml(path, text_of_file(path, data))
         yield file.path, data
 
 
-def _memories(root: Path, notes: list[str]) -> Iterator[tuple[str, bytes]]:
-    for file in _files(root, MEMORY):
+def _memories(root: Path, notes: list[str], problems: list[str]) -> Iterator[tuple[str, bytes]]:
+    for file in _files(root, MEMORY, problems):
         inside = file.path.removeprefix("projects/")
         if "/" in inside or not file.path.endswith(".md"):
             notes.append(
-                f"{root / MEMORY / file.path} is neither NAME.md nor projects/NAME.md; passed over"
+                f"{root / MEMORY / file.path} is neither NAME.md nor projects/NAME.md; ignored"
             )
             continue
         data = read_bytes(file)
-        text_of_file(Path(file.real), data)
+        with _kept(problems):
+            text_of_file(Path(file.real), data)
         yield file.path, data
 
 
-def _skills(root: Path, notes: list[str]) -> dict[str, dict[str, SkillFile]]:
+def _skills(root: Path, notes: list[str], problems: list[str]) -> dict[str, dict[str, SkillFile]]:
     skills: dict[str, dict[str, SkillFile]] = {}
-    for file in _files(root, SKILLS):
+    for file in _files(root, SKILLS, problems):
         name, slash, inside = file.path.partition("/")
         if not slash or name.startswith("."):
-            notes.append(f"{root / SKILLS / file.path} is in no skill's folder; passed over")
+            notes.append(f"{root / SKILLS / file.path} is not in a skill's folder; ignored")
             continue
         skills.setdefault(name, {})[inside] = SkillFile(read_bytes(file), file.is_executable)
-    for name, files in skills.items():
-        if SKILL_FILE not in files:
-            raise ConfigurationError(
-                f"{root / SKILLS / name} has no {SKILL_FILE}, without which it is no skill; write "
-                "one, or move the folder elsewhere"
-            )
+    problems += [
+        f"{root / SKILLS / name} has no {SKILL_FILE}, required for a skill; write one, or "
+        "move the folder elsewhere"
+        for name, files in skills.items()
+        if SKILL_FILE not in files
+    ]
     return skills
 
 
-def _files(root: Path, folder: str) -> Iterator[TreeFile]:
+def _files(root: Path, folder: str, problems: list[str]) -> Iterator[TreeFile]:
     for found in walk(resolved_file(root, folder, "repository"), root):
         path = root / folder / found.path
         if isinstance(found, Skipped):
-            raise ConfigurationError(
+            problems.append(
                 f"{path} cannot be deployed: {found.reason}; put a copy of it into the repository, "
                 "or remove it"
             )
+            continue
         trouble = trouble_with(found.path)
         if trouble is not None:
-            raise ConfigurationError(f"{path} cannot be deployed: {trouble}; rename it")
+            problems.append(f"{path} cannot be deployed: {trouble}; rename it")
+            continue
         yield found
 
 

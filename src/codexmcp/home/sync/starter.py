@@ -1,6 +1,6 @@
-"""A repository to begin with.
+"""A starter repository.
 
-Pure but for `start`.
+Pure except `start`.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError
+from codexmcp.home.atomic_write import put
 from codexmcp.home.changes import read_file
 from codexmcp.home.profiles.files import PROFILE_SUFFIX
 from codexmcp.home.profiles.fragments import fragment_text
-from codexmcp.home.putting import put
 from codexmcp.home.sync.repository import FRAGMENT, MEMORY, PROFILES, SKILL_FILE, SKILLS
 
 STARTER_PROFILES = ("planner", "tools", "agentic", "cheap")
 
 _MODE = 0o644
 
-# Source: a provider without a name stops Codex at its start (0.153.4, 0.163.0 and 0.169.0).
+# Source: Codex refuses to start with a provider without a name (0.153.4, 0.163.0 and 0.169.0).
 _FRAGMENT = """\
 # Deployed to config.toml between markers. Keys never stand here, only the names of variables.
 [mcp_servers.agentOS-portfolio]
@@ -27,6 +27,8 @@ enabled = true
 startup_timeout_sec = 10
 tool_timeout_sec = 60
 bearer_token_env_var = "AGENTOS_TOKEN"
+# Codex calls its tools without asking. Otherwise it refuses those that write in unattended runs.
+default_tools_approval_mode = "approve"
 
 [model_providers.openrouter]
 name = "OpenRouter"
@@ -85,7 +87,7 @@ for what they say; for the braces themselves write `\\{{client}}`.
 
 
 def starter_files() -> dict[str, str]:
-    """Return the texts of the files by their paths."""
+    """Return the texts of the files by path."""
     profiles = {
         f"{PROFILES}/{name}{PROFILE_SUFFIX}": fragment_text(name) for name in STARTER_PROFILES
     }
@@ -101,13 +103,13 @@ def starter_files() -> dict[str, str]:
 
 
 def start(folder: Path) -> list[Path]:
-    """Make a repository, and return the files that were written.
+    """Create a repository, and return the written files.
 
     Args:
-        folder: Its folder; what is there already, just so, stays.
+        folder: The repository's folder; identical existing files stay.
 
     Raises:
-        ConfigurationError: A file is there that says something else; then nothing is written.
+        ConfigurationError: A file with other contents exists; then nothing is written.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigurationError(f"{folder} is a file, so nothing was written; name a folder")

@@ -1,13 +1,13 @@
-"""How what is there compares with what shall be there and with what was deployed.
+"""States: comparison of the current with the wanted and the deployed contents.
 
 Pure.
 
-    shall be there                              shall not
+    wanted                                      not wanted
     ├── nothing there     NEW, MISSING          ├── nothing there   GONE
-    ├── no plain file     IN_THE_WAY            ├── as deployed     STALE
+    ├── not a plain file  IN_THE_WAY            ├── as deployed     STALE
     ├── the same          CURRENT, SAME         └── changed         STALE_EDITED
     ├── as deployed       OUTDATED
-    └── something else    EDITED, FOREIGN
+    └── another content   EDITED, FOREIGN
 """
 
 from __future__ import annotations
@@ -15,57 +15,57 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from codexmcp.home.sync.deployed import Seen, There
+from codexmcp.home.sync.deployed import DeployedEntry, EntryKind
 from codexmcp.home.sync.manifest import Record
 from codexmcp.home.sync.wanted import WantedFile
 
 
 class State(Enum):
-    """What is to be said of a file or a block."""
+    """The state of a file or a block."""
 
     CURRENT = "current"
-    """It is as it shall be."""
+    """Deployed and up to date."""
     SAME = "same"
-    """The owner has put just this there."""
+    """The owner's own file has the same contents."""
     NEW = "new"
-    """It has not been deployed yet."""
+    """Not deployed yet."""
     MISSING = "missing"
-    """It was deployed and is gone."""
+    """Deployed, and missing now."""
     OUTDATED = "outdated"
-    """It is as it was deployed, and the repository has changed since."""
+    """Unchanged since its deployment, while the repository has changed."""
     EDITED = "edited"
-    """It was changed where it was deployed to."""
+    """Changed since its deployment."""
     FOREIGN = "foreign"
-    """The owner has something else there."""
+    """The owner's own file has other contents."""
     IN_THE_WAY = "in-the-way"
-    """Something is there that no file can take the place of."""
+    """The path has an entry that a file cannot replace."""
     STALE = "stale"
-    """It was deployed, and the repository has it no more."""
+    """Deployed, and removed from the repository."""
     STALE_EDITED = "stale-edited"
-    """It was deployed and changed there, and the repository has it no more."""
+    """Deployed and changed, and removed from the repository."""
     GONE = "gone"
-    """It was deployed and is gone, and the repository has it no more."""
+    """Deployed and missing now, and removed from the repository."""
     REWRITTEN = "rewritten"
-    """Codex has written the block's tables anew and dropped its markers; a push repairs it."""
+    """Codex rewrote the block's tables and dropped its markers; a push repairs the block."""
     BROKEN = "broken"
-    """The file cannot be understood, or the block cannot stand in it."""
+    """The file is not parseable, or the block is not possible in it."""
 
 
 SETTLED = frozenset({State.CURRENT, State.SAME, State.GONE})
-"""States that are no drift."""
+"""States without drift."""
 
 NEEDS_FORCE = frozenset({State.EDITED, State.FOREIGN})
-"""States in which writing would take the owner's words from their place."""
+"""States in which writing would replace the owner's text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Something that is not as it shall be.
+    """A difference from the wanted contents.
 
     Attributes:
         path: The file, relative to the client's folder.
-        state: How it is.
-        detail: What more there is to say.
+        state: The state.
+        detail: Further details.
     """
 
     path: str
@@ -73,22 +73,22 @@ class Drift:
     detail: str = ""
 
 
-def file_state(wanted: WantedFile | None, record: Record | None, seen: Seen) -> State:
+def file_state(wanted: WantedFile | None, record: Record | None, seen: DeployedEntry) -> State:
     """Return the state of a file.
 
     Args:
-        wanted: What shall be there; None for nothing.
-        record: What was deployed there; None for nothing.
-        seen: What is there.
+        wanted: The wanted file, or None.
+        record: The deployed file, or None.
+        seen: The current file.
     """
     is_ours = record is not None and seen.digest in record.digests
     if wanted is None:
-        if seen.there is There.NOTHING:
+        if seen.there is EntryKind.NOTHING:
             return State.GONE
         return State.STALE if is_ours else State.STALE_EDITED
-    if seen.there is There.NOTHING:
+    if seen.there is EntryKind.NOTHING:
         return State.NEW if record is None else State.MISSING
-    if seen.there is There.OTHER:
+    if seen.there is EntryKind.OTHER:
         return State.IN_THE_WAY
     is_same = seen.digest == wanted.digest
     if is_same and seen.is_executable == wanted.is_executable:

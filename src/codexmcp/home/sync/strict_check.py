@@ -1,10 +1,11 @@
-"""Whether the real Codex takes a configuration, when it is strict.
+"""The strict check of a configuration by the real Codex.
 
-Runs Codex in a folder of its own, so that the home stays as it is.
+Runs Codex in a temporary folder, so the home stays unchanged.
 
-Source: `codex exec --strict-config -` loads everything, then finds no prompt on stdin and ends
-before it asks a model; it takes 0.03 s for a wrong configuration and up to 0.3 s for a right one
-(0.153.4, 0.163.0 and 0.169.0). `features`, `mcp`, `login` and `debug` take no `--strict-config`.
+Source: `codex exec --strict-config -` loads everything, finds no prompt on stdin and ends before
+any model request; this takes 0.03 s for an invalid configuration and up to 0.3 s for a valid
+configuration (0.153.4, 0.163.0 and 0.169.0). `features`, `mcp`, `login` and `debug` take no
+`--strict-config`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from codexmcp.home.profiles.files import PROFILE_SUFFIX
+from codexmcp.network import direct_to_loopback
 
 TIMEOUT_S = 30.0
 _TAKEN = "No prompt provided"
 _ASIDE = "WARNING: proceeding, even though"
-"""How Codex begins what it could not do and goes on without, such as its aliases on PATH."""
+"""The prefix of Codex's non-fatal failures, such as its aliases on PATH."""
 _CONFIG = "config.toml"
 _PRIVATE = ("auth.json", ".sqlite", ".codexmcp")
 
@@ -27,12 +29,12 @@ _PRIVATE = ("auth.json", ".sqlite", ".codexmcp")
 def strict_problems(
     codex: Path, home: Path, files: Mapping[str, bytes], env: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return what Codex says against configurations, by the names of their files.
+    """Return Codex's objections to configurations, by file name.
 
     Args:
         codex: The Codex binary.
-        home: The home; other files in it that a configuration names are found.
-        files: `config.toml` and profiles as they shall be.
+        home: The home; a configuration may refer to other files in it.
+        files: The planned `config.toml` and profiles.
         env: The environment for Codex.
     """
     problems: dict[str, str] = {}
@@ -49,13 +51,13 @@ def strict_problems(
             if problem:
                 problems[name] = problem.replace(str(stage), str(home))
             if problem and name == _CONFIG:
-                # Every profile lies on top of it.
+                # Every profile applies on top of config.toml.
                 break
     return problems
 
 
 def _link(home: Path, stage: Path, files: Mapping[str, bytes]) -> None:
-    """Make the home's other files visible, as a configuration may name them by relative paths."""
+    """Link the home's other files, since a configuration may refer to them by relative paths."""
     for entry in home.iterdir() if home.is_dir() else ():
         is_private = any(mark in entry.name for mark in _PRIVATE)
         is_config = entry.name == _CONFIG or entry.name.endswith(PROFILE_SUFFIX)
@@ -68,7 +70,7 @@ def _problem(codex: Path, flags: Sequence[str], env: Mapping[str, str], cwd: Pat
     try:
         done = subprocess.run(
             argv,
-            env=dict(env),
+            env=direct_to_loopback(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -86,7 +88,7 @@ def _problem(codex: Path, flags: Sequence[str], env: Mapping[str, str], cwd: Pat
 
 
 def _gist(told: str) -> str:
-    """Return what Codex says without its stack and what it only remarks."""
+    """Return Codex's error without its stack trace and its remarks."""
     every = told.partition("Stack backtrace:")[0].splitlines()
     lines = [line for line in every if not line.startswith(_ASIDE)]
     return "; ".join(stripped for line in lines if (stripped := line.strip(" |^")))[:1000]

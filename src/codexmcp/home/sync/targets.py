@@ -1,7 +1,7 @@
-"""The clients that a repository is deployed to, and where each keeps what.
+"""The target clients of a repository, and their file layouts.
 
 Pure. Source: Codex as measured (0.163.0); Claude Code's pages on memory and skills; Cursor's page
-on skills. Cursor keeps its user rules in its settings, where no file reaches them.
+on skills. Cursor keeps its user rules in its settings, out of reach of files.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ P = TypeVar("P", bound=PurePath)
 
 MEMORIES = "agentos-memories"
 NATIVE_MEMORIES = "memories"
-"""Where Codex keeps what it remembers by itself, if that is switched on."""
+"""The folder of Codex's own memories, if enabled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,13 @@ class Target:
     """A client.
 
     Attributes:
-        name: What it is called.
-        folder: Its folder in the user's home.
-        variable: The variable that names another folder; None without one.
-        instructions: The file in its folder that it reads at every start; None without one.
-        override: The file that takes the place of `instructions` when it is not empty.
-        has_config: Whether it reads `config.toml` and profiles.
+        name: The client's name.
+        folder: The client's folder in the user's home.
+        variable: The environment variable for another folder; None without a variable.
+        instructions: The instructions file loaded at every start; None if the client has no such
+            file.
+        override: The file that replaces a non-empty `instructions`.
+        has_config: The client reads `config.toml` and profiles.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Target:
 
     @property
     def skills(self) -> str:
-        """The folder in its folder that it reads skills from."""
+        """The skills folder in the client's folder."""
         return "skills"
 
 
@@ -62,30 +63,24 @@ TARGETS = {
 
 
 def home_of(target: Target, env: Mapping[str, str], user_home: P) -> P:
-    """Return the folder of a client.
-
-    Args:
-        target: The client.
-        env: The environment.
-        user_home: The user's home folder.
-    """
+    """Return the folder of a client."""
     named = env.get(target.variable) if target.variable else None
-    # An absolute path takes the place of what it is joined to.
+    # Joining an absolute path replaces the first path.
     return user_home / named if named else user_home / target.folder
 
 
 def token_values(
     target: Target, home: PurePath, repository: PurePath, memories: str
 ) -> dict[str, str]:
-    """Return what the tokens stand for, but for `{{skill}}`.
+    """Return the values of the tokens, except `{{skill}}`.
 
     Args:
         target: The client.
-        home: Its folder.
+        home: The client's folder.
         repository: The repository.
-        memories: The folder of memories in `home`.
+        memories: The memories folder in `home`.
     """
-    # With `/` on every system: a backslash would be an escape in most places of a skill.
+    # Always `/`: a backslash would be an escape in most parts of a skill.
     return {
         "client": target.name,
         "home": home.as_posix(),

@@ -1,4 +1,4 @@
-"""Reads folders whole, without following a link that leads out of them.
+"""Read whole folders without following links out of them.
 
 Reads only.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from codexmcp.errors import ConfigurationError
 
 IGNORED = frozenset({".git", ".DS_Store", "Thumbs.db", "__pycache__", ".gitkeep"})
-"""Names that no skill or memory consists of."""
+"""Names that are never part of a skill or memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class TreeFile:
 
     Attributes:
         path: Relative to the folder, with `/`.
-        real: Where it lies, its links followed.
-        size: Its size in bytes.
-        is_executable: Whether its owner may run it.
+        real: The resolved path.
+        size: The size in bytes.
+        is_executable: Executable by its owner.
     """
 
     path: str
@@ -36,11 +36,11 @@ class TreeFile:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What is in a folder and is not taken.
+    """A skipped entry of a folder.
 
     Attributes:
         path: Relative to the folder, with `/`.
-        reason: Why not.
+        reason: The reason.
     """
 
     path: str
@@ -48,23 +48,23 @@ class Skipped:
 
 
 def walk(folder: Path, root: Path) -> Iterator[TreeFile | Skipped]:
-    """Yield the files below a folder, sorted, and what is passed over.
+    """Yield the files below a folder, sorted, and the skipped entries.
 
     Args:
-        folder: The folder; a missing one is empty.
-        root: The folder that links must not lead out of; must be resolved.
+        folder: The folder; a missing folder is empty.
+        root: The bound for links; must be resolved.
 
     Raises:
-        ConfigurationError: A folder cannot be read.
+        ConfigurationError: A folder is not readable.
     """
     yield from _walk(str(folder), "", str(root), frozenset())
 
 
 def read_bytes(file: TreeFile) -> bytes:
-    """Return what a file holds.
+    """Return a file's contents.
 
     Raises:
-        ConfigurationError: It cannot be read.
+        ConfigurationError: The file is not readable.
     """
     try:
         with open(file.real, "rb") as opened:  # noqa: PTH123 - thousands of times, and twice as fast
@@ -90,7 +90,7 @@ def _walk(
         if entry.is_symlink():
             real = os.path.realpath(entry.path)
             if os.path.commonpath([real, root]) != root:
-                yield Skipped(path, f"it is a link that leads out, to {real}")
+                yield Skipped(path, f"a link out of the folder, to {real}")
                 continue
         try:
             status = os.stat(real)  # noqa: PTH116 - as above
@@ -101,7 +101,7 @@ def _walk(
             is_executable = bool(status.st_mode & stat.S_IXUSR)
             yield TreeFile(path, real, status.st_size, is_executable)
         elif not stat.S_ISDIR(status.st_mode):
-            yield Skipped(path, "it is neither a file nor a folder")
+            yield Skipped(path, "neither a file nor a folder")
         elif real in above:
             yield Skipped(path, "its links form a loop")
         else:

@@ -1,4 +1,4 @@
-"""What `codexmcp sync` does: push, clean and check, for one client's folder."""
+"""The use cases of `codexmcp sync` for a client's folder: push, clean and check."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError
-from codexmcp.home.applying import forget_lock, locked
+from codexmcp.home.applying import delete_lock, locked
 from codexmcp.home.profiles.files import PROFILE_SUFFIX
 from codexmcp.home.sync.choices import Choices
 from codexmcp.home.sync.deployed import Folder
 from codexmcp.home.sync.manifest import Manifest, read_manifest
-from codexmcp.home.sync.planning import How, Plan, drifts, plan
+from codexmcp.home.sync.planning import Plan, PlanOptions, drifts, plan
 from codexmcp.home.sync.repository import Repository, is_repository
 from codexmcp.home.sync.states import Drift
 from codexmcp.home.sync.targets import Target
@@ -21,39 +21,34 @@ from codexmcp.home.sync.wanted import CONFIG, Wanted, wanted_of
 from codexmcp.home.sync.writing import carry_out
 
 StrictCheck = Callable[[Path, Mapping[str, bytes]], dict[str, str]]
-"""Says what Codex has against configurations, for a home and the files that change in it."""
+"""Returns Codex's objections to configurations, from a home and its changed files."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A client's folder to deploy to.
-
-    Attributes:
-        target: The client.
-        home: Its folder.
-    """
+class ClientFolder:
+    """A client's folder as a deployment target."""
 
     target: Target
     home: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What to deploy how; None means as before.
+class RequestedChoices:
+    """Requested persistent options; None keeps the previous value.
 
     Attributes:
-        native_memories: Whether memories go to where Codex keeps its own.
-        report_use: Whether skills ask for a report of their use.
+        native_memories: Deploy memories to Codex's own store.
+        report_use: Have skills report their use.
     """
 
     native_memories: bool | None = None
     report_use: bool | None = None
 
     def choices(self, manifest: Manifest | None) -> Choices:
-        """Return what that comes to.
+        """Return the resulting options.
 
         Args:
-            manifest: What was deployed before; None for nothing.
+            manifest: The earlier deployment, or None.
         """
         before = manifest.choices if manifest else Choices()
         return Choices(
@@ -63,18 +58,18 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """How to push or clean.
+class PushOptions:
+    """Options of a push or clean.
 
     Attributes:
-        asked: What to deploy how.
-        force: Whether what the owner changed or has may be replaced; a copy is kept.
-        rebuild: Whether to put blocks anew where new ones go.
-        dry_run: Whether to write nothing.
-        check: Asks the real Codex; None does not.
+        asked: The persistent options.
+        force: Replace the owner's files and edits; a copy is kept.
+        rebuild: Move blocks to the position of new blocks.
+        dry_run: Write nothing.
+        check: Asks the real Codex; None skips the check.
     """
 
-    asked: Asked = field(default_factory=Asked)
+    asked: RequestedChoices = field(default_factory=RequestedChoices)
     force: bool = False
     rebuild: bool = False
     dry_run: bool = False
@@ -82,49 +77,49 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What a push or a clean has done, or would do.
+class PushResult:
+    """The result of a push or clean, or of a dry run.
 
     Attributes:
-        place: Where.
-        plan: Its plan.
-        notes: What people should know.
-        is_checked: Whether the real Codex has taken the configuration.
-        was_deployed: Whether anything was deployed there before.
+        place: The folder.
+        plan: The plan.
+        notes: Remarks for the user.
+        is_checked: The real Codex accepted the configuration.
+        was_deployed: The folder had an earlier deployment.
     """
 
-    place: Place
+    place: ClientFolder
     plan: Plan
     notes: tuple[str, ...]
     is_checked: bool = False
     was_deployed: bool = False
 
 
-def push(repository: Repository, place: Place, manner: Manner) -> Done:
+def push(repository: Repository, place: ClientFolder, options: PushOptions) -> PushResult:
     """Deploy a repository to a client's folder.
 
     Raises:
-        ConfigurationError: Something stands in the way; then nothing is written.
-        DeadlineError: Another command does not finish.
+        ConfigurationError: The plan has obstacles; then nothing is written.
+        DeadlineError: Another command has not finished in time.
     """
-    return _deploy(repository, place, manner)
+    return _deploy(repository, place, options)
 
 
-def clean(place: Place, manner: Manner) -> Done:
-    """Take everything that was deployed out of a client's folder.
+def clean(place: ClientFolder, options: PushOptions) -> PushResult:
+    """Remove everything deployed to a client's folder.
 
     Raises:
-        ConfigurationError: Something stands in the way; then nothing is written.
-        DeadlineError: Another command does not finish.
+        ConfigurationError: The plan has obstacles; then nothing is written.
+        DeadlineError: Another command has not finished in time.
     """
-    return _deploy(None, place, manner)
+    return _deploy(None, place, options)
 
 
-def check(repository: Repository, place: Place, asked: Asked) -> list[Drift]:
-    """Return what is not as a push would make it.
+def check(repository: Repository, place: ClientFolder, asked: RequestedChoices) -> list[Drift]:
+    """Return the differences from a push's result.
 
     Raises:
-        ConfigurationError: Something cannot be read, or the repository cannot be deployed.
+        ConfigurationError: A file is unreadable, or the repository is not deployable.
     """
     folder = Folder(place.home)
     manifest = read_manifest(folder.root)
@@ -132,53 +127,58 @@ def check(repository: Repository, place: Place, asked: Asked) -> list[Drift]:
     return list(drifts(folder, wanted, manifest))
 
 
-def warnings(repository: Repository, place: Place) -> tuple[str, ...]:
-    """Return what keeps what was deployed from having an effect, or a push from having been."""
+def warnings(repository: Repository, place: ClientFolder) -> tuple[str, ...]:
+    """Return notes on parts deployed without expansion, and obstacles to a push or its effect."""
+    manifest = read_manifest(place.home.resolve())
+    choices = RequestedChoices().choices(manifest)
+    odd = wanted_of(repository, place.target, place.home.resolve(), choices).notes
     if not place.home.is_dir():
-        return (f"{place.home} is not there yet; a push makes it",)
+        return (*odd, f"{place.home} is not there yet; a push makes it")
     override = place.target.override
     if override is None or not repository.memories:
-        return ()
+        return odd
     path = place.home / override
     try:
         is_used = bool(path.read_bytes().strip())
     except OSError:
-        return ()
-    told = f"{path} takes the place of {place.target.instructions}, so no memory reaches the model"
-    return (told,) if is_used else ()
+        return odd
+    told = f"{path} replaces {place.target.instructions}, so no memory reaches the model"
+    return (*odd, told) if is_used else odd
 
 
-def _deploy(repository: Repository | None, place: Place, manner: Manner) -> Done:
+def _deploy(repository: Repository | None, place: ClientFolder, options: PushOptions) -> PushResult:
     root = place.home.resolve()
-    if manner.dry_run or (repository is None and not root.is_dir()):
-        return _carried(root, repository, place, manner)
+    if options.dry_run or (repository is None and not root.is_dir()):
+        return _carried(root, repository, place, options)
     with locked(root) as is_new:
         is_needless = is_new and read_manifest(root) is None
         try:
-            done = _carried(root, repository, place, manner)
-            # Then nothing of ours is left, and the lock file is to go, too.
+            done = _carried(root, repository, place, options)
+            # With nothing of ours left, the lock file is removed as well.
             is_needless = done.plan.final is None and (is_new or done.was_deployed)
         finally:
             if is_needless:
-                forget_lock(root)
+                delete_lock(root)
     return done
 
 
-def _carried(root: Path, repository: Repository | None, place: Place, manner: Manner) -> Done:
+def _carried(
+    root: Path, repository: Repository | None, place: ClientFolder, options: PushOptions
+) -> PushResult:
     folder = Folder(root)
     manifest = read_manifest(root)
-    choices = manner.asked.choices(manifest)
+    choices = options.asked.choices(manifest)
     wanted = wanted_of(repository, place.target, root, choices) if repository else Wanted()
     source = str(repository.root) if repository else ""
     if source:
-        _refuse_other(root, manifest, source, force=manner.force)
-    how = How(source, datetime.now(UTC), choices, manner.force, manner.rebuild)
+        _refuse_other(root, manifest, source, force=options.force)
+    how = PlanOptions(source, datetime.now(UTC), choices, options.force, options.rebuild)
     planned = plan(folder, wanted, manifest, how)
-    notes = _check(planned, root, place, manner)
-    if not manner.dry_run:
+    notes = _check(planned, root, place, options)
+    if not options.dry_run:
         carry_out(folder, planned, manifest)
     told = (*planned.notes, *(notes or ()))
-    return Done(place, planned, told, notes == (), manifest is not None)
+    return PushResult(place, planned, told, notes == (), manifest is not None)
 
 
 def _refuse_other(root: Path, manifest: Manifest | None, source: str, *, force: bool) -> None:
@@ -186,27 +186,29 @@ def _refuse_other(root: Path, manifest: Manifest | None, source: str, *, force: 
     if other in {"", source} or force or not is_repository(Path(other)):
         return
     raise ConfigurationError(
-        f"{root} was deployed from {other}, and this is {source}; take that one's files out with "
-        f"`codexmcp sync clean-runtime --no-redeploy --repo {other}`, or take them over with "
+        f"{root} was deployed from {other}, and this is {source}; remove its files with "
+        f"`codexmcp sync clean-runtime --no-redeploy --repo {other}`, or replace them with "
         "--force"
     )
 
 
-def _check(planned: Plan, root: Path, place: Place, manner: Manner) -> tuple[str, ...] | None:
-    """Ask Codex for what it has against the plan; return notes, or None when it was not asked.
+def _check(
+    planned: Plan, root: Path, place: ClientFolder, options: PushOptions
+) -> tuple[str, ...] | None:
+    """Return Codex's notes on the plan, or None without a check.
 
     Raises:
-        ConfigurationError: It refuses what it took before.
+        ConfigurationError: Codex refuses a configuration that was accepted before.
     """
     changed = {change.path: change.after for change in planned.changes if _is_config(change.path)}
-    if manner.check is None or not place.target.has_config or not changed:
+    if options.check is None or not place.target.has_config or not changed:
         return None
     before = _configs(root)
     after = {name: data for name, data in {**before, **changed}.items() if data is not None}
-    problems = manner.check(root, after)
+    problems = options.check(root, after)
     if not problems:
         return ()
-    known = manner.check(root, before)
+    known = options.check(root, before)
     new = {name: told for name, told in problems.items() if known.get(name) != told}
     if new:
         told = "\n  ".join(f"{root / name}: {problem}" for name, problem in new.items())

@@ -1,4 +1,4 @@
-"""What shall be in a client's folder: whole files, and blocks in files of the owner's.
+"""The wanted contents of a client's folder: whole files, and blocks in the owner's files.
 
 Pure.
 """
@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -17,7 +17,7 @@ from codexmcp.home.block_markers import BlockError
 from codexmcp.home.sync import memory
 from codexmcp.home.sync.choices import Choices
 from codexmcp.home.sync.command_log import report_url, with_report
-from codexmcp.home.sync.repository import MEMORY, SKILL_FILE, SKILLS, Repository, SkillFile
+from codexmcp.home.sync.repository import MEMORY, SKILL_FILE, SKILLS, Repository
 from codexmcp.home.sync.targets import MEMORIES, NATIVE_MEMORIES, Target, token_values
 from codexmcp.home.sync.tokens import EXPANDED_SUFFIXES, expand
 
@@ -26,7 +26,7 @@ CONFIG_BLOCK = "sync"
 
 
 class Kind(Enum):
-    """What sort of text a block stands in."""
+    """The format of a file with a block."""
 
     TOML = "toml"
     MARKDOWN = "markdown"
@@ -34,11 +34,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True, eq=False)
 class WantedFile:
-    """A file that is deployed whole.
+    """A file to deploy whole.
 
     Attributes:
-        data: What it shall hold.
-        is_executable: Whether it may be run.
+        data: The contents.
+        is_executable: The file is executable.
     """
 
     data: bytes
@@ -46,19 +46,19 @@ class WantedFile:
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of its bytes."""
+        """The SHA-256 of the contents."""
         return digest_of(self.data)
 
 
 @dataclass(frozen=True, slots=True)
 class WantedBlock:
-    """A block in a file of the owner's.
+    """A block in an owner's file.
 
     Attributes:
         file: The file's path in the folder.
         name: The block's name.
-        kind: What the file holds.
-        body: What shall stand in the block.
+        kind: The file's format.
+        body: The contents of the block.
     """
 
     file: str
@@ -69,44 +69,50 @@ class WantedBlock:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Everything that shall be in a client's folder.
+    """The whole wanted contents of a client's folder.
 
     Attributes:
-        files: The files by their paths.
+        files: The files by path.
         blocks: The blocks.
+        notes: Faults of skill files deployed without expansion.
     """
 
     files: Mapping[str, WantedFile] = field(default_factory=dict[str, WantedFile])
     blocks: tuple[WantedBlock, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def digest_of(data: bytes) -> str:
-    """Return the SHA-256 of bytes."""
+    """Return the SHA-256 as hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def wanted_of(repository: Repository, target: Target, home: PurePath, choices: Choices) -> Wanted:
-    """Return what shall be in a client's folder.
+    """Return the wanted contents of a client's folder.
 
     Args:
         repository: The repository.
         target: The client.
-        home: Its folder, absolute.
-        choices: How to deploy.
+        home: The client's folder, absolute.
+        choices: The persistent options.
 
     Raises:
-        ConfigurationError: A skill holds an unknown token or broken markers, or a name is taken.
+        ConfigurationError: A name is taken.
     """
     memories = NATIVE_MEMORIES if choices.native_memories and target.has_config else MEMORIES
     values = token_values(target, home, repository.root, memories)
     files: dict[str, WantedFile] = {}
     blocks: list[WantedBlock] = []
+    notes: list[str] = []
     for path, data in repository.memories.items():
         files[f"{memories}/{path}"] = WantedFile(data)
     url = report_url(repository.fragment) if choices.report_use else None
     for name, skill in repository.skills.items():
-        for path, file in _deployed(repository, target, name, skill, values, url):
-            files[f"{target.skills}/{name}/{path}"] = file
+        own = {**values, "skill": name}
+        for path, file in skill.items():
+            data, odd = _expanded(path, file.data, own, url)
+            files[f"{target.skills}/{name}/{path}"] = WantedFile(data, file.is_executable)
+            notes += [f"{repository.root / SKILLS / name / path}, {each}" for each in odd]
     told = memory.memory_text(
         {path: data.decode("utf-8-sig") for path, data in repository.memories.items()},
         values["memories"],
@@ -119,35 +125,29 @@ def wanted_of(repository: Repository, target: Target, home: PurePath, choices: C
         files.update((name, WantedFile(data)) for name, data in repository.profiles.items())
         if repository.fragment.strip("\ufeff \t\r\n"):
             blocks.append(WantedBlock(CONFIG, CONFIG_BLOCK, Kind.TOML, repository.fragment))
-    return Wanted(files, tuple(blocks))
+    return Wanted(files, tuple(blocks), tuple(notes))
 
 
-def _deployed(
-    repository: Repository,
-    target: Target,
-    name: str,
-    skill: Mapping[str, SkillFile],
-    values: Mapping[str, str],
-    url: str | None,
-) -> Iterator[tuple[str, WantedFile]]:
-    source = repository.root / SKILLS / name
-    for path, file in skill.items():
-        data = file.data
-        is_main = path == SKILL_FILE
-        if is_main or (b"{{" in data and PurePosixPath(path).suffix in EXPANDED_SUFFIXES):
-            try:
-                text = expand(data.decode(), {**values, "skill": name})
-                if is_main and url is not None:
-                    text = with_report(text, target.name, name, url)
-                data = text.encode()
-            except BlockError as error:
-                raise ConfigurationError(f"{source / path}, {error}") from None
-            except UnicodeDecodeError as error:
-                line = data.count(b"\n", 0, error.start) + 1
-                raise ConfigurationError(
-                    f"{source / path}, line {line}: this is no UTF-8 text; save the file as UTF-8"
-                ) from None
-        yield path, WantedFile(data, file.is_executable)
+def _expanded(
+    path: str, data: bytes, values: Mapping[str, str], url: str | None
+) -> tuple[bytes, list[BlockError]]:
+    """Return a skill's file in its deployed form, and its faults."""
+    is_main = path == SKILL_FILE
+    if not is_main and (b"{{" not in data or PurePosixPath(path).suffix not in EXPANDED_SUFFIXES):
+        return data, []
+    try:
+        text, unknown = expand(data.decode(), values)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        told = "not UTF-8 text, deployed unchanged; save the file as UTF-8"
+        return data, [BlockError(line, told)]
+    odd: list[BlockError] = [*unknown]
+    if is_main and url is not None:
+        try:
+            text = with_report(text, values["client"], values["skill"], url)
+        except BlockError as error:
+            odd.append(BlockError(error.line, f"{error.problem}; its use is not reported"))
+    return text.encode(), odd
 
 
 def _add_memory_skill(
@@ -156,7 +156,7 @@ def _add_memory_skill(
     path = f"{target.skills}/{memory.SKILL}/{SKILL_FILE}"
     if path in files:
         raise ConfigurationError(
-            f"{repository.root / SKILLS / memory.SKILL} has the name of the skill by which "
-            f"{repository.root / MEMORY} reaches {target.name}; rename it"
+            f"{repository.root / SKILLS / memory.SKILL} has the name of the skill that delivers "
+            f"{repository.root / MEMORY} to {target.name}; rename it"
         )
     files[path] = WantedFile(memory.memory_skill(told).encode())

@@ -1,7 +1,7 @@
-"""Carries out the plan of a deployment.
+"""Carry out the plan of a deployment.
 
-Promises that each file is old or new whatever is killed when, and that another run finishes what
-was begun. The caller holds the folder's lock.
+Guarantees: atomic replacement of each file, and completion of an interrupted push by the next. The
+caller holds the folder's lock.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.errors import ConfigurationError
-from codexmcp.home.changes import make_sure
-from codexmcp.home.putting import TEMPORARY, put, temporary
+from codexmcp.home.atomic_write import TEMPORARY, put, temporary
+from codexmcp.home.changes import check_unchanged
 from codexmcp.home.sync.change import Change
 from codexmcp.home.sync.deployed import Folder, stat_of
 from codexmcp.home.sync.manifest import FILE, Manifest, encode
@@ -24,26 +24,26 @@ from codexmcp.home.sync.planning import Plan
 
 _FOLDER_MODE = 0o700
 _THREADS = 8
-"""How many files are written at once: a disk that is told to keep several takes hardly longer."""
+"""Files written in parallel: several fsyncs at once take hardly longer than a single fsync."""
 
 
 def carry_out(folder: Folder, plan: Plan, before: Manifest | None) -> None:
-    """Make a client's folder what a plan says.
+    """Apply a plan to a client's folder.
 
     Args:
         folder: The client's folder.
         plan: The plan.
-        before: The list from which it was made; None without one.
+        before: The manifest behind the plan, or None.
 
     Raises:
-        ConfigurationError: A file was changed since, or cannot be written.
+        ConfigurationError: A file was changed since the plan was made, or is not writable.
     """
     try:
         _carry_out(folder, plan, before)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot write {error.filename}: {error.strerror}; put that right and try again, which "
-            "finishes what was begun"
+            f"cannot write {error.filename}: {error.strerror}; fix this and try again, which "
+            "finishes the interrupted push"
         ) from None
 
 
@@ -54,7 +54,7 @@ def _carry_out(folder: Folder, plan: Plan, before: Manifest | None) -> None:
     if not plan.changes and is_same:
         return
     for change in plan.changes:
-        make_sure(Path(change.real), change.before)
+        check_unchanged(Path(change.real), change.before)
     _put_each(
         (folder.real(change.backup), change, change.before or b"", None)
         for change in plan.changes
@@ -74,7 +74,7 @@ def _carry_out(folder: Folder, plan: Plan, before: Manifest | None) -> None:
         if change.after is None:
             Path(change.real).unlink(missing_ok=True)
     for path in plan.emptied:
-        # What the owner put there keeps the folder.
+        # Files of the owner keep the folder.
         with contextlib.suppress(OSError):
             os.rmdir(folder.real(path))  # noqa: PTH106 - thousands of times
     if plan.final is None:
@@ -88,7 +88,7 @@ def _settled(before: Manifest, final: Manifest | None) -> bool:
 
 
 def _dated(folder: Folder, manifest: Manifest) -> Manifest:
-    """Return a list with what the file system says of the files that were written."""
+    """Return a manifest with the status of the written files."""
     files = {
         path: record if record.stat else replace(record, stat=stat_of(os.lstat(folder.real(path))))
         for path, record in manifest.files.items()
@@ -98,7 +98,7 @@ def _dated(folder: Folder, manifest: Manifest) -> Manifest:
 
 
 def _put_each(files: Iterable[tuple[str, Change, bytes, bool | None]]) -> None:
-    """Put files in place, several at once; the first that fails is told, after all were tried."""
+    """Write files in parallel, and raise the first error after all attempts."""
     with ThreadPoolExecutor(_THREADS) as pool:
         jobs = [
             pool.submit(put, path, data, like=change.real, is_executable=is_executable)
@@ -109,7 +109,7 @@ def _put_each(files: Iterable[tuple[str, Change, bytes, bool | None]]) -> None:
 
 
 def _sweep(folder: Folder, manifest: Manifest | None) -> None:
-    """Delete what a run that was killed has left in the midst of writing."""
+    """Delete temporary files of a killed push."""
     for left_over in folder.root.glob(f".*{TEMPORARY}"):
         left_over.unlink()
     if manifest is None or manifest.is_finished:

@@ -78,7 +78,7 @@ def test_a_key_is_refused_and_not_repeated(choices: Choices) -> None:
 
 @pytest.mark.parametrize("url", ["host/v1", "ftp://host", "http://", "http://h:x/", "http://a b/"])
 def test_what_is_no_url_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="no URL"):
+    with pytest.raises(UsageError, match="not a URL"):
         rendered("vllm", Choices(model="m", base_url=url))
 
 

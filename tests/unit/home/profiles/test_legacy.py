@@ -8,7 +8,6 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexmcp.errors import UsageError
 from codexmcp.home.block_markers import BlockError
 from codexmcp.home.profiles.legacy import migrated
 
@@ -86,29 +85,59 @@ def test_a_config_without_profiles_stays_as_it_is() -> None:
     assert (result.config, result.profiles, result.default) == (text, {}, None)
 
 
+def test_broken_toml_is_an_error_with_its_line() -> None:
+    with pytest.raises(BlockError, match="invalid TOML") as error:
+        migrated("a = 1\nb =\n")
+    assert error.value.line == 2
+
+
+BLOCK = "# >>> codexmcp: b >>>\n[profiles.x]\na = 1\n# <<< codexmcp: b <<<\n"
+
+
 @pytest.mark.parametrize(
-    ("text", "line", "words"),
+    ("odd", "line", "words"),
     [
-        ("a = 1\nb =\n", 2, "no valid TOML"),
-        ("a = 1\nprofiles = 3\n", 2, "no table"),
-        ("a = 1\n[[profiles.x]]\nb = 1\n", 2, "no table"),
-        ("a = 1\nprofile = 3\n", 2, "names no profile"),
-        (
-            "# >>> codexmcp: b >>>\n[profiles.x]\na = 1\n# <<< codexmcp: b <<<\n",
-            2,
-            "managed block 'b'",
-        ),
+        ("profiles.x = 3\n", 1, "not a table"),
+        ("[[profiles.x]]\nb = 1\n", 1, "not a table"),
+        ("profile = 3\n", 1, "is not the name of a profile"),
+        (BLOCK, 2, "managed block 'b'"),
+        ("[profiles.'a b']\nb = 1\n[profiles.'a b'.more]\nc = 1\n", 1, "a b: rename it"),
+        ("[profiles.'a b']\nb = 1\n[other]\n[profiles.'a b'.more]\nc = 1\n", 1, "rename it"),
     ],
 )
-def test_what_cannot_be_moved_is_an_error_with_its_line(text: str, line: int, words: str) -> None:
-    with pytest.raises(BlockError, match=words) as error:
-        migrated(text)
-    assert error.value.line == line
+def test_an_odd_part_stays_with_its_line_told_and_the_rest_is_moved(
+    odd: str, line: int, words: str
+) -> None:
+    # The odd part stands alone, and beside a profile that can be moved.
+    for more in ("", "[profiles.fast]\nmodel = 'm'\n"):
+        result = migrated(odd + more, refuse_blanks)
+        assert result.config == odd
+        assert result.profiles.keys() == ({"fast"} if more else set())
+        (error,) = result.left
+        assert (error.line, words in error.problem) == (line, True)
 
 
-def test_a_name_that_codex_refuses_is_an_error() -> None:
-    with pytest.raises(UsageError, match="cannot name a profile"):
-        migrated("[profiles.'a b']\nmodel = 'm'\n")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "profiles = {fast = {a = 1}, 'a b' = {a = 2}}\n",
+        "[profiles]\nfast.a = 1\n'a b'.a = 2\n",
+        "profiles = 3\n",
+    ],
+)
+def test_one_statement_with_an_odd_profile_stays_whole(text: str) -> None:
+    result = migrated(text, refuse_blanks)
+    assert (result.config, result.profiles, len(result.left)) == (text, {}, 1)
+
+
+def test_all_odd_parts_are_told_at_once() -> None:
+    text = "profile = 3\n[profiles.'a b']\nx = 1\n[profiles.'c d']\nx = 1\n" + BLOCK
+    assert [error.line for error in migrated(text, refuse_blanks).left] == [1, 2, 4, 7]
+
+
+def refuse_blanks(name: str, text: str) -> str | None:
+    assert tomllib.loads(text)
+    return f"{name}: rename it" if " " in name else None
 
 
 NAMES = st.sampled_from(["fast", "slow-2", "deep"])

@@ -27,9 +27,9 @@ def test_a_file_that_says_something_else_is_only_replaced_when_asked(tmp_path: P
 
 @pytest.mark.parametrize("name", ["../a", "a.b", "a b", "", "é"])
 def test_a_name_that_codex_refuses_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="cannot name a profile"):
+    with pytest.raises(UsageError, match="invalid profile name"):
         plan_add(tmp_path, {name: ""})
-    with pytest.raises(UsageError, match="cannot name a profile"):
+    with pytest.raises(UsageError, match="invalid profile name"):
         plan_remove(tmp_path, [name])
 
 
@@ -67,8 +67,25 @@ def test_a_migration_that_was_killed_is_finished_by_the_next(tmp_path: Path, wri
 def test_a_migration_does_not_replace_a_profile_that_says_something_else(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(OLD)
     (tmp_path / "deep.config.toml").write_text("mine = 1\n")
-    with pytest.raises(ConfigurationError, match=r"deep\.config\.toml exists"):
-        plan_migrate(tmp_path)
+    plan = plan_migrate(tmp_path)
+    (told,) = plan.left
+    assert told.startswith(f"{tmp_path / 'config.toml'}, line 7: ")
+    assert "deep.config.toml exists" in told
+    apply(plan.changes)
+    assert (tmp_path / "config.toml").read_text() == 'model = "m"\n\n[profiles.deep]\nx = 1\n'
+    assert (tmp_path / "deep.config.toml").read_text() == "mine = 1\n"
+    assert plan_migrate(tmp_path, replace=True).left == ()
+
+
+def test_a_profile_whose_name_codex_refuses_is_told_with_a_name_that_it_takes(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "config.toml").write_text(f'{OLD}\n[profiles."deep work"]\nx = 2\n')
+    plan = plan_migrate(tmp_path)
+    assert plan.names == ("fast", "deep")
+    (told,) = plan.left
+    assert "line 10: " in told
+    assert "[profiles.deep-work]" in told
 
 
 def test_a_broken_config_is_an_error_with_file_and_line(tmp_path: Path) -> None:

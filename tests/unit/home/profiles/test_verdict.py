@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from codexmcp.home.profiles.exec_run import ExecEnd, read_end
+from codexmcp.home.profiles.exec_run import ExecOutcome, read_end
 from codexmcp.home.profiles.expectation import (
     Expectation,
     expectation,
@@ -32,7 +32,7 @@ query_params = {api-version = "2"}
 [mcp_servers."s.1"]
 command = "x"
 """)
-FINE = ExecEnd("OK", None)
+FINE = ExecOutcome("OK", None)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def test_a_request_as_the_profile_says_is_fine() -> None:
         (Request(headers=without("x-team")), "the header x-team was not sent"),
         (
             Request(headers={**Request().headers, "authorization": "Bearer codexmcp-stand-in-B"}),
-            "the header authorization did not hold what it should",
+            "the header authorization had another value",
         ),
     ],
 )
@@ -115,7 +115,7 @@ def test_each_difference_is_a_fault(sent: Request, fault: str) -> None:
 def test_a_key_that_nothing_asks_for_is_a_fault() -> None:
     expected = replace(expectation(SETTINGS), key_variable=None)
     (fault,) = judge("p", expected, [Request()], FINE).faults
-    assert "nothing asks for" in fault
+    assert "unexpected header authorization" in fault
 
 
 def test_a_key_in_a_file_is_a_fault() -> None:
@@ -127,7 +127,7 @@ def test_a_key_in_a_file_is_a_fault() -> None:
 
 
 def test_a_codex_that_sends_nothing_is_a_fault_with_its_reason() -> None:
-    (fault,) = judge("p", expectation(SETTINGS), [], ExecEnd(None, "it is broken")).faults
+    (fault,) = judge("p", expectation(SETTINGS), [], ExecOutcome(None, "it is broken")).faults
     assert fault == "Codex sent nothing: it is broken"
 
 
@@ -143,10 +143,10 @@ def test_only_a_completed_turn_is_an_end_without_trouble() -> None:
     item = {"type": "item.completed", "item": {"type": "agent_message", "text": "OK"}}
     warning = {"type": "item.completed", "item": {"type": "error", "message": "careful"}}
     done = {"type": "turn.completed"}
-    assert read_end(lines(warning, item, done), "") == ExecEnd("OK", None, ("careful",))
+    assert read_end(lines(warning, item, done), "") == ExecOutcome("OK", None, ("careful",))
     failed = {"type": "turn.failed", "error": {"message": "no key"}}
     assert read_end(lines(failed), "").trouble == "no key"
-    assert read_end("no JSON\n[]\n", "").trouble == "it ended without a word"
+    assert read_end("no JSON\n[]\n", "").trouble == "Codex ended without a message"
     said = read_end("", "Reading additional input from stdin...\nError: bad\n  line 3")
     assert said.trouble == "Error: bad line 3"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.sync.choices import Choices
-from codexmcp.home.sync.deployed import NOTHING, Seen, There
+from codexmcp.home.sync.deployed import NOTHING, DeployedEntry, EntryKind
 from codexmcp.home.sync.manifest import FILE, BlockRecord, Manifest, Record, encode, read_manifest
 from codexmcp.home.sync.states import SETTLED, State, file_state
 from codexmcp.home.sync.wanted import WantedFile, digest_of
@@ -84,12 +84,12 @@ def test_a_broken_list_is_refused(tmp_path: Path, data: bytes) -> None:
         read_manifest(tmp_path)
 
 
-def _file(data: bytes, *, executable: bool = False) -> Seen:
-    return Seen(There.FILE, digest_of(data), executable)
+def _file(data: bytes, *, executable: bool = False) -> DeployedEntry:
+    return DeployedEntry(EntryKind.FILE, digest_of(data), executable)
 
 
 OURS = Record((DIGEST,))
-OTHER = Seen(There.OTHER)
+OTHER = DeployedEntry(EntryKind.OTHER)
 WANTED = WantedFile(b"x")
 NEWER = WantedFile(b"y")
 
@@ -113,7 +113,7 @@ NEWER = WantedFile(b"y")
     ],
 )
 def test_a_file_has_the_state_of_the_table(
-    wanted: WantedFile | None, record: Record | None, seen: Seen, state: State
+    wanted: WantedFile | None, record: Record | None, seen: DeployedEntry, state: State
 ) -> None:
     assert file_state(wanted, record, seen) is state
 
@@ -124,7 +124,7 @@ def test_a_file_has_the_state_of_the_table(
     st.sampled_from([NOTHING, OTHER]) | st.binary(max_size=1).map(_file),
 )
 def test_what_is_settled_is_what_shall_be_there(
-    wanted: WantedFile | None, record: Record | None, seen: Seen
+    wanted: WantedFile | None, record: Record | None, seen: DeployedEntry
 ) -> None:
     if wanted is None and record is None:
         return

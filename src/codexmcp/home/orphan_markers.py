@@ -1,7 +1,7 @@
-"""What `codex mcp add` leaves of our markers around MCP servers.
+"""Remains of our markers around MCP servers after `codex mcp add`.
 
-Pure. Source: it drops every comment in and above the tables of MCP servers, so that of a managed
-block only the end marker may be left (measured on 0.163.0).
+Pure. Source: `codex mcp add` drops every comment in and above the tables of MCP servers, so only
+the end marker of a managed block may remain (measured on 0.163.0).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class _Line:
     opens: bool
 
 
-def mended(text: str) -> str:
-    """Return a text without the end markers around MCP servers that Codex has left alone.
+def without_orphan_markers(text: str) -> str:
+    """Return a text without unpaired end markers around MCP servers left by Codex.
 
-    Markers that somebody else has broken stay, for `blocks` to name.
+    Markers broken by other editors stay, for an error by `blocks`.
     """
     lines = [
         _Line(found.start(), found.end(), found["name"], found["arrows"] == ">>>")
