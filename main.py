@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from codexmcp.agents.program import OpenAgent, Program
-
-
-def load_agent() -> OpenAgent:
-    """Import the MCP approach, which takes the SDK's second and more."""
-    from codexmcp.agents.mcp_approach import mcp_agent  # noqa: PLC0415
-
-    return mcp_agent
+from codexmcp.entry import Work, run_program
 
 
-PROGRAM = Program(
-    name="main.py",
-    project=Path(__file__).resolve().parent,
-    load_agent=load_agent,
-    server_command=True,
-)
+def load() -> Work:
+    """Read the arguments; imports come late so that Ctrl-C shows no traceback meanwhile."""
+    from pathlib import Path  # noqa: PLC0415
+
+    from codexmcp.agents.program import main_program  # noqa: PLC0415
+
+    return main_program(Path(__file__).resolve().parent).load(sys.argv[1:])
+
 
 if __name__ == "__main__":
-    sys.exit(PROGRAM.main())
+    sys.exit(run_program("main.py", load))

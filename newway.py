@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from codexmcp.agents.program import OpenAgent, Program
-
-SMOKE_PROMPT = "Use $mcp-skill-smoke to run the smoke test, and report the file's contents."
+from codexmcp.entry import Work, run_program
 
 
-def load_agent() -> OpenAgent:
-    """Import the `codex_tool` approach, which takes the SDK's second and more."""
-    from codexmcp.agents.tool_approach import tool_agent  # noqa: PLC0415
+def load() -> Work:
+    """Read the arguments; imports come late so that Ctrl-C shows no traceback meanwhile."""
+    from pathlib import Path  # noqa: PLC0415
 
-    return tool_agent
+    from codexmcp.agents.program import newway_program  # noqa: PLC0415
 
+    return newway_program(Path(__file__).resolve().parent).load(sys.argv[1:])
 
-PROGRAM = Program(
-    name="newway.py",
-    project=Path(__file__).resolve().parent,
-    load_agent=load_agent,
-    default_prompt=SMOKE_PROMPT,
-)
 
 if __name__ == "__main__":
-    sys.exit(PROGRAM.main())
+    sys.exit(run_program("newway.py", load))

@@ -1,6 +1,6 @@
-"""What `main.py` and `newway.py` share: an agent of the OpenAI Agents SDK that works through Codex.
+"""The common part of `main.py` and `newway.py`: an OpenAI Agents SDK agent with Codex as a tool.
 
-`progress`, `record` and `files` are pure or nearly so; `display` prints; `workplace` sets the
-surroundings up; `mcp_approach` and `tool_approach` are the two ways to Codex; `program` is an entry
-point, and `running` runs it.
+`progress`, `record` and `files` are pure or nearly so; `display` prints; `workplace` prepares the
+environment; `mcp_approach` and `tool_approach` are the two connections to Codex; `program` is an
+entry point, and `running` runs the program.
 """

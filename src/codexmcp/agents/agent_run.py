@@ -1,6 +1,6 @@
-"""Runs an agent of the OpenAI Agents SDK, and says in our words why it failed.
+"""Run an agent of the OpenAI Agents SDK, and explain its failures.
 
-The one door between the SDK's errors and ours.
+The only converter of the SDK's errors into ours.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from codexmcp.agents.progress import Kind, Progress, ShowStep
 from codexmcp.agents.workplace import Workplace
 from codexmcp.errors import ConfigurationError, WorkError
 from codexmcp.jsonvalues import dig, text_of
+from codexmcp.network import DIRECT_MOUNTS, tls_context
 
 if TYPE_CHECKING:
     from agents import RunContextWrapper, Tool, TResponseInputItem
 
 
 class _Hooks(RunHooks[None]):
-    """Shows the agent's own steps."""
+    """Show the agent's own steps."""
 
     def __init__(self, show: ShowStep) -> None:
         self._show = show
@@ -46,7 +47,7 @@ class _Hooks(RunHooks[None]):
 
 
 async def run_agent(agent: Agent[None], workplace: Workplace, show: ShowStep) -> str:
-    """Give the agent the prompt and return its final answer.
+    """Run the agent on the prompt and return its final answer.
 
     Raises:
         ConfigurationError: The model's endpoint refused the key.
@@ -54,7 +55,9 @@ async def run_agent(agent: Agent[None], workplace: Workplace, show: ShowStep) ->
     """
     arguments = workplace.plan.arguments
     async with openai.AsyncOpenAI(
-        api_key=workplace.plan.agent_key, base_url=workplace.agent_base_url
+        api_key=workplace.plan.agent_key,
+        base_url=workplace.agent_base_url,
+        http_client=openai.DefaultAsyncHttpxClient(mounts=DIRECT_MOUNTS, verify=tls_context()),
     ) as client:
         provider = OpenAIProvider(openai_client=client, use_responses=True)
         try:
@@ -63,7 +66,7 @@ async def run_agent(agent: Agent[None], workplace: Workplace, show: ShowStep) ->
                 arguments.prompt,
                 max_turns=arguments.max_turns,
                 hooks=_Hooks(show),
-                # The SDK would send traces, prompts included, to OpenAI.
+                # By default the SDK sends traces, including prompts, to OpenAI.
                 run_config=RunConfig(
                     model=arguments.agent_model, model_provider=provider, tracing_disabled=True
                 ),
@@ -80,7 +83,7 @@ async def run_agent(agent: Agent[None], workplace: Workplace, show: ShowStep) ->
         except (AttributeError, TypeError, ValueError, LookupError) as error:
             if _is_ours(error):
                 raise
-            # The SDK takes for granted that an answer has the Responses API's form.
+            # The SDK does not validate an answer against the Responses API.
             raise WorkError(
                 f"the agent could not read what its model at {_endpoint(workplace)} answered: "
                 f"{type(error).__name__}: {error}; does it speak the Responses API?"
@@ -89,14 +92,14 @@ async def run_agent(agent: Agent[None], workplace: Workplace, show: ShowStep) ->
 
 
 def _is_ours(error: Exception) -> bool:
-    """Return whether the SDK had called code of ours, such as a hook, which raised it."""
+    """Return True if the exception comes from our code called by the SDK, such as a hook."""
     called_by_us = error.__traceback__ and error.__traceback__.tb_next
     modules = (str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(called_by_us))
     return any(module.startswith("codexmcp.") for module in modules)
 
 
 def _explained(error: openai.APIError, workplace: Workplace) -> ConfigurationError | WorkError:
-    """Return our error for one of the model's endpoint."""
+    """Return our error for an error of the model's endpoint."""
     where = _endpoint(workplace)
     if isinstance(error, openai.AuthenticationError):
         return ConfigurationError(
@@ -119,7 +122,7 @@ def _endpoint(workplace: Workplace) -> str:
 
 
 def _kind(error: BaseException) -> str:
-    """Return the name of an error that has no text, such as a connection reset."""
+    """Return the name of an error without a text, such as a connection reset."""
     return type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""Ends a block of work with an error that was found elsewhere."""
+"""End a block of work with an error detected elsewhere."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from codexmcp.errors import CodexMCPError
 
 
 class Alarm:
-    """Guards a block, as `asyncio.timeout` does, but is set off by a call.
+    """Guard a block, like `asyncio.timeout`, but triggered by a call.
 
-    What comes first counts: further calls, and calls outside the block, do nothing.
+    The first trigger counts: further calls, and calls outside the block, have no effect.
     """
 
     def __init__(self) -> None:
@@ -39,6 +39,6 @@ class Alarm:
         if self._error is None:
             return
         assert task is not None
-        # Another cancellation beside ours, such as Ctrl-C's, goes on its way.
+        # Another cancellation, such as Ctrl-C's, propagates.
         if task.uncancel() == 0:
             raise self._error from None

@@ -1,22 +1,19 @@
-"""The arguments of `main.py` and `newway.py`.
+"""The options of `main.py`, `newway.py`, `codexmcp agent` and `codexmcp rehearse`.
 
-Pure, except that `-` reads the prompt from stdin.
+Pure, except for reading the prompt from stdin for `-`.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
+from codexmcp.command_line import ANY_TEXT, RaisingParser, argument, flag, option, read
 from codexmcp.errors import UsageError
 from codexmcp.settings import SANDBOX_MODES
-
-DEFAULT_TIMEOUT_S = 3600.0
-DEFAULT_MAX_TURNS = 20
+from codexmcp.units import count, seconds
 
 EXIT_CODES = """\
 exit codes:
@@ -24,73 +21,82 @@ exit codes:
   124 timeout   130 interrupted"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What the user asked for; None leaves a choice to the defaults.
+    """Parsed arguments; None means the default."""
 
-    Attributes:
-        prompt: The task.
-        rehearse: Whether the scripted model takes the place of a real one.
-        model: Codex's model.
-        agent_model: The agent's model.
-        sandbox: The sandbox mode.
-        cwd: Where Codex works.
-        resume: The thread to continue.
-        timeout_s: Bound on the whole run, in seconds; None means none.
-        max_turns: Bound on the agent's turns.
-        json: Whether a program reads stdout.
-        debug: Whether errors come with a traceback.
-        server_command: Words of another MCP server's command line, for `main.py`.
-    """
-
-    prompt: str
-    rehearse: bool = False
-    model: str | None = None
-    agent_model: str | None = None
-    sandbox: str | None = None
-    cwd: Path | None = None
-    resume: str | None = None
-    timeout_s: float | None = DEFAULT_TIMEOUT_S
-    max_turns: int = DEFAULT_MAX_TURNS
-    json: bool = False
-    debug: bool = False
+    prompt: str = argument("the task, or - for stdin", "PROMPT", parse=ANY_TEXT, nargs="*")
+    rehearse: bool = flag("use the built-in scripted model; needs no key")
+    model: str | None = option("Codex's model", "NAME")
+    agent_model: str | None = option("the agent's model", "NAME")
+    sandbox: str | None = option(
+        "default: CODEX_SANDBOX_MODE or workspace-write", choices=SANDBOX_MODES
+    )
+    cwd: Path | None = option("where Codex works; default: output/", "DIR", parse=Path)
+    allow_git: bool = flag("let commands in workspace-write commit; see SECURITY.md")
+    resume: str | None = option("continue a thread", "THREAD")
+    timeout: float = option(
+        "bound on the whole run, 0 for none", "SECONDS", parse=seconds, default=3600.0
+    )
+    max_turns: int = option("bound on the agent's turns", "N", parse=count, default=20)
+    json: bool = flag("one JSON event a line on stdout")
+    debug: bool = flag("show tracebacks and logs")
     server_command: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class MainArguments(Arguments):
+    """Parsed arguments of `main.py`."""
+
+    server_command: str | None = option(
+        "another stdio MCP server with the tools codex and codex-reply; policy flags are not "
+        "passed to it",
+        "COMMAND",
+    )
+
+
 def parse_arguments(
-    argv: Sequence[str], *, program: str, default_prompt: str | None, server_command: bool
+    argv: Sequence[str],
+    *,
+    program: str,
+    command: str,
+    default_prompt: str | None,
+    server_command: bool,
 ) -> Arguments:
-    """Return what the arguments say; ends the process on `--help`.
+    """Return the parsed arguments; ends the process on `--help`.
 
     Args:
         argv: The arguments, without the program's name.
         program: The program's name, such as `main.py`.
-        default_prompt: What to do without a prompt; None makes one necessary.
-        server_command: Whether the program has the option `--server-command`.
+        command: The user's command line, such as `uv run python main.py`.
+        default_prompt: The default prompt; None makes a prompt mandatory.
+        server_command: The program has the option `--server-command`.
 
     Raises:
-        UsageError: The arguments are wrong, or there is no prompt.
+        UsageError: The arguments are invalid, or the prompt is missing.
     """
-    parser = _parser(program, default_prompt, server_command=server_command)
+    cls = MainArguments if server_command else Arguments
+    optional = f" Without a prompt: {default_prompt}" if default_prompt else ""
+    parser = RaisingParser(
+        prog=program,
+        description=f"Give Codex a task through an agent of the OpenAI Agents SDK.{optional}",
+        epilog=_epilog(command),
+    )
+    parser.add_options(cls)
     given = [_readable(word) for word in argv]
-    # argparse loses the -- when options may stand between the words of the prompt.
+    # argparse loses the -- if options are allowed between the words of the prompt.
     end = given.index("--") if "--" in given else len(given)
-    values = vars(parser.parse_intermixed_args(given[:end]))
-    words: list[str] = values.pop("words") + given[end + 1 :]
-    prompt = _read_prompt(words, default_prompt)
-    return Arguments(prompt=prompt, **values)
+    try:
+        values = vars(parser.parse_intermixed_args(given[:end]))
+    except UsageError as error:
+        raise UsageError(f"{error}; --help lists the options, and a prompt may follow --") from None
+    words = [*values.get("prompt", ()), *given[end + 1 :]]
+    return read(cls, {**values, "prompt": _read_prompt(words, default_prompt)})
 
 
 def _readable(word: str) -> str:
-    """Return an argument without bytes that are no UTF-8, which Python keeps as surrogates."""
+    """Return an argument without bytes outside UTF-8, kept by Python as surrogates."""
     return word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raises wrong usage, in place of printing it and ending the process."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; --help lists the options, and a prompt may follow --")
 
 
 def _read_prompt(words: list[str], default: str | None) -> str:
@@ -107,89 +113,12 @@ def _read_prompt(words: list[str], default: str | None) -> str:
     return prompt
 
 
-def _parser(
-    program: str, default_prompt: str | None, *, server_command: bool
-) -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog=program,
-        description="Give Codex a task through an agent of the OpenAI Agents SDK.",
-        epilog=_epilog(program),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    optional = " (default: run the smoke skill)" if default_prompt else ""
-    parser.add_argument(
-        "words", nargs="*", metavar="PROMPT", help=f"the task, or - for stdin{optional}"
-    )
-    _add_work(parser)
-    _add_bounds(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON event a line on stdout")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks and logs")
-    if server_command:
-        parser.add_argument(
-            "--server-command",
-            metavar="COMMAND",
-            help="another stdio MCP server with the tools codex and codex-reply; policy flags are "
-            "not passed to it",
-        )
-    return parser
-
-
-def _add_work(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--rehearse", action="store_true", help="use the built-in scripted model; needs no key"
-    )
-    parser.add_argument("--model", metavar="NAME", help="Codex's model")
-    parser.add_argument("--agent-model", metavar="NAME", help="the agent's model")
-    parser.add_argument(
-        "--sandbox", choices=SANDBOX_MODES, help="default: CODEX_SANDBOX_MODE or workspace-write"
-    )
-    parser.add_argument(
-        "--cwd", type=Path, metavar="DIR", help="where Codex works; default: output/"
-    )
-    parser.add_argument("--resume", metavar="THREAD", help="continue a thread")
-
-
-def _add_bounds(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--timeout",
-        dest="timeout_s",
-        type=_seconds,
-        default=DEFAULT_TIMEOUT_S,
-        metavar="SECONDS",
-        help="bound on the whole run, 0 for none; default: %(default)g",
-    )
-    parser.add_argument(
-        "--max-turns",
-        type=_positive,
-        default=DEFAULT_MAX_TURNS,
-        metavar="N",
-        help="bound on the agent's turns; default: %(default)s",
-    )
-
-
-def _epilog(program: str) -> str:
+def _epilog(command: str) -> str:
     return f"""\
 examples:
-  uv run python {program} "Create a snake game with HTML, CSS, and JavaScript"
-  uv run python {program} --rehearse '$mcp-skill-smoke run the smoke script'
-  uv run python {program} --resume THREAD "Add a high-score table"
-  git diff | uv run python {program} -
+  {command} "Create a snake game with HTML, CSS, and JavaScript"
+  {command} --rehearse 'Run `date` and report what it prints'
+  {command} --resume THREAD "Add a high-score table"
+  git diff | {command} -
 
 {EXIT_CODES}"""
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
-    return value or None
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return int(text)

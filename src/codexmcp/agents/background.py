@@ -1,4 +1,4 @@
-"""Runs a slow import beside the event loop."""
+"""Run a slow import concurrently with the event loop."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Result = TypeVar("Result")
 
 
 async def in_background(work: Callable[[], Result]) -> Result:
-    """Return what a function returns that runs in a thread of its own.
+    """Return the result of a function run in its own thread.
 
-    Unlike `asyncio.to_thread`, a program that is interrupted meanwhile does not wait for it.
+    Unlike `asyncio.to_thread`, an interrupted program does not wait for the thread.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
@@ -33,7 +33,7 @@ async def in_background(work: Callable[[], Result]) -> Result:
             result = work()
         except BaseException as problem:  # noqa: BLE001 - it is raised where the result is awaited
             error = problem
-        # The loop is gone when nobody waits any more.
+        # The loop may be closed when no caller waits.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, error)
 

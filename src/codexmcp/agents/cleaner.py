@@ -1,4 +1,4 @@
-"""Makes text fit to be shown: without secrets and without what a terminal would act on.
+"""Sanitize text for display: no secrets and no terminal control sequences.
 
 Pure.
 """
@@ -11,25 +11,25 @@ from dataclasses import dataclass, field
 
 from codexmcp.jsonvalues import is_list, is_object
 
-# Colours and the like, as in the logs of Codex.
+# Colours and similar sequences, as in the logs of Codex.
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-# Whatever else a terminal would act on instead of showing it.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# Other terminal control characters, and bytes outside UTF-8.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 SHORTEST_SECRET = 16
-"""Characters. What is shorter, such as `ollama` for a local endpoint, is no key but a word, and
-taking it out would mangle whatever is shown."""
+"""Characters. Shorter texts, such as `ollama` for a local endpoint, are words instead of keys, and
+their removal would garble the output."""
 
 _OURS = frozenset({"type", "threadId"})
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaner:
-    """Makes text fit to be shown.
+    """Sanitize text for display.
 
     Attributes:
-        secrets: What must not be seen, such as the key; one below `SHORTEST_SECRET` is no secret.
-        aliases: What is shown by another name, such as the key proxy by that of its upstream.
+        secrets: Texts to hide, such as the key; texts below `SHORTEST_SECRET` are ignored.
+        aliases: Texts to replace, such as the key proxy's URL with its upstream's.
     """
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -48,7 +48,8 @@ class Cleaner:
     def clean_value(self, value: object) -> object:
         """Return a JSON value without secrets.
 
-        The outermost `type` and `threadId` stay: programs act on them, and they are not free text.
+        The outermost `type` and `threadId` stay: programs depend on them, and they are not free
+        text.
         """
         if is_object(value):
             return {

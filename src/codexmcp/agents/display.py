@@ -1,7 +1,6 @@
-"""Shows a run: to a person on stderr and stdout, or to a program as JSON lines on stdout.
+"""Display of a run: for a person on stderr and stdout, or for a program as JSON lines on stdout.
 
-Decides what is shown; `output` and `status` write it. Promises that nothing it shows holds a key
-or a control character.
+Selects the output; `status` draws the status line. No output contains a key or a control character.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from codexmcp.agents.cleaner import Cleaner
 from codexmcp.agents.outcome import Summary
-from codexmcp.agents.output import Output
 from codexmcp.agents.progress import Kind, Progress
 
 if TYPE_CHECKING:
@@ -23,15 +21,13 @@ _MAX_LINE = 400
 
 
 class Display(Protocol):
-    """Where a run is shown.
+    """The display of a run.
 
     Attributes:
-        cleaner: Makes text fit to be shown; replaced once the secrets are known.
-        out: Where stdout's text goes.
+        cleaner: Sanitizes text; replaced once the secrets are known.
     """
 
     cleaner: Cleaner
-    out: Output
 
     def note(self, text: str) -> None:
         """Show a remark about the run itself."""
@@ -46,16 +42,16 @@ class Display(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Leave the terminal as it was, without an end."""
+        """Restore the terminal, without an end."""
         ...
 
 
 class JsonDisplay:
-    """One JSON object a line on stdout; the last one has the type `result`."""
+    """A JSON object per line on stdout; the last has the type `result`."""
 
     def __init__(self, cleaner: Cleaner, out: TextIO | None = None) -> None:
         self.cleaner = cleaner
-        self.out = Output(out or sys.stdout)
+        self._out = out or sys.stdout
 
     def note(self, text: str) -> None:
         """Write a remark."""
@@ -81,25 +77,25 @@ class JsonDisplay:
         )
 
     def abandon(self) -> None:
-        """Do nothing: what was written is whole."""
+        """Do nothing: the output is complete."""
 
     def _write(self, value: dict[str, Any]) -> None:
-        self.out.write_line(json.dumps(self.cleaner.clean_value(value), ensure_ascii=True))
+        _write_line(self._out, json.dumps(self.cleaner.clean_value(value), ensure_ascii=True))
 
 
 class TextDisplay:
     """Plain lines: progress on stderr, the answer on stdout.
 
-    On a terminal a status line lives below the progress.
+    A terminal also has a status line below the progress.
     """
 
     def __init__(
         self, cleaner: Cleaner, out: TextIO | None = None, err: TextIO | None = None
     ) -> None:
         self.cleaner = cleaner
-        self.out = Output(out or sys.stdout)
-        self._err = Output(err or sys.stderr)
-        self._status = _status_line(err or sys.stderr) if self._err.is_terminal else None
+        self._out = out or sys.stdout
+        self._err = err or sys.stderr
+        self._status = _status_line(self._err) if self._err.isatty() else None
 
     def note(self, text: str) -> None:
         """Show a remark."""
@@ -113,7 +109,7 @@ class TextDisplay:
             self._status.update(step)
 
     def finish(self, summary: Summary) -> None:
-        """Show the answer, the files and how to go on."""
+        """Show the answer, the files and the command to continue."""
         self.abandon()
         if summary.answer is not None:
             self._print(summary.answer)
@@ -122,14 +118,12 @@ class TextDisplay:
             for path in summary.files:
                 self._print(f"  {path}")
         if summary.record.thread_id is not None:
-            self._print(
-                f'\nContinue with: {summary.command} --resume {summary.record.thread_id} "<prompt>"'
-            )
+            self._print(_how_to_continue(summary.command, summary.record.thread_id))
         if summary.error is not None:
-            self._err.write_line(self.cleaner.clean(f"error: {summary.error}"))
+            _write_line(self._err, self.cleaner.clean(f"error: {summary.error}"))
 
     def abandon(self) -> None:
-        """Take the status line away."""
+        """Remove the status line."""
         if self._status is not None:
             self._status.stop()
 
@@ -140,10 +134,16 @@ class TextDisplay:
         if self._status is not None:
             self._status.print(label, shown, failed=failed)
         else:
-            self._err.write_line(f"{label}{shown}")
+            _write_line(self._err, f"{label}{shown}")
 
     def _print(self, text: str) -> None:
-        self.out.write_line(self.cleaner.clean(text))
+        _write_line(self._out, self.cleaner.clean(text))
+
+
+def _write_line(stream: TextIO, text: str) -> None:
+    # Immediately: a reader may wait for the line.
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def _status_line(err: TextIO) -> StatusLine:
@@ -159,3 +159,12 @@ _LABELS: dict[Kind, str] = {
     Kind.COMMAND_END: "",
     Kind.MESSAGE: "says",
 }
+
+
+def _how_to_continue(command: str, thread_id: str) -> str:
+    if command:
+        return f'\nContinue with: {command} --resume {thread_id} "<prompt>"'
+    return (
+        "\nThe conversation ends with this container; to continue one, keep the Codex home: "
+        "docker run -v codexmcp-home:/app/.codex ..."
+    )

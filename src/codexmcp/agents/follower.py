@@ -1,4 +1,4 @@
-"""Follows a run: every step is recorded and shown, and what cannot end well is ended."""
+"""Follow a run: record and show every step, and end a hopeless run."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from codexmcp.agents.alarm import Alarm
 from codexmcp.agents.display import Display
 from codexmcp.agents.progress import Kind, Progress
 from codexmcp.agents.record import Record
-from codexmcp.agents.workplace import REHEARSAL_MODEL
 from codexmcp.errors import WorkError
 
 NETWORK_WAITS = 4
-"""How often in a row Codex may find that it cannot connect, which takes it about a minute.
+"""Bound on Codex's consecutive connection failures, reached after about a minute.
 
-Source: Codex 0.163.0 never gives up a connection that is refused; it says "Reconnecting... waiting
-for network" at growing distances.
+Source: Codex 0.163.0 never gives up after a refused connection; it reports "Reconnecting... waiting
+for network" at growing intervals.
 """
 
 
 @dataclass(slots=True)
 class Follower:
-    """Takes the steps of a run.
+    """Process the steps of a run.
 
     Attributes:
-        record: Where facts are noted.
-        display: Where steps are shown.
+        record: Receives the facts.
+        display: Shows the steps.
         alarm: Ends the run.
     """
 
@@ -35,10 +34,7 @@ class Follower:
     _network_waits: int = 0
 
     def step(self, step: Progress) -> None:
-        """Take a step."""
-        # Codex does not know the rehearsal's model, and nobody has to care.
-        if step.kind is Kind.WARNING and f"`{REHEARSAL_MODEL}`" in step.text:
-            return
+        """Process a step."""
         self.record.note(step)
         self.display.show(step)
         self._check_network(step)

@@ -1,6 +1,6 @@
-"""What the agents are told.
+"""The agents' instructions.
 
-Pure. Nothing that must hold is asked for here: sandbox, approvals and folder are set in code.
+Pure. Instructions enforce nothing: sandbox, approvals and folder are set in code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def mcp_instructions(*, resume: bool) -> str:
     """Return the instructions for an agent with the tools `codex` and `codex-reply`.
 
     Args:
-        resume: Whether an earlier thread is continued, and only `codex-reply` is there.
+        resume: An earlier thread is continued, with `codex-reply` only.
     """
     if resume:
         return _COMMON + "- Call `codex-reply`; the thread to continue is filled in for you.\n"

@@ -1,7 +1,7 @@
-"""The MCP approach: the agent reaches Codex through an MCP server on stdio.
+"""The MCP approach: the agent uses Codex through an MCP server on stdio.
 
 Owns the server's process through the SDK's `MCPServerStdio`. Policy is enforced by the server's
-flags, or, for a server of somebody else's, by the arguments that are sent; never by instructions.
+flags, or, for another MCP server, by the arguments of calls; never by instructions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from agents.mcp import MCPServerStdio, MCPServerStdioParams
 from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult, TextContent
 
+from codexmcp.agents.arguments import Arguments
 from codexmcp.agents.instructions import mcp_instructions
 from codexmcp.agents.progress import ShowStep, from_codex_event, plain_error
 from codexmcp.agents.record import Record
@@ -25,20 +26,22 @@ from codexmcp.agents.tap import TappedReadStream
 from codexmcp.agents.workplace import Workplace
 from codexmcp.errors import ConfigurationError, UsageError, WorkError
 from codexmcp.jsonvalues import dig, object_of, text_of
+from codexmcp.network import direct_to_loopback
 from codexmcp.settings import KEY_VARIABLES
 
 
 class CodexServer(MCPServerStdio):
-    """An MCP server with Codex's tools that tells what Codex does while it works.
+    """An MCP server with Codex's tools and progress messages.
 
     Args:
-        params: How to start it.
-        record: Where calls are noted.
-        show: Is handed each step.
-        explain: Adds the real cause to an error of Codex.
-        fixed: Arguments that every call of `codex` gets, whatever the agent asked for.
-        resume: The thread that every call of `codex-reply` continues; None leaves it to the agent.
-        log: Where the server's stderr goes; None means our own stderr.
+        params: The start parameters.
+        record: Receives calls.
+        show: Called with each step.
+        explain: Adds the cause to an error of Codex.
+        fixed: Arguments of every call of `codex`, with precedence over the agent's.
+        resumed: Arguments of every call of `codex-reply`; None leaves all to the agent, and makes
+            `codex` available.
+        log: Receives the server's stderr; None means our own stderr.
     """
 
     def __init__(
@@ -49,38 +52,40 @@ class CodexServer(MCPServerStdio):
         show: ShowStep,
         explain: Callable[[str], str],
         fixed: dict[str, str],
-        resume: str | None,
+        resumed: dict[str, str] | None,
         log: TextIO | None,
     ) -> None:
         super().__init__(
             params,
             name="Codex",
-            # None: a call lasts as long as Codex works. The run as a whole has its own bound.
+            # None: a call lasts as long as Codex works. The whole run has its own bound.
             client_session_timeout_seconds=None,
             cache_tools_list=True,
-            # The agent needs the thread's id, and only the structured content carries it.
+            # The agent needs the thread's id, present only in the structured content.
             use_structured_content=True,
-            tool_filter={"allowed_tool_names": ["codex-reply"]} if resume else None,
+            tool_filter={"allowed_tool_names": ["codex-reply"]} if resumed else None,
         )
         self._record = record
         self._show = show
         self._explain = explain
         self._log = log
         self._fixed = fixed
-        self._resume = resume
+        self._resumed = resumed
 
     @contextlib.asynccontextmanager
     async def create_streams(self) -> AsyncGenerator[Any, None]:
-        """Open the server's streams, and read `codex/event` along the way.
+        """Open the server's streams, with a tap for `codex/event`.
 
-        The SDK drops notifications that MCP does not define, so they are taken from the stream.
+        The SDK drops notifications unknown to MCP, so they are read from the stream.
         """
-        # What the server logs, we report in our own words.
-        async with stdio_client(self.params, errlog=self._log or sys.stderr) as streams:
+        # We report the server's logs ourselves.
+        changes = {"env": direct_to_loopback(self.params.env or {})}
+        params = self.params.model_copy(update=changes)
+        async with stdio_client(params, errlog=self._log or sys.stderr) as streams:
             yield TappedReadStream(streams[0], self._on_notification), streams[1]
 
     def last_words(self) -> str:
-        """Return the last line that the server wrote to stderr; empty when there is none."""
+        """Return the last line of the server's stderr, possibly empty."""
         if self._log is None:
             return ""
         self._log.seek(0)
@@ -90,12 +95,12 @@ class CodexServer(MCPServerStdio):
     async def call_tool(
         self, tool_name: str, arguments: dict[str, Any] | None, meta: dict[str, Any] | None = None
     ) -> CallToolResult:
-        """Call a tool with what is fixed, and note how it ended."""
+        """Call a tool with the fixed arguments, and record the result."""
         arguments = dict(arguments or {})
         if tool_name == "codex":
             arguments |= self._fixed
-        elif self._resume is not None:
-            arguments["threadId"] = self._resume
+        else:
+            arguments |= self._resumed or {}
         self._record.begin_call()
         try:
             result = await super().call_tool(tool_name, arguments, meta)
@@ -123,7 +128,7 @@ class CodexServer(MCPServerStdio):
 async def mcp_agent(
     workplace: Workplace, record: Record, show: ShowStep
 ) -> AsyncGenerator[Agent[None], None]:
-    """Give an agent that has Codex's tools, while its MCP server runs."""
+    """Provide an agent with Codex's tools, while its MCP server runs."""
     arguments = workplace.plan.arguments
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         server = CodexServer(
@@ -132,7 +137,7 @@ async def mcp_agent(
             show=show,
             explain=workplace.explain,
             fixed=_fixed_arguments(workplace) if arguments.server_command else {},
-            resume=arguments.resume,
+            resumed=_resumed(arguments),
             log=None if arguments.debug else log,
         )
         await _connect(server)
@@ -167,11 +172,13 @@ def _server_params(workplace: Workplace) -> MCPServerStdioParams:
         *("--sandbox", plan.sandbox),
         *("--approval-policy", "never"),
         *("--cwd", str(plan.folder)),
-        # When we go, running turns shall go at once.
+        # Our end also ends running turns immediately.
         *("--drain-timeout", "0"),
-        # Nobody watches a message grow here.
+        # Message deltas are not shown here.
         "--no-deltas",
     ]
+    if plan.arguments.allow_git:
+        flags.append("--allow-git")
     if workplace.codex_model is not None:
         flags += ["--model", workplace.codex_model]
     if workplace.codex_endpoint is not None:
@@ -189,18 +196,27 @@ def _split_command(command: str) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise UsageError(f"--server-command is no command line: {error}") from None
+        raise UsageError(f"--server-command is not a command line: {error}") from None
     if not words:
         raise UsageError("--server-command is empty; give the command of an MCP server")
     return words
 
 
 def _foreign_environment(workplace: Workplace) -> dict[str, str]:
-    """Return the environment for a server of the user's own, which brings its own access."""
+    """Return the environment for a user's own server with its own credentials."""
     plan = workplace.plan
     if plan.settings.api_key is not None and plan.settings.key_file is None:
         return {**plan.env, KEY_VARIABLES[0]: plan.settings.api_key}
     return plan.env
+
+
+def _resumed(arguments: Arguments) -> dict[str, str] | None:
+    """Return the arguments of every `codex-reply` call for a resumed thread."""
+    if arguments.resume is None:
+        return None
+    # Other servers do not know the argument.
+    asked = None if arguments.server_command else arguments.sandbox
+    return {"threadId": arguments.resume, **({} if asked is None else {"sandbox": asked})}
 
 
 def _fixed_arguments(workplace: Workplace) -> dict[str, str]:

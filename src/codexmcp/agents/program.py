@@ -1,7 +1,4 @@
-"""One of the entry points: `main.py` or `newway.py`.
-
-Imports what it runs only once it runs, so that Ctrl-C in the first moment shows no traceback.
-"""
+"""A program that gives Codex a task through an agent, such as `main.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from codexmcp.errors import ExitCode
+from codexmcp.entry import Work
+from codexmcp.installation import command
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -28,32 +26,79 @@ OpenAgent: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One of the entry points.
+    """A program.
 
     Attributes:
-        name: Its name, such as `main.py`.
-        project: The folder with `.env`, `.codex/` and `output/`.
-        load_agent: Imports and returns what gives the agent. It runs late, because the SDK takes
-            over a second to import and a usage error shall not wait for it.
-        default_prompt: What to do without a prompt; None makes one necessary.
-        server_command: Whether `--server-command` is there.
+        name: The name, such as `main.py`.
+        command: The user's command line, such as `uv run python main.py`.
+        project: The checkout with `.env`, `.codex/` and `output/`; None for an installed program,
+            with its output below the working directory and the user's Codex home.
+        load_agent: Imports and returns the agent's constructor. Called late: the SDK's import takes
+            over a second, and a usage error must not wait for it.
+        default_prompt: The default prompt; None makes a prompt mandatory.
+        server_command: The option `--server-command` is available.
+        rehearses: The program always rehearses.
     """
 
     name: str
-    project: Path
+    command: str
+    project: Path | None
     load_agent: Callable[[], OpenAgent]
     default_prompt: str | None = None
     server_command: bool = False
+    rehearses: bool = False
 
-    def main(self, argv: Sequence[str] | None = None) -> int:
-        """Run the program and return its exit code.
+    def load(self, argv: Sequence[str]) -> Work:
+        """Parse the arguments and return the program's work.
 
-        Args:
-            argv: The arguments; None means those of the process.
+        Raises:
+            UsageError: The arguments are invalid.
         """
-        try:
-            from codexmcp.agents.running import run_program  # noqa: PLC0415 - see above
+        from codexmcp.agents.running import prepared  # noqa: PLC0415 - the event loop
 
-            return run_program(self, argv)
-        except KeyboardInterrupt:
-            return ExitCode.INTERRUPTED
+        return prepared(self, ["--rehearse", *argv] if self.rehearses else argv)
+
+
+def main_program(project: Path) -> Program:
+    """Return the program with an MCP server to Codex."""
+    name = "main.py"
+    return Program(name, f"uv run python {name}", project, _mcp_agent, server_command=True)
+
+
+def installed_program(*, rehearses: bool) -> Program:
+    """Return the variant of `main_program` for users without a checkout.
+
+    Args:
+        rehearses: Always rehearse, with a prompt of its own.
+    """
+    return Program(
+        name="codexmcp rehearse" if rehearses else "codexmcp agent",
+        command=command("agent"),
+        project=None,
+        load_agent=_mcp_agent,
+        default_prompt=REHEARSAL_PROMPT if rehearses else None,
+        server_command=True,
+        rehearses=rehearses,
+    )
+
+
+def newway_program(project: Path) -> Program:
+    """Return the program with the SDK's `codex_tool`."""
+    name = "newway.py"
+    return Program(name, f"uv run python {name}", project, _tool_agent, default_prompt=SMOKE_PROMPT)
+
+
+REHEARSAL_PROMPT = "Run `date > rehearsal.txt && cat rehearsal.txt`, and report what it prints."
+SMOKE_PROMPT = "Use $mcp-skill-smoke to run the smoke test, and report the file's contents."
+
+
+def _mcp_agent() -> OpenAgent:
+    from codexmcp.agents.mcp_approach import mcp_agent  # noqa: PLC0415 - the SDK's second and more
+
+    return mcp_agent
+
+
+def _tool_agent() -> OpenAgent:
+    from codexmcp.agents.tool_approach import tool_agent  # noqa: PLC0415 - as above
+
+    return tool_agent

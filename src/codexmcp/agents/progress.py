@@ -1,6 +1,6 @@
-"""What happens during a run, as one kind of value whichever way it was learned.
+"""Events of a run as a single kind of value, independent of their source.
 
-Pure. Two sources are read: `codex/event` messages of an MCP server (ours or the removed one), and
+Pure. The two sources are `codex/event` messages of an MCP server (ours or the removed server), and
 the events of `codex exec --experimental-json`.
 """
 
@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from codexmcp.appserver.events import without_shell
 from codexmcp.jsonvalues import list_of, object_of
 
 
 class Kind(StrEnum):
-    """What a step is about."""
+    """The subject of a step."""
 
     AGENT = "agent"
     TOOL = "tool"
@@ -36,13 +37,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step.
+    """A step.
 
     Attributes:
-        kind: What it is about.
-        text: It in words, for a person.
-        data: It in fields, for a program.
-        failed: Whether it says that something went wrong.
+        kind: The subject.
+        text: The text for a person.
+        data: The fields for a program.
+        failed: The step reports a failure.
     """
 
     kind: Kind
@@ -52,11 +53,11 @@ class Progress:
 
 
 ShowStep = Callable[[Progress], None]
-"""Is handed each step."""
+"""Called with each step."""
 
 
 def from_codex_event(msg: Mapping[str, Any]) -> list[Progress]:
-    """Return the steps that one `codex/event` message tells of; most tell of none."""
+    """Return the steps of a `codex/event` message, often none."""
     match msg.get("type"):
         case "session_configured":
             return [_thread(str(msg.get("thread_id", "")), msg.get("model"))]
@@ -83,7 +84,7 @@ def from_codex_event(msg: Mapping[str, Any]) -> list[Progress]:
 
 
 def from_exec_event(event: Mapping[str, Any]) -> list[Progress]:
-    """Return the steps that one event of `codex exec` tells of; most tell of none."""
+    """Return the steps of an event of `codex exec`, often none."""
     match event.get("type"):
         case "thread.started":
             return [_thread(str(event.get("thread_id", "")), None)]
@@ -128,11 +129,11 @@ def _thread(thread_id: str, model: object) -> Progress:
 
 
 def _command(command: str) -> Progress:
-    return Progress(Kind.COMMAND, shown_command(command), {"command": command})
+    return Progress(Kind.COMMAND, without_shell(command), {"command": command})
 
 
 def _command_end(command: str, exit_code: object) -> Progress:
-    # Codex reports a command that could not be started at all with no exit code, or -1.
+    # Codex reports a command that did not start without an exit code, or with -1.
     started = isinstance(exit_code, int) and exit_code >= 0
     text = f"exit {exit_code}" if started else "could not be run"
     data = {"command": command, "exitCode": exit_code}
@@ -167,7 +168,7 @@ def _error(message: object) -> Progress:
 
 
 def plain_error(text: str) -> str:
-    """Return an error's message where the text is the JSON body that an endpoint answered.
+    """Return an error's message if the text is the JSON body of an endpoint's answer.
 
     Source: Codex gives the raw body of an HTTP 400 as its error.
     """
@@ -180,7 +181,7 @@ def plain_error(text: str) -> str:
 
 
 def exec_failure(text: str) -> str:
-    """Return why a call of `codex exec` failed, without the words that the SDK adds.
+    """Return the reason of a failed `codex exec` call, without the SDK's additions.
 
     Source: openai-agents 0.24.0.
     """
@@ -200,16 +201,3 @@ _EXITED = re.compile(r"Codex exec exited with code (-?\d+): ?(.*)", re.DOTALL)
 def _joined(command: object) -> str:
     words = list_of(command)
     return shlex.join(map(str, words)) if words else str(command or "")
-
-
-_SHELL_WORDS = 3
-
-
-def shown_command(command: str) -> str:
-    """Return a command without the shell that Codex wraps around it."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        return command
-    wrapped = len(words) == _SHELL_WORDS and words[1] in {"-c", "-lc"}
-    return words[2] if wrapped else command

@@ -1,4 +1,4 @@
-"""What a run has come to so far, and whether it failed whatever the agent says.
+"""The facts of a run so far, and its failure independently of the agent's answer.
 
 Pure.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from codexmcp.agents.progress import Kind, Progress
+from codexmcp.appserver.tally import Tally
 
 
 @dataclass(slots=True)
@@ -17,11 +18,11 @@ class Record:
     """The facts of a run.
 
     Attributes:
-        thread_id: The Codex thread of the last call; None before one started.
-        commands: How many commands the last call ran to their end.
-        failed_commands: How many of those failed.
-        tokens: The last token counts that Codex gave.
-        call_error: Why the last call failed; None when it did not.
+        thread_id: The Codex thread of the last call; None before its start.
+        commands: The number of finished commands of the last call, and of failed patches.
+        failed_commands: The number of failures among them.
+        tokens: Codex's last token counts.
+        call_error: The failure of the last call; None after a success.
     """
 
     thread_id: str | None = None
@@ -31,42 +32,43 @@ class Record:
     call_error: str | None = None
 
     def begin_call(self) -> None:
-        """Note that Codex is called."""
+        """Record the start of a call of Codex."""
         self.commands = self.failed_commands = 0
         self.call_error = None
 
     def end_call(self, *, error: str | None, thread_id: str | None) -> None:
-        """Note how the call of Codex ended."""
+        """Record the end of a call of Codex."""
         self.call_error = error
         self.thread_id = thread_id or self.thread_id
 
     def note(self, step: Progress) -> None:
-        """Take a step of the call into account."""
+        """Record a step of the call."""
         match step.kind:
             case Kind.THREAD:
                 self.thread_id = step.data.get("threadId") or self.thread_id
             case Kind.COMMAND_END:
                 self.commands += 1
                 self.failed_commands += step.failed
+            case Kind.FILE if step.failed:
+                self.commands += 1
+                self.failed_commands += 1
             case Kind.TOKENS:
                 self.tokens = step.data
             case _:
                 pass
 
     def failure(self, *, files_changed: bool) -> str | None:
-        """Return why the work counts as failed; None when it does not.
+        """Return the reason for a failed run; None for a success.
 
-        Codex calls a turn a success when every command in it failed, as they all do when its
-        sandbox cannot start.
+        Codex reports success for a turn even if every command failed, as happens when its sandbox
+        cannot start.
 
         Args:
-            files_changed: Whether any file appeared or changed where Codex worked.
+            files_changed: Files are new or changed in Codex's working directory.
         """
         if self.call_error is not None:
             return f"Codex failed: {self.call_error}"
-        if self.commands and self.commands == self.failed_commands and not files_changed:
-            each = (
-                "the one command" if self.commands == 1 else f"each of the {self.commands} commands"
-            )
-            return f"{each} that Codex ran failed, and no file changed"
-        return None
+        tally = Tally(
+            commands=self.commands, failed=self.failed_commands, changed_files=files_changed
+        )
+        return f"{tally.remark}, and no file changed" if tally.remark else None

@@ -1,7 +1,7 @@
-"""Runs one program: from its arguments through an agent's work to an exit code.
+"""Run a program: from its arguments through an agent's work to an exit code.
 
-Owns the signals, the bound on time and the order of the end. Promises one plain line for every
-error, and that nothing it started is left when it returns.
+Owns the signals, the time limit and the order of the shutdown. Every error is printed as a single
+plain line, and no child process or task is left.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from codexmcp.agents.alarm import Alarm
 from codexmcp.agents.arguments import Arguments, parse_arguments
@@ -23,12 +23,12 @@ from codexmcp.agents.cleaner import Cleaner
 from codexmcp.agents.display import Display, JsonDisplay, TextDisplay
 from codexmcp.agents.follower import Follower
 from codexmcp.agents.outcome import Outcome
-from codexmcp.agents.output import Output
 from codexmcp.agents.program import OpenAgent, Program
 from codexmcp.agents.progress import ShowStep
 from codexmcp.agents.record import Record
 from codexmcp.agents.workplace import Plan, Workplace, make_plan, open_workplace
 from codexmcp.appserver.orphans import orphans_ended
+from codexmcp.entry import Work, leave
 from codexmcp.errors import (
     CodexMCPError,
     DeadlineError,
@@ -36,6 +36,7 @@ from codexmcp.errors import (
     InterruptedByUserError,
     WorkError,
 )
+from codexmcp.settings import restart_command
 
 if TYPE_CHECKING:
     from agents import Agent
@@ -45,29 +46,29 @@ REHEARSAL_NOTE = "rehearsal: no model is called"
 RunAgent = Callable[["Agent[None]", Workplace, ShowStep], Awaitable[str]]
 
 
-def run_program(program: Program, argv: Sequence[str] | None) -> int:
-    """Run an entry point and return its exit code.
+def prepared(program: Program, argv: Sequence[str]) -> Work:
+    """Parse a program's arguments and return its work.
 
-    Args:
-        program: The entry point.
-        argv: The arguments; None means those of the process.
+    Raises:
+        UsageError: The arguments are invalid.
     """
-    words = sys.argv[1:] if argv is None else argv
-    try:
-        arguments = parse_arguments(
-            words,
-            program=program.name,
-            default_prompt=program.default_prompt,
-            server_command=program.server_command,
-        )
-    except CodexMCPError as error:
-        sys.stderr.write(f"{program.name}: {error}\n")
-        return error.exit_code
-    _set_logging(debug=arguments.debug)
-    code = asyncio.run(_run(program, arguments))
-    if code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
-        _leave(code)
-    return code
+    arguments = parse_arguments(
+        argv,
+        program=program.name,
+        command=program.command,
+        default_prompt=program.default_prompt,
+        server_command=program.server_command,
+    )
+
+    def work() -> int:
+        _set_logging(debug=arguments.debug)
+        code = asyncio.run(_run(program, arguments))
+        if code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
+            # A normal interpreter shutdown with the SDK's modules takes half a second more.
+            leave(program.name, code)
+        return code
+
+    return work
 
 
 async def _run(program: Program, arguments: Arguments) -> int:
@@ -83,22 +84,20 @@ async def _run(program: Program, arguments: Arguments) -> int:
             plan = make_plan(arguments, program.project)
             display.cleaner = Cleaner(plan.secrets)
             outcome.watch(plan.folder)
-            left_s = _left(arguments.timeout_s, started)
+            left_s = _left(arguments.timeout or None, started)
             outcome.answer = await _work(program, plan, record, display, left_s)
             outcome.error = _hidden_failure(outcome, record)
     except CodexMCPError as problem:
         outcome.error = problem
-    except Exception as problem:  # noqa: BLE001 - whatever it is, the user gets one plain line
+    except Exception as problem:  # noqa: BLE001 - the user gets a single plain line for any error
         outcome.error = WorkError(f"{type(problem).__name__}: {problem} (--debug shows where)")
         outcome.error.__cause__ = problem
     if outcome.error is not None and arguments.debug:
         logging.getLogger(__name__).error("the run failed", exc_info=outcome.error)
     rehearse = " --rehearse" if arguments.rehearse else ""
-    summary = outcome.summary(record, command=f"uv run python {program.name}{rehearse}")
+    called = restart_command(program.command)
+    summary = outcome.summary(record, command=called and f"{called}{rehearse}")
     display.finish(summary)
-    if display.out.failure is not None:
-        Output(sys.stderr).write_line(f"error: {display.out.failure}")
-        return summary.exit_code or ExitCode.FAILED
     return summary.exit_code
 
 
@@ -114,19 +113,19 @@ async def _work(
         ):
             display.cleaner = Cleaner(plan.secrets, workplace.aliases)
             show = Follower(record, display, alarm).step
-            # In a thread, so that signals and the status line do not wait for the import.
+            # In a thread, so signals and the status line do not wait for the import.
             open_agent, run_agent = await in_background(lambda: _load(program))
             async with open_agent(workplace, record, show) as agent:
                 return await run_agent(agent, workplace, show)
     except TimeoutError:
         raise DeadlineError(
-            f"not done after {plan.arguments.timeout_s:g} s; continue with --resume, or give "
+            f"not done after {plan.arguments.timeout:g} s; continue with --resume, or give "
             "it longer with --timeout"
         ) from None
 
 
 def _load(program: Program) -> tuple[OpenAgent, RunAgent]:
-    """Import what needs the SDK."""
+    """Import the modules with the SDK."""
     open_agent = program.load_agent()
     from codexmcp.agents.agent_run import run_agent  # noqa: PLC0415
 
@@ -135,7 +134,7 @@ def _load(program: Program) -> tuple[OpenAgent, RunAgent]:
 
 @contextlib.contextmanager
 def _interruptible(display: Display) -> Generator[None, None, None]:
-    """Turn SIGINT and SIGTERM into `InterruptedByUserError` while the block runs."""
+    """Convert SIGINT and SIGTERM into `InterruptedByUserError` while the block runs."""
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
@@ -143,7 +142,7 @@ def _interruptible(display: Display) -> Generator[None, None, None]:
 
     def interrupt(number: int) -> None:
         if received:
-            # Asked twice: do not wait for anything. Children notice that we are gone.
+            # The second signal ends the process immediately. Children notice the end.
             display.abandon()
             os._exit(_code_for(received[0]))
         received.append(number)
@@ -165,19 +164,11 @@ def _interruptible(display: Display) -> Generator[None, None, None]:
             loop.remove_signal_handler(number)
 
 
-def _leave(code: int) -> NoReturn:
-    """End at once: taking the SDK's modules down would take half a second more."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code)
-
-
 def _code_for(number: int) -> ExitCode:
-    """Return the exit code after a signal: 130, but 143 for an init that ends its service.
+    """Return the exit code after a signal: 130, or 143 for an init that ends its service.
 
-    Source: a container engine stops a program by SIGTERM and knows 128 + 15. Its parent is then
-    process 1, or nobody in a container without an init.
+    Source: a container engine stops a program with SIGTERM and expects 128 + 15. The parent is then
+    process 1, or absent in a container without an init.
     """
     is_service = number == signal.SIGTERM and os.getppid() <= 1
     return ExitCode.TERMINATED if is_service else ExitCode.INTERRUPTED
@@ -188,7 +179,7 @@ def _display(arguments: Arguments) -> Display:
 
 
 def _hidden_failure(outcome: Outcome, record: Record) -> WorkError | None:
-    """Return the failure of Codex that the agent's answer may not tell of."""
+    """Return Codex's failure, possibly missing from the agent's answer."""
     reason = record.failure(files_changed=bool(outcome.files()))
     return None if reason is None else WorkError(reason)
 
@@ -202,8 +193,9 @@ def _set_logging(*, debug: bool) -> None:
         level=logging.DEBUG if debug else logging.ERROR,
         format="%(name)s: %(levelname)s: %(message)s",
         stream=sys.stderr,
+        force=True,
     )
     if not debug:
-        # The libraries log what we report in our own words.
+        # We report the libraries' log messages ourselves.
         for name in ("openai", "agents", "mcp", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""A status line on a terminal that tells what is going on, and for how long."""
+"""A terminal status line with the current activity and its duration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAILED_STYLE = "red"
 
 
 class StatusLine:
-    """The line, which lives below the progress until it is stopped.
+    """The line below the progress, until stopped.
 
     Args:
         console: The terminal.
@@ -27,7 +27,7 @@ class StatusLine:
         self._console = console
         self._doing = "starting"
         self._since = time.monotonic()
-        # The status renders itself anew several times a second, and this with it.
+        # The status renders several times a second, including this object.
         self._status = console.status(self, spinner="line")
         self._status.start()
 
@@ -38,11 +38,11 @@ class StatusLine:
         self._console.print(line, soft_wrap=True)
 
     def update(self, step: Progress) -> None:
-        """Tell what is going on now."""
+        """Show the activity of a step."""
         self._doing = _DOING.get(step.kind, "Codex is working")
 
     def stop(self) -> None:
-        """Take the status line away."""
+        """Remove the status line."""
         self._status.stop()
 
     def __rich__(self) -> Text:

@@ -1,4 +1,4 @@
-"""A stream of MCP messages that lets somebody listen in."""
+"""A stream of MCP messages with a listener."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Incoming = SessionMessage | Exception
 
 
 class TappedReadStream:
-    """Passes messages on, and hands each notification to a listener first.
+    """Pass messages on, after a call of the listener for each notification.
 
     Args:
-        stream: Where messages come from.
-        listener: Is handed a notification's method and parameters.
+        stream: The source of messages.
+        listener: Called with a notification's method and parameters.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Everything that has to stand before an agent can work: folders, Codex, the model, the key.
+"""Preparation of an agent's work: folders, Codex, model, key.
 
-Owns the key proxy or the rehearsal's model server of a run. Promises that whatever cannot work is
-found here, before a token is spent, with an error that names the remedy.
+Owns a run's key proxy or the rehearsal's model server. Obstacles are found here, before any token
+is spent, with an error and its remedy.
 """
 
 from __future__ import annotations
@@ -11,39 +11,50 @@ import contextlib
 import os
 import tempfile
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from codexmcp.agents.alarm import Alarm
 from codexmcp.agents.arguments import Arguments
-from codexmcp.agents.codex_check import check_codex
-from codexmcp.errors import ConfigurationError, CredentialsError, WorkError
-from codexmcp.home import access
-from codexmcp.home.binary import find_codex
-from codexmcp.home.config import CodexHome, read_home
-from codexmcp.home.key_proxy import KeyProxy, RunningProxy, explained
-from codexmcp.home.permissions import can_be_moved
-from codexmcp.settings import KEY_VARIABLES, Settings, child_environment, load_settings
+from codexmcp.appserver.child import Child
+from codexmcp.appserver.version import check_user_agent, parse_version
+from codexmcp.codex.config import CodexHome
+from codexmcp.codex.key_proxy import RunningProxy, explained, run_key_proxy
+from codexmcp.codex.options import KeyProxyOptions, key_proxy_options
+from codexmcp.codex.permissions import Withheld, narrower_mode
+from codexmcp.codex.recorded import RecordedSettings, find_rollouts_by_thread, read_settings
+from codexmcp.codex.resolution import Choices, Resolution, resolve
+from codexmcp.env_file import ENV_FILE_VARIABLE
+from codexmcp.errors import CodexBinaryError, ConfigurationError, CredentialsError, WorkError
+from codexmcp.settings import (
+    DEFAULT_SANDBOX_MODE,
+    Settings,
+    child_environment,
+    load_settings,
+)
+from codexmcp.supervisor.withheld import secret_files
 
-REHEARSAL_MODEL = "rehearsal"
-"""A model name that Codex does not know, which makes it offer its plain shell tool."""
+REHEARSAL_KEY = "rehearsal"
+
+VERSION_TIMEOUT_S = 10.0
+"""Bound on `codex --version`; typical time 30 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run needs, checked but not started.
+    """The requirements of a run, checked but not started.
 
     Attributes:
-        arguments: What the user asked for.
-        settings: What the environment says.
+        arguments: The user's arguments.
+        settings: The environment's settings.
         codex: The Codex binary.
         home: The Codex home.
-        folder: Where Codex works.
+        folder: Codex's working directory.
         sandbox: The sandbox mode.
         env: The environment for children, without secrets.
         agent_key: The key for the agent's model, never shown in `repr`.
-        codex_access: How Codex reaches the model.
-        deny_read: Files that sandboxed commands must not read.
+        key_proxy: Options of the key proxy; None without one.
+        deny_read: Files hidden from sandboxed commands.
     """
 
     arguments: Arguments
@@ -54,25 +65,30 @@ class Plan:
     sandbox: str
     env: dict[str, str] = field(repr=False)
     agent_key: str = field(repr=False)
-    codex_access: access.Access = field(repr=False)
+    key_proxy: KeyProxyOptions | None = field(repr=False)
     deny_read: tuple[str, ...] = ()
 
     @property
+    def withheld(self) -> Withheld:
+        """Paths that sandboxed commands have less access to."""
+        return Withheld(self.deny_read, (str(self.home.path),))
+
+    @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be seen in any output."""
+        """Texts to hide in all output."""
         return () if self.arguments.rehearse else (self.agent_key,)
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """A plan whose endpoints are up.
+    """A plan with running endpoints.
 
     Attributes:
         plan: The plan.
         agent_base_url: The endpoint of the agent's model; None means OpenAI's.
-        codex_endpoint: The endpoint for Codex that needs no key; None means Codex's own access.
-        codex_model: Codex's model; None means that of its configuration.
-        proxy: The key proxy behind `codex_endpoint`, if there is one.
+        codex_endpoint: The endpoint for Codex without a key; None means Codex's own access.
+        codex_model: Codex's model; None means the configured model.
+        proxy: The key proxy behind `codex_endpoint`, if any.
     """
 
     plan: Plan
@@ -83,96 +99,94 @@ class Workplace:
 
     @property
     def aliases(self) -> dict[str, str]:
-        """What the user knows by another name: the key proxy by that of the endpoint behind it."""
-        access_ = self.plan.codex_access
-        if self.proxy is None or not isinstance(access_, access.KeyAccess):
-            return {}
-        return {self.proxy.base_url: access_.base_url}
+        """Replacements for messages: the key proxy's URL by its upstream endpoint."""
+        return {} if self.proxy is None else self.proxy.aliases
 
     def explain(self, error: str) -> str:
-        """Return an error of Codex with the cause that only the key proxy knows."""
+        """Return an error of Codex with its cause, known only to the key proxy."""
         if self.proxy is None:
             return error
-        return explained(error, self.proxy.trouble, self.aliases[self.proxy.base_url])
+        return explained(error, self.proxy.failure_cause)
 
 
-def make_plan(arguments: Arguments, project: Path) -> Plan:
-    """Check everything that a run needs.
+def make_plan(arguments: Arguments, project: Path | None) -> Plan:
+    """Check all requirements of a run.
 
     Args:
-        arguments: What the user asked for.
-        project: The folder with `.env`, `.codex/` and `output/`.
+        arguments: The user's arguments.
+        project: The checkout with `.env`, `.codex/` and `output/`; None for the working directory
+            with `output/`, and the user's own Codex home.
 
     Raises:
-        ConfigurationError: Something is missing or broken.
+        ConfigurationError: A requirement is missing or broken.
     """
-    dotenv = project / ".env"
-    settings = load_settings(dotenv=dotenv)
-    home = read_home(settings.codex_home or project / ".codex")
-    codex = find_codex(settings.codex_bin)
-    sandbox = arguments.sandbox or settings.sandbox_mode
-    env = child_environment(CODEX_HOME=str(home.path))
-    agent_key, codex_access = _credentials(arguments, settings, home)
-    if isinstance(codex_access, access.OwnAccess) and codex_access.key_variable in KEY_VARIABLES:
-        env[codex_access.key_variable] = agent_key
-    # A key that came through a pipe lies nowhere.
-    files = (dotenv, home.auth_file, settings.key_file)
-    secrets = dict.fromkeys(path for path in files if path is not None and path.is_file())
-    folder = _prepare_folder(arguments.cwd or project / "output", sandbox)
+    settings = load_settings(project=project)
+    if arguments.resume is None:
+        arguments = replace(arguments, model=arguments.model or settings.model)
+    found = resolve(settings, os.environ, Choices(home=project and project / ".codex"))
+    recorded = _recorded(arguments.resume, found.home)
+    asked = settings.sandbox_mode or DEFAULT_SANDBOX_MODE
+    sandbox = arguments.sandbox or narrower_mode(asked, recorded.sandbox)
+    agent_key = REHEARSAL_KEY if arguments.rehearse else _agent_key(found)
+    files = (found.home.auth_file, *secret_files(settings, os.environ))
+    secrets = dict.fromkeys(path for path in files if path.is_file())
+    cwd = arguments.cwd or Path(recorded.cwd or (project or Path()) / "output")
+    folder = _prepare_folder(cwd, sandbox)
     denied = tuple(str(path.resolve()) for path in secrets)
-    for file in denied if sandbox == "workspace-write" else ():
-        if can_be_moved(file, str(folder)):
-            raise ConfigurationError(
-                f"Codex would work in {folder}, and its commands could rename the folder of {file} "
-                "to read it; choose another --cwd"
-            )
     return Plan(
         arguments=arguments,
         settings=settings,
-        codex=codex,
-        home=home,
+        codex=found.codex,
+        home=found.home,
         folder=folder,
         sandbox=sandbox,
-        env=env,
+        # The settings already include `.env`.
+        env={**found.env, ENV_FILE_VARIABLE: os.devnull},
         agent_key=agent_key,
-        codex_access=codex_access,
+        key_proxy=None if arguments.rehearse else key_proxy_options(found),
         deny_read=denied,
     )
 
 
+def _recorded(thread_id: str | None, home: CodexHome) -> RecordedSettings:
+    """Return the recorded settings of a thread to resume."""
+    rollout = None if thread_id is None else find_rollouts_by_thread(home.path).get(thread_id)
+    found = None if rollout is None else read_settings(rollout)
+    return found or RecordedSettings()
+
+
 @contextlib.asynccontextmanager
 async def open_workplace(plan: Plan, alarm: Alarm) -> AsyncGenerator[Workplace, None]:
-    """Bring the endpoints of a plan up for as long as the block runs.
+    """Run the endpoints of a plan for the duration of the block.
 
     Args:
         plan: The plan.
-        alarm: Is rung when the key proxy ends before the block does.
+        alarm: Triggered when the key proxy ends before the block.
 
     Raises:
-        ConfigurationError: The Codex binary cannot be used, or the key proxy did not come up.
+        ConfigurationError: The Codex binary is not usable, or the key proxy did not start.
     """
     if plan.settings.codex_bin is not None:
         await check_codex(plan.codex)
+    model_name = plan.arguments.model
     if plan.arguments.rehearse:
         from codexmcp.rehearsal.rule import decide  # noqa: PLC0415 - a rehearsal only
         from codexmcp.rehearsal.server import ModelServer  # noqa: PLC0415
 
         async with ModelServer(lambda request: decide(request.body)) as model:
-            yield Workplace(plan, model.base_url, model.base_url, REHEARSAL_MODEL)
+            yield Workplace(plan, model.base_url, model.base_url, model_name)
         return
     base_url = plan.settings.base_url
-    model_name = plan.arguments.model
-    if isinstance(plan.codex_access, access.KeyAccess):
-        proxy = KeyProxy(plan.codex, child_environment(), plan.codex_access)
-        async with proxy.start() as running, _watched(running, alarm):
-            yield Workplace(plan, base_url, running.base_url, model_name, running)
-    else:
+    if plan.key_proxy is None:
         yield Workplace(plan, base_url, None, model_name)
+        return
+    async with run_key_proxy(plan.key_proxy) as running, _watched(running, alarm):
+        yield Workplace(plan, base_url, running.base_url, model_name, running)
 
 
 @contextlib.asynccontextmanager
 async def _watched(proxy: RunningProxy, alarm: Alarm) -> AsyncGenerator[None, None]:
-    """Ring when the proxy ends: Codex would try for ever to reach it again."""
+    """Trigger the alarm when the proxy ends: Codex would retry forever."""
 
     async def watch() -> None:
         how = await proxy.ended()
@@ -186,20 +200,14 @@ async def _watched(proxy: RunningProxy, alarm: Alarm) -> AsyncGenerator[None, No
         await asyncio.wait({watching})
 
 
-def _credentials(
-    arguments: Arguments, settings: Settings, home: CodexHome
-) -> tuple[str, access.Access]:
-    """Return the agent's key and how Codex reaches the model."""
-    if arguments.rehearse:
-        return "rehearsal", access.OwnAccess()
-    way = access.choose_access(
-        # Codex's own login is good for OpenAI only; its key may be meant for another endpoint.
-        key=settings.api_key or home.login_key,
-        base_url=settings.base_url,
-        config=home.config,
-        has_login=home.has_login,
-    )
-    key = settings.api_key or home.login_key
+def _agent_key(found: Resolution) -> str:
+    """Return the key of the agent, after checking Codex's access to its model as well.
+
+    Raises:
+        CredentialsError: Codex or the agent could not authenticate.
+    """
+    found.check_access()
+    key = found.settings.api_key or found.home.login_key
     if key is None:
         raise CredentialsError(
             "Codex can reach its model, but the agent has no key for its own: a ChatGPT login "
@@ -207,11 +215,11 @@ def _credentials(
             "CODEX_HOME at a home where `codexmcp codex login --with-api-key` was run, or try "
             "--rehearse"
         )
-    return key, way
+    return key
 
 
 def _prepare_folder(folder: Path, sandbox: str) -> Path:
-    """Return the absolute path of Codex's folder, made if need be and proven writable."""
+    """Return the absolute path of Codex's folder, created if missing and checked for writes."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if sandbox != "read-only":
@@ -224,3 +232,28 @@ def _prepare_folder(folder: Path, sandbox: str) -> Path:
             "to, or name another with --cwd"
         ) from None
     return folder.resolve()
+
+
+async def check_codex(codex: Path) -> None:
+    """Refuse binaries other than a recent Codex.
+
+    Raises:
+        CodexBinaryError: The binary does not start, does not answer, or is too old.
+    """
+    child = await Child.start([str(codex), "--version"], env=child_environment())
+    try:
+        async with asyncio.timeout(VERSION_TIMEOUT_S):
+            said = (await child.stdout.read(4096)).decode(errors="replace")
+    except TimeoutError:
+        raise CodexBinaryError(
+            f"{codex} --version did not answer within {VERSION_TIMEOUT_S:g} s; name a working "
+            "Codex binary in CODEX_BIN, or unset it to use the one that comes with codexmcp"
+        ) from None
+    finally:
+        await asyncio.shield(child.stop(eof_grace_s=0.2, term_grace_s=0.2))
+    if parse_version(said) is None:
+        raise CodexBinaryError(
+            f"{codex} --version does not tell a version ({child.describe_exit()}); name a working "
+            "Codex binary in CODEX_BIN, or unset it to use the one that comes with codexmcp"
+        )
+    check_user_agent(codex, said)

@@ -1,86 +1,114 @@
-"""The commands of `codexmcp`, and how every command ends.
+"""The commands of `codexmcp`, and the end of each command.
 
-Imports the parts of a command only when it runs: help and usage errors shall not wait for them.
+Imports a use case only for its command, so that help and usage errors come at once.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import codexmcp
+from codexmcp.cli.options.parts import OutputFlags, PassedOnOptions
+from codexmcp.command_line import ANY_TEXT, ArgumentParser, Command, read
+from codexmcp.entry import Work
 from codexmcp.errors import CodexMCPError, ExitCode
 
+_MODULES = {
+    "mcp-server": "mcp_server",
+    "serve": "serve",
+    "runs": "runs",
+    "mcp": "mcp",
+    "profiles": "profiles",
+    "sync": "sync",
+    "init": "sync",
+    "skills": "skills",
+    "usage": "usage",
+    "doctor": "doctor",
+}
+"""The module of the options, by command."""
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code; whatever it does, Ctrl-C shows no traceback.
+_PASSED_ON = {
+    "agent": ("agent:give_task", "give Codex a task through an agent"),
+    "rehearse": ("agent:rehearse", "the same with a scripted model: needs no key"),
+    "codex": ("codex:become_codex", "run the Codex that codexmcp uses, such as for a login"),
+}
+"""Use case and summary of commands that read their arguments themselves."""
+
+_RELAY = "shared:relay_client"
+
+
+def load_command(argv: Sequence[str] | None) -> Work:
+    """Read the arguments and import their command; return its work.
 
     Args:
         argv: The arguments; None means those of the process.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments = _parser(words).parse_args(words)
-    arguments.words = words[1:]
-    module = _module(arguments)
-    if module != _RELAY:
-        _set_logging(debug=arguments.debug)
+    values = vars(parser_for(words).parse_args(words))
+    command: Command = values["selected"]
+    assert command.options is not None, "argparse demands a command of a group"
+    options = read(command.options, values)
+    # A shared server is only a relay here, which has nothing to log.
+    run = _RELAY if values.get("shared") else command.run
+    debug: bool = values.get("debug", False)
+    if run != _RELAY:
+        _set_logging(debug=debug)
+    module, _, name = run.partition(":")
+    use_case = getattr(importlib.import_module(f"codexmcp.cli.{module}"), name)
+    return partial(_run, use_case, options, debug=debug)
+
+
+def _run(use_case: Callable[..., int | None], options: object, *, debug: bool) -> int:
     try:
-        code: int | None = importlib.import_module(module).run(arguments)
-    except CodexMCPError as error:
-        if arguments.debug:
-            raise
-        sys.stderr.write(f"codexmcp: {error}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
+        code = (
+            _run_with_output(use_case, options)
+            if isinstance(options, OutputFlags)
+            else use_case(options)
+        )
+    except CodexMCPError:
+        if debug:
+            import traceback  # noqa: PLC0415 - 3 ms, and rarely used
+
+            traceback.print_exc()
+        raise
     return ExitCode.DONE if code is None else code
 
 
-_RELAY = "codexmcp.cli.shared"
+def _run_with_output(use_case: Callable[..., int | None], options: OutputFlags) -> int | None:
+    from codexmcp.cli.output import Output  # noqa: PLC0415 - 10 ms, and servers print nothing
 
-_COMMANDS = {
-    "mcp-server": ("mcp_server_arguments", "add_parser", "mcp_server"),
-    "serve": ("serve_arguments", "add_parser", "serve"),
-    "runs": ("runs.arguments", "add_parser", "runs.command"),
-    "mcp": ("mcp_arguments", "add_parser", "mcp"),
-    "profiles": ("profiles_arguments", "add_parser", "profiles"),
-    "sync": ("sync_arguments", "add_parser", "sync"),
-    "init": ("sync_arguments", "add_init_parser", "init"),
-    "skills": ("skills_arguments", "add_parser", "skills"),
-    "usage": ("usage_arguments", "add_parser", "usage"),
-    "doctor": ("doctor_arguments", "add_parser", "doctor"),
-}
-"""By command: the module of its arguments, the function in it that adds them, and its module."""
+    output = Output(is_json=options.json)
+    try:
+        return use_case(options, output)
+    finally:
+        output.end_progress()
 
 
-def _module(arguments: argparse.Namespace) -> str:
-    """Return the module of a command; a server that is shared is only a relay here."""
-    return _RELAY if getattr(arguments, "shared", False) else str(arguments.module)
+def parser_for(words: Sequence[str]) -> ArgumentParser:
+    """Return the parser for some arguments.
 
+    Options are added to the command that the arguments name, or to all commands: each takes 1 to
+    6 ms.
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    Args:
+        words: The arguments.
+    """
+    parser = ArgumentParser(
         prog="codexmcp", description="Drive OpenAI's Codex from other programs."
     )
     parser.add_argument("--version", action="version", version=codexmcp.__version__)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    # Whoever names a command does not wait for the arguments of the others, 1 to 6 ms each.
-    named = [name for name in _COMMANDS if words[:1] == [name]]
-    for name in named or _COMMANDS:
-        arguments, add, module = _COMMANDS[name]
-        add_parser = getattr(importlib.import_module(f"codexmcp.cli.{arguments}"), add)
-        add_parser(commands).set_defaults(module=f"codexmcp.cli.{module}")
-    codex = commands.add_parser(
-        "codex",
-        help="run the Codex that codexmcp uses, such as `codexmcp codex login`",
-        description="Run the Codex that codexmcp uses, with any arguments of its own.",
-        prefix_chars="\0",
-        add_help=False,
-    )
-    codex.add_argument("arguments", nargs=argparse.REMAINDER)
-    codex.set_defaults(module="codexmcp.cli.codex", debug=False)
+    commands = parser.add_commands()
+    for name in [name for name in _MODULES if words[:1] == [name]] or _MODULES:
+        module = importlib.import_module(f"codexmcp.cli.options.{_MODULES[name]}")
+        parser.add_command(commands, next(each for each in module.COMMANDS if each.name == name))
+    for name, (run, summary) in _PASSED_ON.items():
+        # All arguments are passed on, options and `--help` among them.
+        passed_on = commands.add_parser(name, help=summary, prefix_chars="\0", add_help=False)
+        passed_on.add_argument("arguments", nargs="...", type=ANY_TEXT)
+        passed_on.set_defaults(selected=Command(name, summary, run, PassedOnOptions))
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Checks that a command makes one after the other, telling of each as it ends."""
+"""Checks in a row, each with its report at its end."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from codexmcp.errors import ExitCode
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How a check ended.
+    """The result of a check.
 
     Attributes:
-        is_ok: Whether nothing is wrong.
-        head: What was checked, and how it is.
-        facts: What was found, each with its name.
+        is_ok: The check found no faults.
+        head: Subject and verdict.
+        facts: Names and texts of the findings.
         fields: The same for a program.
     """
 
@@ -29,7 +29,7 @@ class Checked:
     fields: dict[str, object]
 
     def lines(self) -> list[str]:
-        """Return what people are told."""
+        """Return the lines for people."""
         width = max((len(name) for name, _ in self.facts), default=0)
         facts = (f"  {name:<{width}}  {one_line(text)}" for name, text in self.facts)
         return [one_line(self.head), *facts]
@@ -37,19 +37,14 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check.
-
-    Attributes:
-        doing: What is shown meanwhile.
-        make: Makes it.
-    """
+    """A check, with its line of progress."""
 
     doing: str
     make: Callable[[], Awaitable[Checked]]
 
 
 def make_checks(checks: Iterable[Check], output: Output) -> int:
-    """Make checks one after the other, tell how they ended, and return the exit code."""
+    """Make checks in a row, print their results, and return the exit code."""
     try:
         done = asyncio.run(_make_all(checks, output))
     except asyncio.CancelledError:

@@ -1,19 +1,27 @@
-"""`codexmcp codex`: the Codex that codexmcp uses, for a login or a look at its sandbox."""
+"""`codexmcp codex`: the Codex binary of codexmcp, for a login or a test of the sandbox."""
 
 from __future__ import annotations
 
-import argparse
 import os
 
-from codexmcp.home.binary import find_codex
-from codexmcp.settings import codex_bin
+from codexmcp.cli.options.parts import PassedOnOptions
+from codexmcp.codex.binary import find_codex
+from codexmcp.network import direct_to_loopback
+from codexmcp.settings import load_settings
 
 
-def run(arguments: argparse.Namespace) -> None:
+def become_codex(options: PassedOnOptions) -> None:
     """Become Codex.
 
     Raises:
-        CodexBinaryError: There is none.
+        ConfigurationError: There is no Codex, or a setting cannot be used.
     """
-    codex = find_codex(codex_bin())
-    os.execv(codex, [str(codex), *arguments.arguments])  # noqa: S606 - no shell is wanted
+    given = dict(os.environ)
+    settings = load_settings(given)
+    codex = find_codex(settings.codex_bin)
+    # A person's own command sees the keys of its shell, and what `.env` names beside them.
+    env = {**os.environ, **given}
+    if settings.codex_home is not None:
+        env["CODEX_HOME"] = str(settings.codex_home)
+    argv = [str(codex), *options.arguments]
+    os.execve(codex, argv, direct_to_loopback(env))  # noqa: S606 - no shell is wanted

@@ -1,90 +1,71 @@
-"""How Codex is to be run, from arguments, settings and the Codex home."""
+"""The launch of Codex, from options, settings and the Codex home."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from codexmcp.appserver.launch import LaunchOptions
-from codexmcp.errors import CredentialsError
-from codexmcp.home import access
-from codexmcp.home.binary import find_codex
-from codexmcp.home.config import default_home, read_home
-from codexmcp.home.key_proxy import KeyProxy
-from codexmcp.server.codex import CodexOptions
-from codexmcp.server.extras import read_profile
-from codexmcp.settings import KEY_VARIABLES, Settings, child_environment
+from codexmcp.cli.options.parts import LaunchFlags
+from codexmcp.codex import options
+from codexmcp.codex.config import default_home
+from codexmcp.codex.options import CodexOptions
+from codexmcp.codex.resolution import Choices, Resolution, resolve
+from codexmcp.settings import Settings
 
 
-def codex_options(
-    arguments: argparse.Namespace,
+def resolution(
+    flags: LaunchFlags,
     settings: Settings,
     environ: Mapping[str, str],
     *,
-    opt_out: Sequence[str] = (),
-) -> CodexOptions:
-    """Return how to run Codex, and its key proxy if the key is ours to guard.
+    profile: str | None = None,
+    codex: Path | None = None,
+) -> Resolution:
+    """Return binary, home and credentials for Codex; see `resolve`.
 
     Args:
-        arguments: Those of a command that runs Codex.
+        flags: The options of Codex.
         settings: The settings.
-        environ: The environment, without the keys that the settings have.
-        opt_out: Notifications that it shall not send.
+        environ: The environment, without keys.
+        profile: The profile of all tasks; None without a common profile.
+        codex: The binary, when the caller knows it.
 
     Raises:
         ConfigurationError: The binary or the home cannot be used.
+        ArgumentsError: There is no such profile.
     """
-    codex = find_codex(settings.codex_bin)
-    env = child_environment(environ)
-    if settings.codex_home is not None:
-        env["CODEX_HOME"] = str(settings.codex_home)
-    overrides = list(arguments.config)
-    proxy = None
-    # Before what the user has set, which wins.
-    patience = access.retry_overrides(settings.request_retries)
-    if arguments.model_endpoint:
-        endpoint = arguments.model_endpoint.rstrip("/")
-        overrides = [*patience, *overrides, *access.provider_overrides(endpoint)]
-    else:
-        way = _way(arguments, settings)
-        if isinstance(way, access.KeyAccess):
-            proxy = KeyProxy(codex, env, way)
-            overrides = [*patience, *overrides]
-        elif settings.api_key is not None and way.key_variable in KEY_VARIABLES:
-            env[way.key_variable] = settings.api_key
-    launch = LaunchOptions(
-        codex=codex, env=env, overrides=overrides, flags=_flags(arguments), opt_out=opt_out
+    endpoint = flags.model_endpoint
+    home = settings.codex_home or default_home()
+    settings_of_profile: Mapping[str, Any] = {}
+    if profile is not None:
+        from codexmcp.policy.extras import read_profile  # noqa: PLC0415 - 10 ms, and most need none
+
+        settings_of_profile = read_profile(home, profile)
+    choices = Choices(
+        overrides=flags.config,
+        profile=settings_of_profile,
+        endpoint=endpoint and endpoint.rstrip("/"),
     )
-    return CodexOptions(launch, proxy)
+    return resolve(settings, environ, choices, codex=codex)
 
 
-def _way(arguments: argparse.Namespace, settings: Settings) -> access.Access:
-    home = read_home(settings.codex_home or default_home())
-    profile = {} if arguments.profile is None else read_profile(home.path, arguments.profile)
-    try:
-        return access.choose_access(
-            key=settings.api_key,
-            base_url=settings.base_url,
-            config={**home.config, **profile, **_given_provider(arguments.config)},
-            has_login=home.has_login,
-        )
-    except CredentialsError:
-        # As the removed server did: the first call says what the model's endpoint says.
-        return access.OwnAccess()
+def codex_options(
+    flags: LaunchFlags, found: Resolution, *, opt_out: Sequence[str] = ()
+) -> CodexOptions:
+    """Return the launch of Codex, and its key proxy if the key is ours to guard.
+
+    Args:
+        flags: The options of Codex.
+        found: Binary, home and credentials.
+        opt_out: Notifications that Codex must not send.
+    """
+    return options.codex_options(found, flags=_flags(flags), opt_out=opt_out)
 
 
-def _flags(arguments: argparse.Namespace) -> list[str]:
+def _flags(flags: LaunchFlags) -> list[str]:
     return [
-        *(f"--enable={name}" for name in arguments.enable),
-        *(f"--disable={name}" for name in arguments.disable),
-        *(["--strict-config"] if arguments.strict_config else []),
+        *(f"--enable={name}" for name in flags.enable),
+        *(f"--disable={name}" for name in flags.disable),
+        *(["--strict-config"] if flags.strict_config else []),
     ]
-
-
-def _given_provider(overrides: Sequence[str]) -> dict[str, str]:
-    """Return the `model_provider` among `-c` settings, which decides as config.toml's does."""
-    for setting in overrides:
-        name, _, value = setting.partition("=")
-        if name.strip() == "model_provider":
-            return {"model_provider": value.strip().strip("\"'")}
-    return {}

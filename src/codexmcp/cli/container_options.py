@@ -1,53 +1,72 @@
-"""What `--in-container` runs Codex in, from the arguments and this machine."""
+"""The container of `--in-container`, from the options and this machine."""
 
 from __future__ import annotations
 
-import argparse
 import os
+import pwd
+from dataclasses import replace
 from pathlib import Path
 
-from codexmcp.appserver import container
-from codexmcp.appserver.container import ContainerOptions, hidden_by
-from codexmcp.cli.container_place import conversations_name, engine_of, workspace_of
-from codexmcp.errors import UsageError
-from codexmcp.home.config import default_home
-from codexmcp.home.container_home import FOLDER_NAME
-from codexmcp.server.codex import CodexOptions
-from codexmcp.settings import Settings
+from codexmcp.cli.container_location import conversations_name, engine_of
+from codexmcp.cli.options.mcp_server import ClientPolicyFlags
+from codexmcp.cli.options.parts import CodexFlags, PolicyFlags
+from codexmcp.codex.config import default_home
+from codexmcp.codex.container import options as container
+from codexmcp.codex.container.home import FOLDER_NAME
+from codexmcp.codex.container.options import ContainerOptions, hidden_by
+from codexmcp.codex.options import CodexOptions
+from codexmcp.errors import CredentialsError, UsageError
+from codexmcp.settings import Settings, agentos_folder
 from codexmcp.supervisor.directory import pointer_dir
+
+CREDENTIALS = (
+    *(".ssh", ".gnupg", ".password-store", ".aws", ".azure", ".config/gcloud", ".kube"),
+    *(".docker/config.json", ".config/gh", ".config/op", ".netrc", ".git-credentials", ".pypirc"),
+    *(".vault-token", ".terraform.d", ".agentos", ".codex/auth.json", ".claude/.credentials.json"),
+)
+"""Paths of credentials, as a rule below a user's home."""
 
 _APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 _FULL_ACCESS = "danger-full-access"
 
 
 def container_options(
-    arguments: argparse.Namespace, settings: Settings, codex: CodexOptions, *, keeps: bool
+    flags: CodexFlags,
+    settings: Settings,
+    codex: CodexOptions,
+    policy: PolicyFlags,
+    *,
+    keeps: bool,
 ) -> ContainerOptions:
-    """Return what to run Codex in.
+    """Return the container for Codex.
 
     Args:
-        arguments: Those of a command that runs Codex.
+        flags: The options of Codex, located and with an image.
         settings: The settings.
-        codex: How Codex would be run here.
-        keeps: Whether its threads shall outlive the container, as runs do.
+        codex: The launch of Codex on this machine.
+        policy: The policy of the client, or of clients over HTTP.
+        keeps: Threads outlive the container, as with runs.
 
     Raises:
-        ConfigurationError: There is no engine.
-        UsageError: The arguments ask for what a container does not have.
+        ConfigurationError: There is no engine, or no key for the model.
+        UsageError: A container cannot have one of the options.
     """
-    _check(arguments, codex)
-    engine = engine_of(arguments)
-    workspace = _workspace(arguments, settings)
+    assert flags.in_container is not None
+    assert flags.workspace is not None
+    _check(flags, codex)
+    engine = engine_of(flags)
+    workspace = flags.workspace
+    _check_workspace(workspace, settings, allow_credentials=flags.allow_credentials)
     return ContainerOptions(
         engine=engine,
-        image=arguments.in_container,
+        image=flags.in_container,
         workspace=workspace,
         user=f"{os.geteuid()}:{os.getegid()}",
         seccomp=Path(container.__file__).with_name("seccomp.json"),
         home=home_of(workspace, settings) if keeps else None,
         masked=_masked(workspace, settings),
-        endpoint=arguments.model_endpoint,
-        probes_sandbox=not _is_sandbox(arguments),
+        endpoint=flags.model_endpoint,
+        probes_sandbox=not _is_sandbox(flags, policy),
         frees_mounts=_APPARMOR.exists() and _APPARMOR.read_text(encoding="ascii")[:1] == "Y",
         keeps_user=engine.name == "podman" and os.geteuid() != 0,
     )
@@ -59,45 +78,41 @@ def home_of(workspace: Path, settings: Settings) -> Path:
     return homes / conversations_name(workspace)
 
 
-def fix_cwd(arguments: argparse.Namespace) -> None:
-    """Have every call work in the workspace or below.
+def contained_policy(flags: ClientPolicyFlags, workspace: Path) -> ClientPolicyFlags:
+    """Return the policy with every call in the workspace or below.
 
     Raises:
-        UsageError: Another folder is fixed.
+        UsageError: The policy names another folder, or a profile.
     """
-    workspace = workspace_of(arguments)
-    cwd = Path(os.path.realpath(arguments.cwd or workspace))
-    if not cwd.is_relative_to(workspace):
-        raise UsageError(f"--cwd {arguments.cwd} is not in --workspace {workspace}; name one there")
-    arguments.cwd = cwd
-
-
-def _check(arguments: argparse.Namespace, codex: CodexOptions) -> None:
-    if arguments.profile is not None:
+    if flags.profile is not None:
         raise UsageError(
             "--profile names a file of the Codex home, which the container does not see; give its "
             "settings by -c"
         )
-    if arguments.model_endpoint is None and codex.proxy is None:
-        raise UsageError(
+    cwd = Path(os.path.realpath(flags.cwd or workspace))
+    if not cwd.is_relative_to(workspace):
+        raise UsageError(f"--cwd {flags.cwd} is not in --workspace {workspace}; name one there")
+    return replace(flags, cwd=cwd)
+
+
+def _check(flags: CodexFlags, codex: CodexOptions) -> None:
+    if flags.model_endpoint is None and codex.proxy is None:
+        raise CredentialsError(
             "--in-container needs a key for the model (OPENAI_API_KEY, OPENAI_API_KEY_FILE) or "
             "--model-endpoint: a login and a provider of the Codex home stay outside of the "
             "container"
         )
-    if arguments.model_endpoint is not None and not arguments.model_endpoint.startswith("http://"):
+    if flags.model_endpoint is not None and not flags.model_endpoint.startswith("http://"):
         raise UsageError(
-            f"--model-endpoint {arguments.model_endpoint} cannot be led into a container, because "
+            f"--model-endpoint {flags.model_endpoint} cannot be led into a container, because "
             "its certificate names another host; give one that begins with http://, or a key and "
             "OPENAI_BASE_URL"
         )
 
 
-def _workspace(arguments: argparse.Namespace, settings: Settings) -> Path:
-    asked, workspace = arguments.workspace, workspace_of(arguments)
+def _check_workspace(workspace: Path, settings: Settings, *, allow_credentials: bool) -> None:
     if not workspace.is_dir():
-        raise UsageError(
-            f"--workspace {asked or workspace} is not a folder; create it or name another"
-        )
+        raise UsageError(f"--workspace {workspace} is not a folder; create it or name another")
     if (hidden := hidden_by(workspace)) is not None:
         raise UsageError(
             f"--workspace {workspace} cannot be mounted: it would hide {hidden} of the image; name "
@@ -108,11 +123,31 @@ def _workspace(arguments: argparse.Namespace, settings: Settings) -> Path:
             f"--workspace {workspace} is the Codex home, whose login would be seen; name a folder "
             "with your project only"
         )
-    return workspace
+    held = _credentials_in(workspace)
+    if held is not None and not allow_credentials:
+        raise UsageError(
+            f"--workspace {workspace} holds credentials ({held}), which commands in the container "
+            "could read and change; name a folder with your project only, or add "
+            "--allow-credentials"
+        )
+
+
+def _credentials_in(workspace: Path) -> Path | None:
+    """Return a path with credentials in a workspace; None without one.
+
+    A home counts as a whole, because its credentials differ from machine to machine.
+    """
+    homes = {Path.home(), Path(pwd.getpwuid(os.geteuid()).pw_dir)}
+    own = (*(Path(os.path.realpath(home)) for home in homes), agentos_folder(os.environ))
+    # A service's user may have `/` or a folder that is not there.
+    for path in filter(Path.is_dir, own):
+        if path.is_relative_to(workspace) and path != Path("/"):
+            return path
+    return next((path for name in CREDENTIALS if (path := workspace / name).exists()), None)
 
 
 def _masked(workspace: Path, settings: Settings) -> tuple[Path, ...]:
-    """Return what of the workspace is not to be seen: the Codex home with its login."""
+    """Return the hidden folders of the workspace: the Codex home with its login."""
     home = _own_home(settings)
     return (home,) if home.is_relative_to(workspace) else ()
 
@@ -121,11 +156,10 @@ def _own_home(settings: Settings) -> Path:
     return Path(os.path.realpath(settings.codex_home or default_home()))
 
 
-def _is_sandbox(arguments: argparse.Namespace) -> bool:
-    """Return whether the container alone is to be the sandbox."""
-    # `codexmcp serve` fixes no sandbox; its clients do.
-    if getattr(arguments, "sandbox", None) == _FULL_ACCESS:
+def _is_sandbox(flags: CodexFlags, policy: PolicyFlags) -> bool:
+    """Return whether the container alone is the sandbox."""
+    if policy.sandbox == _FULL_ACCESS:
         return True
-    settings = [setting.partition("=") for setting in arguments.config]
+    settings = [setting.partition("=") for setting in flags.config]
     modes = [value for name, _, value in settings if name.strip() == "sandbox_mode"]
     return bool(modes) and modes[-1].strip().strip("\"'") == _FULL_ACCESS

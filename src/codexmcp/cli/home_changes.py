@@ -1,4 +1,4 @@
-"""How a command changes a Codex home: shows the plan, or carries it out under the home's lock."""
+"""Changes of a Codex home by a plan, under the lock of the home, or a dry run."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from codexmcp.cli.output import Output
+from codexmcp.codex.config import default_home
 from codexmcp.home.applying import apply, locked
 from codexmcp.home.changes import FileChange, unified_diff
-from codexmcp.home.config import default_home
 from codexmcp.settings import load_settings
 
 
 class Planned(Protocol):
-    """What a command has found out it must change."""
+    """The plan of a command."""
 
     @property
     def changes(self) -> list[FileChange]:
-        """The changes that change something, in the order of writing."""
+        """The effective changes, in the order of writing."""
         ...
 
 
@@ -29,10 +29,10 @@ P = TypeVar("P", bound=Planned)
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[P]):
-    """What a command has changed, or would change.
+    """The changes of a command, made or planned.
 
     Attributes:
-        plan: Its plan.
+        plan: The plan.
         kept: The copies of what was replaced.
         diff: The changes as `diff -u` shows them.
     """
@@ -42,7 +42,7 @@ class Done(Generic[P]):
     diff: str
 
     def as_json(self) -> dict[str, object]:
-        """Return it for a program."""
+        """Return the changes for a program."""
         return {
             "changed": [str(change.path) for change in self.plan.changes],
             "backups": [str(path) for path in self.kept],
@@ -60,16 +60,16 @@ def home_folder() -> Path:
 
 
 def carry_out(home: Path, make_plan: Callable[[], P], output: Output, *, dry_run: bool) -> Done[P]:
-    """Change a home by a plan, or print what would change.
+    """Change a home by a plan, or print the changes.
 
     Args:
         home: The Codex home.
         make_plan: Reads the home and returns the plan.
-        output: Where a dry run prints the changes.
-        dry_run: Whether to change nothing.
+        output: The output, for the changes of a dry run.
+        dry_run: Print the changes only.
 
     Raises:
-        CodexMCPError: It cannot be done; then nothing is written.
+        CodexMCPError: The plan cannot be made or carried out; then nothing is written.
     """
     plan = make_plan()
     kept: list[Path] = []

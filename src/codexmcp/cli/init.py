@@ -1,22 +1,20 @@
-"""`codexmcp init`: makes a repository for `codexmcp sync`."""
+"""`codexmcp init`: a repository for `codexmcp sync`."""
 
 from __future__ import annotations
 
-import argparse
-
+from codexmcp.cli.options.sync import InitOptions
 from codexmcp.cli.output import Output
 from codexmcp.errors import ExitCode
 from codexmcp.home.sync.starter import start
 
 
-def run(arguments: argparse.Namespace) -> int:
+def make_repository(options: InitOptions, output: Output) -> int:
     """Make the repository.
 
     Raises:
         ConfigurationError: A file is in the way; then nothing is written.
     """
-    output = Output(is_json=arguments.json)
-    folder = arguments.folder.expanduser().absolute()
+    folder = options.folder.expanduser().absolute()
     written = start(folder)
     if output.is_json:
         output.say_json({"folder": str(folder), "written": [str(path) for path in written]})
@@ -27,5 +25,4 @@ def run(arguments: argparse.Namespace) -> int:
             f"{folder} can be deployed now; look first: `codexmcp sync push-runtime --dry-run "
             f"--repo {folder}`"
         )
-    output.close()
     return ExitCode.DONE

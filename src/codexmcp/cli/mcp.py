@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from pathlib import Path
 
 from codexmcp.cli.checks import Check, Checked, make_checks
 from codexmcp.cli.home_changes import carry_out, home_folder
+from codexmcp.cli.options.mcp import McpAddOptions, McpCheckOptions, McpRemoveOptions
+from codexmcp.cli.options.parts import OutputFlags
 from codexmcp.cli.output import Output
 from codexmcp.cli.text import one_line, table
+from codexmcp.codex.binary import find_codex
 from codexmcp.errors import ConfigurationError, ExitCode
+from codexmcp.home.mcp_codex import CodexQuery, check_by_codex
 from codexmcp.home.mcp_plans import (
-    Configured,
+    ConfiguredServer,
     plan_add_server,
     plan_remove_server,
     servers_of,
 )
-from codexmcp.home.mcp_remote import check_remote
-from codexmcp.home.mcp_report import McpReport
+from codexmcp.home.mcp_report import McpReport, unattended
 from codexmcp.home.mcp_servers import McpServer, check_server
-from codexmcp.home.mcp_stdio import check_stdio
 from codexmcp.runs.audit.secret_shapes import SHAPES
+from codexmcp.settings import child_environment, load_settings
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the command and return its exit code.
-
-    Raises:
-        CodexMCPError: It cannot be done; then nothing is written.
-    """
-    output = Output(is_json=arguments.json)
+def list_servers(_: OutputFlags, output: Output) -> int:
+    """List the servers in config.toml."""
     home = home_folder()
-    try:
-        match arguments.verb:
-            case "list":
-                return _list(home, output)
-            case "add":
-                return _add(home, arguments, output)
-            case "remove":
-                return _remove(home, arguments, output)
-            case _:
-                return _check(home, arguments.names, output)
-    finally:
-        output.close()
-
-
-def _list(home: Path, output: Output) -> int:
     servers = servers_of(home)
     if output.is_json:
         output.say_json([_as_json(each) for each in servers])
@@ -59,19 +40,22 @@ def _list(home: Path, output: Output) -> int:
     return ExitCode.DONE
 
 
-def _row(each: Configured) -> tuple[str, ...]:
+def _row(each: ConfiguredServer) -> tuple[str, ...]:
     state = "enabled" if each.server.is_enabled else "disabled"
+    state = "refused" if each.server.fault else state
+    target = each.server.fault or each.server.target
     author = "codexmcp" if each.is_managed else "sync" if each.is_synced else "others"
-    return tuple(one_line(word) for word in (each.server.name, state, author, each.server.target))
+    return tuple(one_line(word) for word in (each.server.name, state, author, target))
 
 
-def _as_json(each: Configured) -> dict[str, object]:
+def _as_json(each: ConfiguredServer) -> dict[str, object]:
     server = each.server
     return {
         "name": server.name,
         "managed": each.is_managed,
         "synced": each.is_synced,
         "enabled": server.is_enabled,
+        "fault": server.fault,
         "command": list(server.command) or None,
         "url": server.url,
         # Values may be secrets.
@@ -86,59 +70,76 @@ def _as_json(each: Configured) -> dict[str, object]:
     }
 
 
-def _add(home: Path, arguments: argparse.Namespace, output: Output) -> int:
-    server = _server(arguments)
-    check_server(server, SHAPES, allow_secrets=arguments.allow_secret_in_file)
+def add(options: McpAddOptions, output: Output) -> int:
+    """Add a server.
+
+    Raises:
+        UsageError: The options do not make a server.
+        ConfigurationError: config.toml cannot be changed; then nothing is written.
+    """
+    home, server = home_folder(), _server(options)
+    check_server(server, SHAPES, allow_secrets=options.allow_secret_in_file)
     done = carry_out(
         home,
-        lambda: plan_add_server(home, server, replace=arguments.replace),
+        lambda: plan_add_server(home, server, replace=options.replace),
         output,
-        dry_run=arguments.dry_run,
+        dry_run=options.dry_run,
     )
     if output.is_json:
-        output.say_json({"server": server.name, "dry_run": arguments.dry_run, **done.as_json()})
-    elif not arguments.dry_run:
+        output.say_json({"server": server.name, "dry_run": options.dry_run, **done.as_json()})
+    elif not options.dry_run:
         changed = "added" if done.plan.changes else "there already"
         output.say(f"{server.name}: {changed}")
         output.note(f"  now: codexmcp mcp check {server.name}")
     return ExitCode.DONE
 
 
-def _server(arguments: argparse.Namespace) -> McpServer:
+def _server(options: McpAddOptions) -> McpServer:
     return McpServer(
-        name=arguments.name,
-        command=tuple(arguments.command),
-        url=arguments.url,
-        env=dict(arguments.env),
-        env_vars=tuple(arguments.env_var),
-        headers=dict(arguments.header),
-        header_vars=dict(arguments.env_header),
-        bearer_var=arguments.bearer_token_env_var,
-        startup_timeout_s=arguments.startup_timeout,
-        tool_timeout_s=arguments.tool_timeout,
-        approval_mode=arguments.approval_mode,
-        enabled_tools=None if arguments.enable_tool is None else tuple(arguments.enable_tool),
-        disabled_tools=tuple(arguments.disable_tool or ()),
-        is_enabled=not arguments.disabled,
+        name=options.name,
+        command=options.command,
+        url=options.url,
+        env=dict(options.env),
+        env_vars=options.env_var,
+        headers=dict(options.header),
+        header_vars=dict(options.env_header),
+        bearer_var=options.bearer_token_env_var,
+        startup_timeout_s=options.startup_timeout,
+        tool_timeout_s=options.tool_timeout,
+        approval_mode="approve" if options.approve_tools else options.approval_mode,
+        enabled_tools=options.enable_tool or None,
+        disabled_tools=options.disable_tool,
+        is_enabled=not options.disabled,
     )
 
 
-def _remove(home: Path, arguments: argparse.Namespace, output: Output) -> int:
-    name: str = arguments.name
+def remove(options: McpRemoveOptions, output: Output) -> int:
+    """Remove a server.
+
+    Raises:
+        ConfigurationError: config.toml cannot be changed; then nothing is written.
+    """
+    home, name = home_folder(), options.name
     done = carry_out(
         home,
-        lambda: plan_remove_server(home, name, replace=arguments.replace),
+        lambda: plan_remove_server(home, name, replace=options.any),
         output,
-        dry_run=arguments.dry_run,
+        dry_run=options.dry_run,
     )
     if output.is_json:
-        output.say_json({"server": name, "dry_run": arguments.dry_run, **done.as_json()})
-    elif not arguments.dry_run:
+        output.say_json({"server": name, "dry_run": options.dry_run, **done.as_json()})
+    elif not options.dry_run:
         output.say(f"{name}: removed")
     return ExitCode.DONE
 
 
-def _check(home: Path, names: list[str], output: Output) -> int:
+def check(options: McpCheckOptions, output: Output) -> int:
+    """Start servers and list their tools.
+
+    Raises:
+        ConfigurationError: There is no such server, or no Codex.
+    """
+    home, names = home_folder(), options.names
     servers = {each.server.name: each.server for each in servers_of(home)}
     unknown = [name for name in names if name not in servers]
     if unknown:
@@ -147,17 +148,18 @@ def _check(home: Path, names: list[str], output: Output) -> int:
             f"there: {', '.join(servers) or 'none'}"
         )
     chosen = [servers[name] for name in dict.fromkeys(names)] or [
-        server for server in servers.values() if server.is_enabled
+        server for server in servers.values() if server.is_enabled or server.fault
     ]
     if not chosen:
         output.note(f"no MCP servers to check in {home / 'config.toml'}")
-    return make_checks((_check_of(server) for server in chosen), output)
+    settings = load_settings(os.environ)
+    asking = CodexQuery(find_codex(settings.codex_bin), home, child_environment(os.environ))
+    return make_checks((_check_of(server, asking) for server in chosen), output)
 
 
-def _check_of(server: McpServer) -> Check:
+def _check_of(server: McpServer, asking: CodexQuery) -> Check:
     async def check() -> Checked:
-        start = check_stdio if server.url is None else check_remote
-        return _checked(server, await start(server, os.environ))
+        return _checked(server, await check_by_codex(server, asking))
 
     return Check(f"starting {server.name} …", check)
 
@@ -165,21 +167,24 @@ def _check_of(server: McpServer) -> Check:
 def _checked(server: McpServer, report: McpReport) -> Checked:
     time = "" if report.took_s is None else f" after {report.took_s:.1f} s"
     tools = ", ".join(report.tools) or "none"
+    asked = unattended(report)
+    notes = (*report.notes, *((asked,) if asked else ()))
     return Checked(
         is_ok=report.is_ok,
         head=f"{report.name}: {'ok' if report.is_ok else 'broken'}{time}",
         facts=(
-            ("target", server.target),
+            ("target", server.target or "-"),
             *([("tools", tools)] if report.took_s is not None else []),
             *(("wrong:", fault) for fault in report.faults),
-            *(("note:", note) for note in report.notes),
+            *(("note:", note) for note in notes),
         ),
         fields={
             "server": report.name,
             "ok": report.is_ok,
             "took_s": report.took_s,
             "tools": list(report.tools),
+            "asked_for": list(report.asked_for),
             "faults": list(report.faults),
-            "notes": list(report.notes),
+            "notes": list(notes),
         },
     )

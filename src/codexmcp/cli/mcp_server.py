@@ -1,60 +1,73 @@
-"""`codexmcp mcp-server`: from its arguments to a running server of its own."""
+"""`codexmcp mcp-server`: from its options to a running server of its own.
+
+Imports no event loop: Codex is started and `initialize` answered before the rest is imported.
+"""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
-import codexmcp
 from codexmcp.appserver.launch import DELTAS
-from codexmcp.cli import client_options
-from codexmcp.cli.codex_options import codex_options
-from codexmcp.home.binary import package_version
-from codexmcp.server.codex import CodexOptions
-from codexmcp.server.stdio import KeepRuns, ServerOptions, serve_stdio
-from codexmcp.settings import Settings, load_settings
+from codexmcp.appserver.spawn import raise_descriptor_limit
+from codexmcp.cli.codex_options import codex_options, resolution
+from codexmcp.cli.container_location import located
+from codexmcp.cli.options.mcp_server import McpServerOptions
+from codexmcp.cli.policy_options import fixed_folder
+from codexmcp.codex.binary import server_version
+from codexmcp.codex.options import CodexOptions
+from codexmcp.codex.prestart import prestarted
+from codexmcp.jsonrpc.stdio import expect_client
+from codexmcp.server.first_answer import receive
+from codexmcp.server.reception import RUN_TOOLS, Reception
+from codexmcp.settings import Settings, load_settings, sandbox_mode
 
 
-def run(arguments: argparse.Namespace) -> None:
+def serve(options: McpServerOptions) -> None:
     """Serve until the client leaves.
 
     Raises:
-        ConfigurationError: The surroundings do not allow it.
+        ConfigurationError: A setting, the binary or the home cannot be used.
+        UsageError: The policy cannot be enforced.
     """
     settings = load_settings(os.environ)
-    groups = client_options.tool_groups(arguments)
-    opt_out = DELTAS if arguments.no_deltas else ()
-    codex = codex_options(arguments, settings, os.environ, opt_out=opt_out)
-    if arguments.in_container:
-        codex = _contained(arguments, settings, codex, keeps=client_options.RUN_TOOLS in groups)
-    version = package_version(codex.launch.codex) or codexmcp.__version__
-    options = ServerOptions(
-        codex=codex,
-        protocol=client_options.protocol_options(arguments, version),
-        engine=client_options.engine_options(arguments, Path.cwd())
-        if client_options.CODEX_TOOLS in groups
-        else None,
-        runs=_own_runs(arguments, settings, codex) if client_options.RUN_TOOLS in groups else None,
-        drain_s=arguments.drain_timeout,
-    )
-    asyncio.run(serve_stdio(options))
+    opt_out = DELTAS if options.no_deltas else ()
+    found = resolution(options.codex, settings, os.environ, profile=options.policy.profile)
+    codex = codex_options(options.codex, found, opt_out=opt_out)
+    options = replace(options, codex=located(options.codex, options.policy.cwd))
+    if options.codex.in_container:
+        options, codex = _contained(options, settings, codex)
+    # Invalid settings are errors before the client is answered.
+    fixed_folder(options.policy.cwd, Path.cwd())
+    sandbox_mode(os.environ)
+    expect_client()
+    # Until the event loop handles it. A client may send it once `initialize` is answered.
+    signal.signal(signal.SIGTERM, _leave)
+    raise_descriptor_limit()
+    codex = prestarted(codex)
+    version = server_version(codex.launch.codex)
+    received = receive(Reception(version, options.tool_groups, strict=options.strict_compat))
+
+    from codexmcp.cli.mcp_serving import serve_client  # noqa: PLC0415 - 100 ms, beside Codex's start
+
+    serve_client(options, settings, codex, received)
+
+
+def _leave(number: int, _frame: object) -> None:
+    """End at once; the processes started so far end with this one."""
+    os._exit(128 + number)
 
 
 def _contained(
-    arguments: argparse.Namespace, settings: Settings, codex: CodexOptions, *, keeps: bool
-) -> CodexOptions:
+    options: McpServerOptions, settings: Settings, codex: CodexOptions
+) -> tuple[McpServerOptions, CodexOptions]:
     from codexmcp.cli import container_options  # noqa: PLC0415 - rarely used
 
-    container = container_options.container_options(arguments, settings, codex, keeps=keeps)
-    container_options.fix_cwd(arguments)
-    return replace(codex, container=container)
-
-
-def _own_runs(arguments: argparse.Namespace, settings: Settings, codex: CodexOptions) -> KeepRuns:
-    """Return what keeps the runs of a server without a supervisor."""
-    from codexmcp.cli.own_runs import keep_runs  # noqa: PLC0415 - most servers keep none
-
-    return keep_runs(arguments, settings, codex.container)
+    keeps = RUN_TOOLS in options.tool_groups
+    container = container_options.container_options(
+        options.codex, settings, codex, options.policy, keeps=keeps
+    )
+    policy_flags = container_options.contained_policy(options.policy, container.workspace)
+    return replace(options, policy=policy_flags), replace(codex, container=container)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 
 from codexmcp.cli.home_changes import Done, carry_out, home_folder
+from codexmcp.cli.options.parts import OutputFlags, WritingFlags
+from codexmcp.cli.options.profiles import (
+    ProfileAddOptions,
+    ProfileMigrateOptions,
+    ProfileRemoveOptions,
+    ProfileShowOptions,
+)
 from codexmcp.cli.output import Output
 from codexmcp.cli.text import one_line, table
 from codexmcp.errors import ExitCode, UsageError
@@ -29,34 +35,9 @@ from codexmcp.home.profiles.plans import Plan, plan_add, plan_migrate, plan_remo
 from codexmcp.runs.audit.secret_shapes import SHAPES
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the command and return its exit code.
-
-    Raises:
-        CodexMCPError: It cannot be done; then nothing is written.
-    """
-    output = Output(is_json=arguments.json)
-    try:
-        match arguments.verb:
-            case "list":
-                return _list(home_folder(), output)
-            case "show":
-                return _show(home_folder(), arguments.name, output)
-            case "add":
-                return _add(home_folder(), arguments, output)
-            case "remove":
-                return _remove(home_folder(), arguments, output)
-            case "migrate":
-                return _migrate(home_folder(), arguments, output)
-            case _:
-                from codexmcp.cli.profiles_check import check  # noqa: PLC0415 - asyncio, h11
-
-                return check(arguments, output)
-    finally:
-        output.close()
-
-
-def _list(home: Path, output: Output) -> int:
+def list_profiles(_: OutputFlags, output: Output) -> int:
+    """List the profiles of the home, and ready profiles."""
+    home = home_folder()
     there = [_facts(name, profile_text(home, name), home) for name in profile_names(home)]
     ready = [
         {"name": name, "for": summary(fragment_text(name))}
@@ -97,7 +78,13 @@ def _row(facts: dict[str, object]) -> tuple[str, ...]:
     return tuple(one_line(str(word)) for word in words)
 
 
-def _show(home: Path, name: str, output: Output) -> int:
+def show(options: ProfileShowOptions, output: Output) -> int:
+    """Print a profile.
+
+    Raises:
+        ConfigurationError: There is no such profile.
+    """
+    home, name = home_folder(), options.name
     path = profile_path(home, name)
     is_there = read_file(path) is not None
     text = profile_text(home, name) if is_there or name not in FRAGMENTS else fragment_text(name)
@@ -110,47 +97,68 @@ def _show(home: Path, name: str, output: Output) -> int:
     return ExitCode.DONE
 
 
-def _add(home: Path, arguments: argparse.Namespace, output: Output) -> int:
-    choices = Choices(arguments.model, arguments.base_url, arguments.env_key)
-    if arguments.as_name is not None and len(arguments.names) > 1:
+def add(options: ProfileAddOptions, output: Output) -> int:
+    """Add ready profiles.
+
+    Raises:
+        UsageError: One name is given for several profiles.
+        ConfigurationError: A file has other contents; then nothing is written.
+    """
+    home = home_folder()
+    choices = Choices(options.model, options.base_url, options.env_key)
+    if options.as_ is not None and len(options.names) > 1:
         raise UsageError("--as names one profile; add one at a time with it")
-    texts = {arguments.as_name or name: rendered(name, choices, SHAPES) for name in arguments.names}
+    texts = {options.as_ or name: rendered(name, choices, SHAPES) for name in options.names}
     done = carry_out(
         home,
-        lambda: plan_add(home, texts, replace=arguments.replace),
+        lambda: plan_add(home, texts, replace=options.replace),
         output,
-        dry_run=arguments.dry_run,
+        dry_run=options.dry_run,
     )
-    _tell(done, arguments, output, "added", [f"codex --profile {name}" for name in texts])
+    _tell(done, options, output, "added", [f"codex --profile {name}" for name in texts])
     return ExitCode.DONE
 
 
-def _remove(home: Path, arguments: argparse.Namespace, output: Output) -> int:
+def remove(options: ProfileRemoveOptions, output: Output) -> int:
+    """Delete profiles.
+
+    Raises:
+        ConfigurationError: There is no such profile; then nothing is written.
+    """
+    home = home_folder()
     done = carry_out(
-        home, lambda: plan_remove(home, arguments.names), output, dry_run=arguments.dry_run
+        home, lambda: plan_remove(home, options.names), output, dry_run=options.dry_run
     )
-    _tell(done, arguments, output, "removed", [])
+    _tell(done, options, output, "removed", [])
     return ExitCode.DONE
 
 
-def _migrate(home: Path, arguments: argparse.Namespace, output: Output) -> int:
+def migrate(options: ProfileMigrateOptions, output: Output) -> int:
+    """Turn the tables of profiles in config.toml into files.
+
+    Raises:
+        ConfigurationError: A file has other contents; then nothing is written.
+    """
+    home = home_folder()
     done = carry_out(
         home,
-        lambda: plan_migrate(home, replace=arguments.replace),
+        lambda: plan_migrate(home, replace=options.replace),
         output,
-        dry_run=arguments.dry_run,
+        dry_run=options.dry_run,
     )
     plan = done.plan
-    if not plan.names and plan.default is None and not output.is_json:
+    if not plan.names and not plan.left and plan.default is None and not output.is_json:
         output.say(f"{home / 'config.toml'} has no profiles of the old kind")
         return ExitCode.DONE
-    _tell(done, arguments, output, "moved into files", _advice(plan))
-    return ExitCode.DONE
+    for told in plan.left:
+        output.note(f"not moved: {told}")
+    _tell(done, options, output, "moved into files", _advice(plan))
+    return ExitCode.FAILED if plan.left else ExitCode.DONE
 
 
 def _advice(plan: Plan) -> list[str]:
     then = ["codexmcp profiles check"]
-    if plan.default is None:
+    if plan.default not in plan.names:
         return then
     return [
         f"codex --profile {plan.default}  (the default so far; Codex has none any more)",
@@ -161,16 +169,17 @@ def _advice(plan: Plan) -> list[str]:
 
 def _tell(
     done: Done[Plan],
-    arguments: argparse.Namespace,
+    options: WritingFlags,
     output: Output,
     verb: str,
     advice: list[str],
 ) -> None:
     if output.is_json:
         told = {"profiles": list(done.plan.names), "default": done.plan.default}
-        output.say_json({**told, "dry_run": arguments.dry_run, **done.as_json()})
+        told["left"] = list(done.plan.left)
+        output.say_json({**told, "dry_run": options.dry_run, **done.as_json()})
         return
-    if arguments.dry_run:
+    if options.dry_run:
         return
     names = ", ".join(done.plan.names) or "nothing"
     output.say(f"{verb}: {names}" if done.plan.changes else f"{names}: nothing to change")

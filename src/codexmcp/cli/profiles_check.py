@@ -1,17 +1,17 @@
-"""`codexmcp profiles check`: the real Codex, and a stand-in for the endpoint unless it is live."""
+"""`codexmcp profiles check`: the real Codex, and without `--live` a stand-in for the endpoint."""
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from codexmcp.cli.checks import Check, Checked, make_checks
+from codexmcp.cli.options.profiles import ProfileCheckOptions
 from codexmcp.cli.output import Output
+from codexmcp.codex.binary import find_codex
+from codexmcp.codex.config import default_home
 from codexmcp.errors import ConfigurationError
-from codexmcp.home.binary import find_codex
-from codexmcp.home.config import default_home
 from codexmcp.home.profiles.check import Checker, StandIn
 from codexmcp.home.profiles.files import missing, profile_names, profile_path
 from codexmcp.home.profiles.verdict import Verdict
@@ -22,7 +22,7 @@ from codexmcp.settings import KEY_VARIABLES, Settings, child_environment, load_s
 _COST = "calling the real endpoint of {} with a prompt of five words: this costs money"
 
 
-def check(arguments: argparse.Namespace, output: Output) -> int:
+def check(options: ProfileCheckOptions, output: Output) -> int:
     """Check profiles and return the exit code.
 
     Raises:
@@ -32,16 +32,16 @@ def check(arguments: argparse.Namespace, output: Output) -> int:
     env = dict(os.environ)
     settings = load_settings(env)
     home = settings.codex_home or default_home()
-    names: list[str] = list(dict.fromkeys(arguments.names)) or profile_names(home)
+    names = list(dict.fromkeys(options.names)) or profile_names(home)
     unknown = [name for name in names if not profile_path(home, name).is_file()]
     if unknown:
         raise ConfigurationError(missing(home, unknown))
     if not names:
         output.note(f"there are no profiles in {home}; `codexmcp profiles add` makes ready ones")
-    if arguments.live and names:
-        output.note(_COST.format(", ".join(names) if arguments.names else "every profile"))
+    if options.live and names:
+        output.note(_COST.format(", ".join(names) if options.names else "every profile"))
     checker = _checker(home, settings, env)
-    return make_checks((_check_of(checker, name, live=arguments.live) for name in names), output)
+    return make_checks((_check_of(checker, name, live=options.live) for name in names), output)
 
 
 def _checker(home: Path, settings: Settings, env: Mapping[str, str]) -> Checker:

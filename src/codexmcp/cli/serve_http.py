@@ -1,8 +1,7 @@
-"""`codexmcp serve --http`: from arguments and settings to the door, and whether it is up."""
+"""`codexmcp serve --http`: from options and settings to the door."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -11,19 +10,23 @@ from pathlib import Path
 
 import codexmcp
 from codexmcp.cli import client_options
+from codexmcp.cli.options.serve import ServeOptions, WorkspaceFlags
+from codexmcp.codex.config import default_home
 from codexmcp.errors import ConfigurationError, UsageError, WorkspaceError
-from codexmcp.home.config import default_home
-from codexmcp.http.binding import Place, check_place
+from codexmcp.http.binding import ListenAddress, check_address
 from codexmcp.http.door import DoorOptions, http_door
 from codexmcp.http.gate import Bounds
 from codexmcp.http.mcp_app import Document
 from codexmcp.http.rates import Rate
 from codexmcp.http.token_files import TokenFiles
+from codexmcp.policy.caller import Caller
 from codexmcp.run_settings import PREFIX
-from codexmcp.server.run_tools.arguments import Caller
+from codexmcp.runs.audit.names import default_audit_dir
+from codexmcp.runs.audit.secret_shapes import KEY_SHAPES
 from codexmcp.settings import HttpSettings, Settings, load_http_settings, secret_values
 from codexmcp.supervisor.directory import pointer_dir
 from codexmcp.supervisor.doors import Door
+from codexmcp.supervisor.withheld import served_to_nobody
 from codexmcp.workspace.extension.tools import extension_tools
 from codexmcp.workspace.files.tools import file_tools
 from codexmcp.workspace.git.session import GitPolicy
@@ -35,55 +38,57 @@ from codexmcp.workspace.threads import PORTFOLIO
 from codexmcp.workspace.tool import WorkspaceTool
 
 SOFT_TIMEOUT_S = 50.0
-"""How long a wait lasts unless said otherwise: many clients of HTTP give a tool 60 s."""
+"""Default bound on a wait, in seconds: many HTTP clients give a tool 60 s."""
 
 _BURST_S = 2.0
 
 
 def make_door(
-    arguments: argparse.Namespace, settings: Settings, workspace: Path | None
+    options: ServeOptions, settings: Settings, workspace: Path | None
 ) -> tuple[Door, TokenFiles]:
-    """Return the door, and the tokens by which it is opened.
+    """Return the door and its tokens.
 
     Args:
-        arguments: Those of `codexmcp serve`.
+        options: The options of `codexmcp serve`.
         settings: The settings.
-        workspace: All that Codex sees, where it runs in a container; None elsewhere.
+        workspace: The only visible folder of a container; None without a container.
 
     Raises:
-        UsageError: The arguments cannot be used together.
-        ConfigurationError: The surroundings do not allow it.
+        UsageError: The options exclude each other.
+        ConfigurationError: A setting or a folder cannot be used.
     """
-    place = Place(arguments.host, arguments.port, arguments.path)
-    check_place(place, allow_remote=arguments.allow_remote)
-    if arguments.idle_exit:
+    address, tools = options.address, options.workspace_tools
+    place = ListenAddress(address.host, address.port, address.path)
+    check_address(place, allow_remote=address.allow_remote)
+    if options.idle_exit:
         raise UsageError("--idle-exit does not go with --http: nobody could start it again")
     http = load_http_settings(os.environ)
     home = settings.codex_home or default_home()
     here = Path.cwd()
-    withheld = [http.folder, home]
-    roots = _roots(arguments, http, here, withheld)
+    withheld = served_to_nobody(settings, os.environ, here)
+    roots = _roots(tools, http, here, withheld)
     tokens = TokenFiles(http.folder, http.token)
     if tokens.ensure():
         sys.stderr.write(f"codexmcp: made a token for clients in {tokens.token_path}\n")
-    portfolio = (arguments.portfolio or http.portfolio or here / "context-portfolio").absolute()
-    rate = Rate(arguments.max_rate, arguments.max_rate * _BURST_S)
-    options = DoorOptions(
+    portfolio = (tools.portfolio or http.portfolio or here / "context-portfolio").absolute()
+    rate = Rate(address.max_rate, address.max_rate * _BURST_S)
+    door = DoorOptions(
         version=codexmcp.__version__,
         place=place,
         tokens=tokens,
         folder=pointer_dir(settings, os.environ),
-        caller=_caller(arguments, here, home, workspace),
-        tools=[*portfolio_tools(portfolio, withheld), *_tools(arguments, http, roots)],
+        caller=_caller(options, here, home, workspace),
+        tools=[*portfolio_tools(portfolio, withheld), *_tools(tools, http, roots)],
         library=PortfolioLibrary(Portfolio(portfolio, withheld)),
         roots=[str(path) for path in roots.paths],
-        hosts=[*arguments.allowed_host, arguments.host],
-        web_origins=arguments.allowed_origin,
+        hosts=[*address.allowed_host, address.host],
+        web_origins=address.allowed_origin,
         bounds=Bounds(rate=rate),
         secrets=(*secret_values(settings.api_key, os.environ), *tokens.secrets()),
         on_open=_tell,
+        codex_home=home,
     )
-    return http_door(options), tokens
+    return http_door(door), tokens
 
 
 class PortfolioLibrary:
@@ -97,7 +102,7 @@ class PortfolioLibrary:
         self._portfolio = portfolio
 
     async def documents(self) -> Sequence[Document]:
-        """Return its files; none while there is no portfolio."""
+        """Return its files; an empty list without a portfolio."""
         try:
             files = await PORTFOLIO.run(self._portfolio.files)
         except WorkspaceError:
@@ -108,7 +113,7 @@ class PortfolioLibrary:
         """Return the media type and the text of a file.
 
         Raises:
-            WorkspaceError: There is none, or it cannot be read.
+            WorkspaceError: The file is missing or cannot be read.
         """
         file, text = await PORTFOLIO.run(self._portfolio.read, uri)
         return file.mime_type, text
@@ -119,11 +124,14 @@ def _tell(url: str) -> None:
 
 
 def _roots(
-    arguments: argparse.Namespace, http: HttpSettings, here: Path, withheld: Sequence[Path]
+    tools: WorkspaceFlags, http: HttpSettings, here: Path, withheld: Sequence[Path]
 ) -> Roots:
-    named = os.pathsep.join(arguments.fs_root) if arguments.fs_root else http.fs_roots
-    # Whoever could write there would have other tokens, or programs that Codex starts.
-    roots = Roots.parse(named, here, withheld)
+    named = os.pathsep.join(tools.fs_root) if tools.fs_root else http.fs_roots
+    # Writers of these files could add tokens, or programs that Codex starts.
+    allows = tools.allow_startup_files
+    roots = Roots.parse(named, here)
+    audit = [default_audit_dir(root) for root in roots.paths]
+    roots = Roots.parse(named, here, [*withheld, *audit], allow_startup_files=allows)
     for root in roots.paths:
         for own in withheld:
             if root.resolve().is_relative_to(own.resolve()):
@@ -134,19 +142,21 @@ def _roots(
     return roots
 
 
-def _caller(
-    arguments: argparse.Namespace, here: Path, home: Path, workspace: Path | None
-) -> Caller:
-    own = argparse.Namespace(**{**vars(arguments), "idle_timeout": 600.0, "profile": None})
-    caller = client_options.caller(own, here, os.environ, home, workspace)
+def _caller(options: ServeOptions, here: Path, home: Path, workspace: Path | None) -> Caller:
+    caller = client_options.caller(options.policy, here, os.environ, home, workspace)
     if os.environ.get(f"{PREFIX}WAIT_SOFT_TIMEOUT_MS"):
         return caller
     return replace(caller, settings=replace(caller.settings, soft_timeout_s=SOFT_TIMEOUT_S))
 
 
-def _tools(arguments: argparse.Namespace, http: HttpSettings, roots: Roots) -> list[WorkspaceTool]:
-    extension = arguments.extension or http.extension_dir
-    policy = GitPolicy(dict(os.environ), allow_repository_code=arguments.allow_git_hooks)
+def _tools(tools: WorkspaceFlags, http: HttpSettings, roots: Roots) -> list[WorkspaceTool]:
+    extension = tools.extension or http.extension_dir
+    policy = GitPolicy(
+        dict(os.environ),
+        allow_repository_code=tools.allow_git_hooks,
+        secret_shapes=KEY_SHAPES,
+        allowed_secrets=tools.allow_secret_file,
+    )
     return [
         *file_tools(roots),
         *git_tools(roots, policy),

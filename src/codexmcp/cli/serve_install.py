@@ -5,64 +5,51 @@ Promises: another's file is left alone, a dry run changes nothing, and no secret
 
 from __future__ import annotations
 
-import argparse
 import os
 import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from codexmcp.cli.options.serve import ActionFlags, ServeOptions
 from codexmcp.cli.service_managers import Launchd, Outcome, ServiceManager, Systemd
+from codexmcp.codex.config import default_home, provider_key_variables
+from codexmcp.command_line import words_of
 from codexmcp.errors import ConfigurationError, ExitCode, UsageError
-from codexmcp.home.config import default_home, provider_key_variables
-from codexmcp.home.putting import put
+from codexmcp.home.atomic_write import put
 from codexmcp.runs.audit.secret_shapes import SHAPES
 from codexmcp.secret_like import holds_secret, names_secret
 from codexmcp.settings import KEY_FILE_VARIABLE, Settings, load_settings, secret_values
 from codexmcp.supervisor.service_environment import names_in, secrets_of, service_environment
 from codexmcp.supervisor.service_units import Service, is_ours
 
-_OWN_WORDS = frozenset({"--install", "--uninstall", "--dry-run", "--force", "--json", "--debug"})
 _VARIABLES = ("env_key", "env_var")
-"""How settings end that name a variable with a secret."""
+"""Ends of the names of settings whose value is the name of a variable with a secret."""
 
 _LONG_ENOUGH = 8
 """Characters. Shorter values, such as that of a switch, occur anywhere."""
 
 
-def is_asked_for(arguments: argparse.Namespace) -> bool:
-    """Return whether the arguments are about the service.
-
-    Raises:
-        UsageError: They are only half so.
-    """
-    is_asked = bool(arguments.install or arguments.uninstall)
-    if not is_asked and (arguments.dry_run or arguments.force):
-        raise UsageError("--dry-run and --force are for --install and --uninstall; name one")
-    return is_asked
-
-
-def run(arguments: argparse.Namespace, is_running: Callable[[], bool]) -> int:
-    """Install or remove the service.
+def install(options: ServeOptions, is_running: Callable[[], bool]) -> int:
+    """Install the service.
 
     Args:
-        arguments: Those of `codexmcp serve`.
-        is_running: Whether a supervisor of this home and these credentials runs.
+        options: The options of `codexmcp serve`.
+        is_running: Returns whether a supervisor of this home and these credentials runs.
 
     Raises:
-        ConfigurationError: The surroundings do not allow it; then nothing is changed.
-        UsageError: An argument is nothing for a service.
+        ConfigurationError: A file or a value cannot be used; then nothing is changed.
+        UsageError: A service cannot have one of the options.
     """
     env = dict(os.environ)
     manager = _manager(env, sys.platform)
-    if arguments.uninstall:
-        return _uninstall(manager, arguments)
-    service = _service(arguments, env)
+    service = _service(options, env)
     text = manager.text(service)
-    _expect_no_secret(arguments.words, text, env)
-    _expect_no_foreign_file(manager.path, force=arguments.force)
+    _expect_no_secret(service.argv, text, env)
+    _expect_no_foreign_file(manager.path, force=options.action.force)
     notes = _notes(service, env)
-    if arguments.dry_run:
+    if options.action.dry_run:
         sys.stdout.write(text)
         _say([f"this would be {manager.path}", *notes])
         return ExitCode.DONE
@@ -83,12 +70,18 @@ def _manager(env: Mapping[str, str], platform: str) -> ServiceManager:
     )
 
 
-def _uninstall(manager: ServiceManager, arguments: argparse.Namespace) -> int:
+def uninstall(action: ActionFlags) -> int:
+    """End the service and remove its file.
+
+    Raises:
+        ConfigurationError: The file is of somebody else, or cannot be removed.
+    """
+    manager = _manager(dict(os.environ), sys.platform)
     if not manager.path.exists() and not manager.path.is_symlink():
         _say([f"no service is installed: there is no {manager.path}"])
         return ExitCode.NOT_RUNNING
-    _expect_no_foreign_file(manager.path, force=arguments.force)
-    if arguments.dry_run:
+    _expect_no_foreign_file(manager.path, force=action.force)
+    if action.dry_run:
         _say([f"this would end the service and remove {manager.path}"])
         return ExitCode.DONE
     stopped = manager.stop()
@@ -104,8 +97,8 @@ def _uninstall(manager: ServiceManager, arguments: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _service(arguments: argparse.Namespace, env: dict[str, str]) -> Service:
-    if arguments.key_stdin or arguments.ready_fd is not None:
+def _service(options: ServeOptions, env: dict[str, str]) -> Service:
+    if options.key_stdin or options.ready_fd is not None:
         raise UsageError("--key-stdin and --ready-fd are not for a service; leave them out")
     settings = load_settings(dict(env))
     user_home = Path(env.get("HOME") or Path.home())
@@ -116,14 +109,14 @@ def _service(arguments: argparse.Namespace, env: dict[str, str]) -> Service:
         runtime=_runtime_folder(env),
         key_file=_lasting_key_file(settings, env),
     )
-    words = [word for word in arguments.words if word not in _OWN_WORDS]
+    words = words_of(replace(options, action=ActionFlags()))
     return Service(
         argv=[sys.executable, "-P", "-m", "codexmcp", "serve", *words],
         env=given,
         unset=unset,
         secrets=config / "codexmcp" / "service.env",
         cwd=Path.cwd(),
-        drain_s=arguments.drain_timeout,
+        drain_s=options.drain_timeout,
         log=user_home / "Library" / "Logs" / "codexmcp.log",
     )
 
@@ -175,10 +168,10 @@ def _expect_no_foreign_file(path: Path, *, force: bool) -> None:
 
 
 def _notes(service: Service, env: Mapping[str, str]) -> list[str]:
-    """Return what the person has to know.
+    """Return notes for the user.
 
     Raises:
-        ConfigurationError: The file of secrets is open to others.
+        ConfigurationError: Other users may read the file of secrets.
     """
     notes = [f"it works in {service.cwd}, with this shell's settings and PATH; reinstall to change"]
     kept = _kept(service.secrets)

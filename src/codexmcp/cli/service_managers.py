@@ -1,4 +1,4 @@
-"""systemd's user manager and launchd: where their files lie, and how a service is started."""
+"""systemd's user manager and launchd: the file of a service, its start and its end."""
 
 from __future__ import annotations
 
@@ -24,19 +24,14 @@ _TIMEOUT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a step.
-
-    Attributes:
-        done: What was done, one line each.
-        left: What a person has to run.
-    """
+    """The outcome of a step: lines about finished work, and commands left to the user."""
 
     done: Sequence[str] = ()
     left: Sequence[str] = ()
 
 
 class ServiceManager(Protocol):
-    """Keeps a service running."""
+    """A manager of services of the user."""
 
     @property
     def path(self) -> Path:
@@ -44,23 +39,23 @@ class ServiceManager(Protocol):
         ...
 
     def text(self, service: Service) -> str:
-        """Return what its file holds."""
+        """Return the text of the file."""
         ...
 
     def start(self, *, is_elsewhere: bool) -> Outcome:
         """Have the service started now and at each login.
 
         Args:
-            is_elsewhere: Whether something else holds its place, so that it cannot start yet.
+            is_elsewhere: Another supervisor runs in place of the service.
         """
         ...
 
     def stop(self) -> Outcome:
-        """Have the service ended, and started no more."""
+        """Have the service ended and disabled."""
         ...
 
     def removed(self) -> Outcome:
-        """Tell the manager that the file is gone."""
+        """Report the removal of the file to the manager."""
         ...
 
 
@@ -83,7 +78,7 @@ class Systemd:
         return self._folder / UNIT_NAME
 
     def text(self, service: Service) -> str:
-        """Return what its file holds."""
+        """Return the text of the file."""
         return systemd_unit(service)
 
     def start(self, *, is_elsewhere: bool) -> Outcome:
@@ -111,7 +106,7 @@ class Systemd:
         return Outcome(["it is started, now and at each login"], [lingering])
 
     def stop(self) -> Outcome:
-        """Have the service ended, and started no more."""
+        """Have the service ended and disabled."""
         words = ["disable", "--now", UNIT_NAME]
         if self._answers():
             error = self._systemctl(*words)
@@ -123,7 +118,7 @@ class Systemd:
         return Outcome(left=["codexmcp serve --stop"])
 
     def removed(self) -> Outcome:
-        """Tell the manager that the file is gone."""
+        """Report the removal of the file to the manager."""
         words = ["daemon-reload"]
         if self._answers() and self._systemctl(*words) is None:
             return Outcome()
@@ -133,7 +128,7 @@ class Systemd:
         return self._systemctl("show-environment") is None
 
     def _systemctl(self, *words: str) -> str | None:
-        """Run it; return what it says when it fails."""
+        """Run systemctl; return its error."""
         return _failure(["systemctl", "--user", *words], self._env)
 
 
@@ -156,7 +151,7 @@ class Launchd:
         return self._home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
 
     def text(self, service: Service) -> str:
-        """Return what its file holds."""
+        """Return the text of the file."""
         return launchd_plist(service)
 
     def start(self, *, is_elsewhere: bool) -> Outcome:
@@ -174,7 +169,7 @@ class Launchd:
         return Outcome(["it is started, now and at each login"])
 
     def stop(self) -> Outcome:
-        """Have the service ended, and started no more."""
+        """Have the service ended and disabled."""
         words = ["launchctl", "bootout", f"{self._domain}/{LABEL}"]
         error = _failure(words, self._env)
         if error is not None:
@@ -182,12 +177,12 @@ class Launchd:
         return Outcome(["it is ended"])
 
     def removed(self) -> Outcome:
-        """Tell the manager that the file is gone."""
+        """Report the removal of the file to the manager."""
         return Outcome()
 
 
 def _failure(argv: Sequence[str], env: Mapping[str, str]) -> str | None:
-    """Run a command; return what it says when it fails, None when it does not."""
+    """Run a command; return its error, None after success."""
     program = shutil.which(argv[0], path=env.get("PATH"))
     if program is None:
         return f"{argv[0]} is not installed"

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 from typing import Any
 
+from codexmcp.cli.options.skills import SkillsCheckOptions, SkillsListOptions
 from codexmcp.cli.output import Output
 from codexmcp.cli.text import one_line, table
+from codexmcp.codex.binary import find_codex
+from codexmcp.codex.config import default_home
 from codexmcp.errors import ExitCode, UsageError
-from codexmcp.home.config import default_home
 from codexmcp.home.skills.check import CheckedSkill, Report, check_skills
+from codexmcp.home.skills.codex_view import CodexView, view_skills
 from codexmcp.home.skills.faults import Fault
 from codexmcp.runs.audit.secret_shapes import SHAPES
-from codexmcp.settings import load_settings
+from codexmcp.settings import child_environment, load_settings
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the command and return its exit code.
+def _report(options: SkillsCheckOptions, output: Output) -> tuple[list[Path], Report]:
+    """Return the folders and the report on their skills.
 
     Raises:
-        UsageError: A folder is not there.
+        UsageError: There is no such folder.
+        CodexMCPError: Codex cannot be asked.
     """
-    folders: list[Path] = arguments.folders or [_home_skills()]
+    folders = list(options.folders) or [_home_skills()]
     for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"there is no folder {folder}; name one that holds skills")
-    report = check_skills(folders, SHAPES)
-    output = Output(is_json=arguments.json)
-    try:
-        if arguments.verb == "list":
-            return _list(report, output, only_smoke=arguments.smoke)
-        return _check(report, folders, output)
-    finally:
-        output.close()
+    return folders, check_skills(folders, SHAPES, _view(folders, output))
 
 
 def _home_skills() -> Path:
@@ -42,12 +38,24 @@ def _home_skills() -> Path:
     return home / "skills"
 
 
-def _list(report: Report, output: Output, *, only_smoke: bool) -> int:
+def _view(folders: list[Path], output: Output) -> CodexView:
+    codex = find_codex(load_settings(dict(os.environ)).codex_bin)
+    output.progress("asking Codex for the skills …")
+    try:
+        return view_skills(folders, codex, child_environment(os.environ))
+    finally:
+        output.end_progress()
+
+
+def list_skills(options: SkillsListOptions, output: Output) -> int:
+    """List skills; see `_report` for errors."""
+    _, report = _report(options, output)
+    only_smoke = options.smoke
     skills = [skill for skill in report.skills if skill.smoke or not only_smoke]
     if output.is_json:
         output.say_json([_skill_json(skill) for skill in skills])
     elif only_smoke:
-        # For a script to read: a name that cannot be listed or named is no use to it.
+        # For a script, which cannot use a name that Codex does not list.
         for skill in skills:
             if skill.is_listed:
                 output.say(one_line(skill.name))
@@ -69,7 +77,9 @@ def _row(skill: CheckedSkill) -> tuple[str, ...]:
     return tuple(one_line(word) for word in words)
 
 
-def _check(report: Report, folders: list[Path], output: Output) -> int:
+def check(options: SkillsCheckOptions, output: Output) -> int:
+    """Report faults of skills; the exit code is 1 if there are any."""
+    folders, report = _report(options, output)
     # An empty folder is most often a wrong path or a volume that was not mounted.
     is_good = report.is_good and bool(report.skills)
     if output.is_json:

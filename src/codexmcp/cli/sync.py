@@ -1,23 +1,35 @@
-"""`codexmcp sync`: push-runtime, clean-runtime and check-sync; pull-runtime is a module beside."""
+"""`codexmcp sync`: push-runtime, clean-runtime and check-sync; pull-runtime is in `sync_pull`."""
 
 from __future__ import annotations
 
-import argparse
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from codexmcp.cli.options.sync import TARGETS as NAMES
+from codexmcp.cli.options.sync import (
+    CheckSyncOptions,
+    DeployedFlags,
+    SyncCleanOptions,
+    SyncOptions,
+    SyncPushOptions,
+)
 from codexmcp.cli.output import Output
-from codexmcp.cli.sync_arguments import TARGETS as NAMES
-from codexmcp.cli.sync_text import done_as_json, tell_done, tell_drift
-from codexmcp.errors import ExitCode, UsageError
-from codexmcp.home.binary import find_codex
+from codexmcp.cli.text import one_line
+from codexmcp.codex.binary import find_codex
+from codexmcp.errors import CodexMCPError, ExitCode, UsageError
+from codexmcp.home.changes import FileChange, unified_diff
+from codexmcp.home.mcp_codex import CodexQuery
+from codexmcp.home.mcp_deployed import deployed_notes, deployed_servers
 from codexmcp.home.sync import use_cases
+from codexmcp.home.sync.change import Change
 from codexmcp.home.sync.repository import FRAGMENT, PROFILES, Repository, read_repository
+from codexmcp.home.sync.states import Drift, State
 from codexmcp.home.sync.strict_check import strict_problems
 from codexmcp.home.sync.targets import TARGETS, home_of
-from codexmcp.home.sync.use_cases import Asked, Done, Manner, Place
+from codexmcp.home.sync.use_cases import ClientFolder, PushOptions, PushResult, RequestedChoices
 from codexmcp.settings import (
     AGENTOS_TOKEN_VARIABLE,
     Settings,
@@ -27,82 +39,78 @@ from codexmcp.settings import (
 )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the command and return its exit code.
+def push_runtime(options: SyncPushOptions, output: Output) -> int:
+    """Deploy the repository.
 
     Raises:
-        CodexMCPError: It cannot be done; then nothing is written.
+        CodexMCPError: It cannot be deployed; then nothing is written.
     """
-    output = Output(is_json=arguments.json)
-    settings = load_settings(os.environ)
-    places = _places(arguments, settings, os.environ)
-    try:
-        match arguments.verb:
-            case "check-sync":
-                return _check(arguments, places, output)
-            case "pull-runtime":
-                # Only what looks for secrets waits for their patterns, which take 20 ms.
-                from codexmcp.cli.sync_pull import pull_runtime  # noqa: PLC0415
-
-                return pull_runtime(arguments, places, settings, output)
-            case _:
-                return _write(arguments, places, settings, output)
-    finally:
-        output.close()
+    return _write(read_repository(options.repo), options, output, rebuilds=False)
 
 
-def _places(
-    arguments: argparse.Namespace, settings: Settings, env: Mapping[str, str]
-) -> list[Place]:
-    names = list(dict.fromkeys(arguments.target or ["codex"]))
+def clean_runtime(options: SyncCleanOptions, output: Output) -> int:
+    """Remove the deployed files, and deploy them again on demand; see `push_runtime`."""
+    repository = None if options.no_redeploy else read_repository(options.repo)
+    return _write(repository, options, output, rebuilds=True)
+
+
+def places_of(
+    options: SyncOptions, settings: Settings, env: Mapping[str, str]
+) -> list[ClientFolder]:
+    """Return the clients and their folders.
+
+    Raises:
+        UsageError: One folder is given for several clients.
+    """
+    names = list(dict.fromkeys(options.target or ["codex"]))
     if "all" in names:
         names = list(NAMES)
-    if arguments.home and len(names) > 1:
+    if options.home and len(names) > 1:
         raise UsageError("--home is the folder of one client; name one with --target")
-    places: list[Place] = []
+    places: list[ClientFolder] = []
     for name in names:
         target = TARGETS[name]
         home = home_of(target, env, Path.home())
         if target.has_config and settings.codex_home:
             home = settings.codex_home
-        places.append(Place(target, (arguments.home or home).expanduser().absolute()))
+        places.append(ClientFolder(target, (options.home or home).expanduser().absolute()))
     return places
 
 
 def _write(
-    arguments: argparse.Namespace, places: Sequence[Place], settings: Settings, output: Output
+    repository: Repository | None, options: SyncPushOptions, output: Output, *, rebuilds: bool
 ) -> int:
-    is_clean = arguments.verb == "clean-runtime"
-    repository = None
-    if not (is_clean and arguments.no_redeploy):
-        repository = read_repository(arguments.repo)
-    manner = Manner(
-        asked=_asked(arguments),
-        force=arguments.force,
-        rebuild=is_clean,
-        dry_run=arguments.dry_run,
-        check=None if arguments.no_check else _strict_check(settings),
+    settings = load_settings(os.environ)
+    places = places_of(options, settings, os.environ)
+    manner = PushOptions(
+        asked=_asked(options.deployed),
+        force=options.force,
+        rebuild=rebuilds,
+        dry_run=options.dry_run,
+        check=None if options.no_check else _strict_check(settings),
     )
-    if len(places) > 1 and not arguments.dry_run:
-        # What stands in the way at one client shall keep the others as they were.
+    if len(places) > 1 and not options.dry_run:
+        # A conflict at one client leaves the others as they were.
         for place in places:
             _carry_out(repository, place, replace(manner, dry_run=True))
     known = _notes(repository, settings) if repository else ()
     told: list[dict[str, object]] = []
     for place in places:
         done = _carry_out(repository, place, manner)
-        notes = (*known, *_notes_of(done, repository))
-        told.append(done_as_json(done, notes, dry_run=arguments.dry_run))
+        is_asked = not (options.dry_run or options.no_check)
+        served = _served(repository, place, settings, output) if repository and is_asked else ()
+        notes = (*known, *_notes_of(done, repository), *served)
+        told.append(done_as_json(done, notes, dry_run=options.dry_run))
         if not output.is_json:
-            tell_done(output, done, notes, dry_run=arguments.dry_run)
+            tell_done(output, done, notes, dry_run=options.dry_run)
     if output.is_json:
         output.say_json({"targets": told})
     return ExitCode.DONE
 
 
 def _notes(repository: Repository, settings: Settings) -> tuple[str, ...]:
-    """Return what people should know of the repository."""
-    from codexmcp.cli.sync_pull import secret_line  # noqa: PLC0415 - as above
+    """Return notes on the repository."""
+    from codexmcp.cli.sync_pull import secret_line  # noqa: PLC0415 - 20 ms of patterns
     from codexmcp.runs.audit.redaction import Redactor  # noqa: PLC0415 - as above
 
     redactor = Redactor(secret_values(settings.api_key, os.environ))
@@ -120,16 +128,16 @@ def _notes(repository: Repository, settings: Settings) -> tuple[str, ...]:
     return (*repository.notes, *found)
 
 
-def _notes_of(done: Done, repository: Repository | None) -> tuple[str, ...]:
-    """Return what people should know of what was done for one client."""
+def _notes_of(done: PushResult, repository: Repository | None) -> tuple[str, ...]:
+    """Return notes on the deployment for one client."""
     if repository is None:
         return done.notes
     first = () if done.was_deployed else _first(repository, done.place)
     return (*done.notes, *use_cases.warnings(repository, done.place), *first)
 
 
-def _first(repository: Repository, place: Place) -> tuple[str, ...]:
-    """Return what people should know after the first push."""
+def _first(repository: Repository, place: ClientFolder) -> tuple[str, ...]:
+    """Return notes after the first push."""
     is_named = place.target.has_config and AGENTOS_TOKEN_VARIABLE in repository.fragment
     if not is_named or os.environ.get(AGENTOS_TOKEN_VARIABLE):
         return ()
@@ -137,16 +145,55 @@ def _first(repository: Repository, place: Place) -> tuple[str, ...]:
     return (f"Codex reads the server's token from a variable that is not set here: {told}",)
 
 
-def _carry_out(repository: Repository | None, place: Place, manner: Manner) -> Done:
+def _carry_out(
+    repository: Repository | None, place: ClientFolder, manner: PushOptions
+) -> PushResult:
     if repository is None:
         return use_cases.clean(place, manner)
     return use_cases.push(repository, place, manner)
 
 
-def _check(arguments: argparse.Namespace, places: Sequence[Place], output: Output) -> int:
-    repository = read_repository(arguments.repo)
-    found = [(place, use_cases.check(repository, place, _asked(arguments))) for place in places]
+def _served(
+    repository: Repository, place: ClientFolder, settings: Settings, output: Output
+) -> tuple[str, ...]:
+    """Return notes on tools of the deployed MCP servers that cannot be used."""
+    servers = deployed_servers(repository.fragment)
+    if not (place.target.has_config and servers and place.home.is_dir()):
+        return ()
+    env = child_environment(os.environ)
+    asking = CodexQuery(find_codex(settings.codex_bin), place.home, env)
+
+    async def notes() -> tuple[str, ...]:
+        return tuple([note async for note in deployed_notes(servers, asking)])
+
+    output.progress("asking Codex for the tools of MCP servers …")
+    try:
+        return asyncio.run(notes())
+    except CodexMCPError as error:
+        return (f"Codex could not be asked for the tools of MCP servers: {error}",)
+    finally:
+        output.end_progress()
+
+
+def check_sync(options: CheckSyncOptions, output: Output) -> int:
+    """Report files that a push would change; the exit code is 1 if there are any.
+
+    Raises:
+        CodexMCPError: The repository or a client's folder cannot be read.
+    """
+    settings = load_settings(os.environ)
+    places = places_of(options, settings, os.environ)
+    repository = read_repository(options.repo)
+    asked = _asked(options.deployed)
+    found = [(place, use_cases.check(repository, place, asked)) for place in places]
     in_sync = not any(drift for _, drift in found)
+    notes = {
+        place.target.name: (
+            *use_cases.warnings(repository, place),
+            *_served(repository, place, settings, output),
+        )
+        for place in places
+    }
     if output.is_json:
         targets = [
             {
@@ -157,19 +204,19 @@ def _check(arguments: argparse.Namespace, places: Sequence[Place], output: Outpu
                     {"path": each.path, "state": each.state.value, "detail": each.detail}
                     for each in drift
                 ],
-                "notes": list(use_cases.warnings(repository, place)),
+                "notes": list(notes[place.target.name]),
             }
             for place, drift in found
         ]
         output.say_json({"inSync": in_sync, "targets": targets})
     else:
         for place, drift in found:
-            tell_drift(output, place, drift, use_cases.warnings(repository, place))
+            tell_drift(output, place, drift, notes[place.target.name])
     return ExitCode.DONE if in_sync else ExitCode.FAILED
 
 
-def _asked(arguments: argparse.Namespace) -> Asked:
-    return Asked(arguments.native_memories, arguments.command_log)
+def _asked(flags: DeployedFlags) -> RequestedChoices:
+    return RequestedChoices(flags.native_memories, flags.command_log)
 
 
 def _strict_check(settings: Settings) -> use_cases.StrictCheck:
@@ -179,3 +226,83 @@ def _strict_check(settings: Settings) -> use_cases.StrictCheck:
         )
 
     return check
+
+
+_MOST_TOLD = 50
+
+_WORDS = {
+    State.NEW: "is not deployed yet",
+    State.MISSING: "was deployed and is gone",
+    State.OUTDATED: "is older than the repository",
+    State.EDITED: "was edited there",
+    State.FOREIGN: "is there already and is not ours",
+    State.IN_THE_WAY: "is in the way and no plain file",
+    State.STALE: "is in the repository no more",
+    State.STALE_EDITED: "is in the repository no more, and was edited there",
+    State.REWRITTEN: "was written anew by Codex, which drops our markers; push again",
+    State.BROKEN: "is broken",
+}
+
+
+def diff_of(done: PushResult) -> str:
+    """Return the changes as `diff -u` shows them."""
+    changes = done.plan.changes
+    return unified_diff(FileChange(Path(each.real), each.before, each.after) for each in changes)
+
+
+def done_as_json(done: PushResult, notes: Sequence[str], *, dry_run: bool) -> dict[str, object]:
+    """Return what was done, or would be, for a program."""
+    changes = done.plan.changes
+    value: dict[str, object] = {
+        "target": done.place.target.name,
+        "home": str(done.place.home),
+        "written": [each.path for each in changes if each.after is not None],
+        "deleted": [each.path for each in changes if each.after is None],
+        "copies": [each.backup for each in changes if each.backup is not None],
+        "checkedByCodex": done.is_checked,
+        "notes": list(notes),
+    }
+    return {**value, "dryRun": True, "diff": diff_of(done)} if dry_run else value
+
+
+def tell_done(output: Output, done: PushResult, notes: Sequence[str], *, dry_run: bool) -> None:
+    """Print what was done, or would be."""
+    changes = done.plan.changes
+    if dry_run:
+        output.say(diff_of(done) or f"{done.place.target.name}: nothing would change")
+    else:
+        for change in changes[:_MOST_TOLD]:
+            output.say(f"{_verb(change)} {one_line(change.real)}")
+        if len(changes) > _MOST_TOLD:
+            output.say(f"and {len(changes) - _MOST_TOLD} more")
+        for change in changes:
+            if change.backup is not None:
+                output.note(f"a copy of {change.real} is in {done.place.home / change.backup}")
+    for note in notes:
+        output.note(f"codexmcp: {note}")
+    written = sum(change.after is not None for change in changes)
+    checked = "; Codex takes the configuration" if done.is_checked else ""
+    would = "would be " if dry_run else ""
+    output.note(
+        f"{done.place.target.name} ({done.place.home}): {would}{written} written, "
+        f"{len(changes) - written} deleted{checked}"
+    )
+
+
+def tell_drift(
+    output: Output, place: ClientFolder, drift: Sequence[Drift], notes: Sequence[str]
+) -> None:
+    """Print the drift."""
+    for each in drift[:_MOST_TOLD]:
+        detail = f": {each.detail}" if each.detail else ""
+        output.say(f"{one_line(str(place.home / each.path))} {_WORDS[each.state]}{detail}")
+    if len(drift) > _MOST_TOLD:
+        output.say(f"and {len(drift) - _MOST_TOLD} more; --json lists all")
+    for note in notes:
+        output.note(f"codexmcp: {note}")
+    told = f"{len(drift)} differ" if drift else "in sync"
+    output.note(f"{place.target.name} ({place.home}): {told}")
+
+
+def _verb(change: Change) -> str:
+    return "deleted" if change.after is None else "written"

@@ -1,49 +1,50 @@
-"""`codexmcp sync pull-runtime`: lists what a client holds, and keeps it when told to."""
+"""`codexmcp sync pull-runtime`: list the files of a client, and copy them to the repository."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
 from itertools import zip_longest
 
+from codexmcp.cli.options.sync import SyncPullOptions
 from codexmcp.cli.output import Output
+from codexmcp.cli.sync import places_of
 from codexmcp.cli.text import one_line
 from codexmcp.errors import ExitCode, InterruptedByUserError, UsageError
 from codexmcp.home.changes import unified_diff
-from codexmcp.home.sync.pull import Found, Pulled, keep, look
-from codexmcp.home.sync.use_cases import Place
+from codexmcp.home.sync.pull import PulledFile, PullResult, keep, look
+from codexmcp.home.sync.use_cases import ClientFolder
 from codexmcp.runs.audit.redaction import Redactor
-from codexmcp.settings import Settings, secret_values
+from codexmcp.settings import load_settings, secret_values
 
 
-def pull_runtime(
-    arguments: argparse.Namespace, places: Sequence[Place], settings: Settings, output: Output
-) -> int:
+def pull_runtime(options: SyncPullOptions, output: Output) -> int:
     """List the files and keep them in the repository.
 
     Raises:
-        UsageError: Nobody is there to say that they may be kept.
-        InterruptedByUserError: Ctrl-C was the answer.
-        ConfigurationError: Something cannot be read or written.
+        UsageError: There is no terminal to ask on.
+        InterruptedByUserError: The answer was Ctrl-C.
+        ConfigurationError: A file cannot be read or written.
     """
+    settings = load_settings(os.environ)
+    places = places_of(options, settings, os.environ)
     redactor = Redactor(secret_values(settings.api_key, os.environ))
-    repository = arguments.repo.expanduser().absolute()
+    repository = options.repo.expanduser().absolute()
     pulled = [
         (place, look(place.target, place.home, repository, partial(secret_line, redactor)))
         for place in places
     ]
     new = [found for _, each in pulled for found in each.found if found.is_new]
-    wanted = [each for each in new if arguments.keep_flagged or each.secret_line is None]
+    wanted = [each for each in new if options.keep_flagged or each.secret_line is None]
     if not output.is_json:
         for place, each in pulled:
-            _tell(output, place, each, keep_flagged=arguments.keep_flagged)
-    kept = wanted if arguments.dry_run else _kept(arguments, wanted, output)
+            _tell(output, place, each, keep_flagged=options.keep_flagged)
+    kept = wanted if options.dry_run else _kept(options, wanted, output)
     if output.is_json:
         output.say_json({"targets": [_as_json(place, each, kept) for place, each in pulled]})
-    elif arguments.dry_run:
+    elif options.dry_run:
         output.say(unified_diff(each.change for each in kept))
     else:
         output.note(f"{len(kept)} files kept in {repository}; read them before you commit them")
@@ -57,7 +58,7 @@ def secret_line(redactor: Redactor, text: str) -> int | None:
     return next((line for line, (old, new) in pairs if old != new), None)
 
 
-def _tell(output: Output, place: Place, pulled: Pulled, *, keep_flagged: bool) -> None:
+def _tell(output: Output, place: ClientFolder, pulled: PullResult, *, keep_flagged: bool) -> None:
     for found in pulled.found:
         if not found.is_new:
             continue
@@ -71,28 +72,30 @@ def _tell(output: Output, place: Place, pulled: Pulled, *, keep_flagged: bool) -
 
 
 def _kept(
-    arguments: argparse.Namespace, wanted: Sequence[Found], output: Output
-) -> Sequence[Found]:
-    """Keep files if that is wanted, and return those that were kept."""
-    if not wanted or not _may_keep(arguments, len(wanted), output):
+    options: SyncPullOptions, wanted: Sequence[PulledFile], output: Output
+) -> Sequence[PulledFile]:
+    """Keep files if the user agrees, and return them."""
+    if not wanted or not _may_keep(options, len(wanted), output):
         return ()
     keep(wanted)
     return wanted
 
 
-def _may_keep(arguments: argparse.Namespace, count: int, output: Output) -> bool:
-    if arguments.yes:
+def _may_keep(options: SyncPullOptions, count: int, output: Output) -> bool:
+    if options.yes:
         return True
     if output.is_json or not sys.stdin.isatty():
         raise UsageError("nothing was kept; look at the list, and say --yes to keep the files")
     try:
-        output.note(f"keep these {count} files in {arguments.repo}? [y/N]")
+        output.note(f"keep these {count} files in {options.repo}? [y/N]")
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
     except KeyboardInterrupt:
         raise InterruptedByUserError("interrupted at the question; nothing was kept") from None
 
 
-def _as_json(place: Place, pulled: Pulled, kept: Sequence[Found]) -> dict[str, object]:
+def _as_json(
+    place: ClientFolder, pulled: PullResult, kept: Sequence[PulledFile]
+) -> dict[str, object]:
     return {
         "target": place.target.name,
         "home": str(place.home),

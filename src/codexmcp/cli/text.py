@@ -1,4 +1,4 @@
-"""Text as a terminal shows it: harmless, and as wide as there is room. Pure."""
+"""Harmless text within the width of a terminal. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIGN = "\N{REPLACEMENT CHARACTER}"
 
 
 def harmless(text: str) -> str:
-    """Return text without what could steer a terminal; lines and tabs stay."""
+    """Return text without control characters except line ends and tabs."""
     return _STEERING.sub(_SIGN, text.replace("\r\n", "\n"))
 
 
@@ -24,7 +24,7 @@ def one_line(text: str) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """Return one line that is at most so many columns wide, with a sign where it was cut."""
+    """Return a line of at most this many columns, with a sign at the cut."""
     if columns(text) <= width:
         return text
     kept, used = "", 0
@@ -37,9 +37,9 @@ def cut(text: str, width: int) -> str:
 
 
 def columns(text: str) -> int:
-    """Return how many columns of a terminal a line takes.
+    """Return the number of columns of a line on a terminal.
 
-    Source: Unicode Standard Annex #11; marks that combine take none.
+    Source: Unicode Standard Annex #11; combining marks take no column.
     """
     if text.isascii():
         return len(text)
@@ -47,12 +47,7 @@ def columns(text: str) -> int:
 
 
 def table(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
-    """Yield rows as aligned lines; the last cell of a row takes what room is left.
-
-    Args:
-        rows: The rows, all with as many cells.
-        width: Columns of the terminal; None cuts nothing.
-    """
+    """Yield rows of equal length as aligned lines; the last cell is cut to the width, if any."""
     fixed = [max(map(columns, column)) for column in list(zip(*rows, strict=True))[:-1]]
     for *cells, last in rows:
         padded = [

@@ -1,20 +1,22 @@
-"""`codexmcp usage`: the tokens that Codex has spent in a Codex home, and what they cost."""
+"""`codexmcp usage`: the tokens of Codex and Claude Code, and their costs."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from codexmcp import figures
+from codexmcp.cli.options.usage import UsageOptions
 from codexmcp.cli.output import Output
 from codexmcp.cli.text import one_line
 from codexmcp.cli.usage_text import WIDTH, csv_text, plot_lines, row_as_json, table_lines
+from codexmcp.codex.config import default_home
 from codexmcp.errors import ExitCode, UsageError
-from codexmcp.home.config import default_home
+from codexmcp.home.sync.targets import TARGETS, home_of
 from codexmcp.settings import load_settings
 from codexmcp.supervisor.directory import RunDirectory, default_pointer_dir, pointer_dir
 from codexmcp.usage.prices import Prices, load_prices
@@ -22,52 +24,58 @@ from codexmcp.usage.profiles import read_profiles
 from codexmcp.usage.projects import Projects
 from codexmcp.usage.report import By, Names, Report
 from codexmcp.usage.scan import Scan
-from codexmcp.usage.use_case import Asked, gather
+from codexmcp.usage.use_case import UsageQuery, gather
 
 INDEX_NAME = "usage.sqlite3"
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the command and return its exit code.
+def show_usage(options: UsageOptions) -> int:
+    """Print the tokens and their costs.
 
     Raises:
         ConfigurationError: The user's prices cannot be used.
         UsageError: The last day comes before the first.
     """
-    since, until = _bounds(arguments.since, arguments.until)
-    output = Output(is_json=arguments.json)
+    since, until = _bounds(options.since, options.until)
+    output = Output(is_json=options.json)
     settings = load_settings(os.environ)
     home = settings.codex_home or default_home()
     prices, profiles = load_prices(home), read_profiles(home)
     problems = [f"{path} cannot be read, so its profile is not named" for path in profiles.broken]
-    asked = Asked(
+    asked = UsageQuery(
         home=home,
-        index=None if arguments.no_cache else default_pointer_dir(home) / INDEX_NAME,
-        by=By(arguments.by),
+        index=None if options.no_cache else default_pointer_dir(home) / INDEX_NAME,
+        by=By(options.by),
         since=since,
         until=until,
         prices=prices,
         names=Names(profiles, Projects().of, lambda at: datetime.fromtimestamp(at).date()),  # noqa: DTZ006 - the user's own day
+        claude=home_of(TARGETS["claude"], os.environ, Path.home()),
     )
+    if options.client != "all":
+        asked = replace(
+            asked,
+            has_codex=options.client == "codex",
+            claude=asked.claude if options.client == "claude" else None,
+        )
     with RunDirectory(pointer_dir(settings, os.environ)) as runs:
         gathered = gather(asked, runs.select, problems.append, _teller(output))
     problems += _problems(gathered.scan)
     report = gathered.report
-    if arguments.json:
-        output.say_json(_as_json(arguments, report, gathered.scan, prices, problems))
-    elif arguments.csv:
+    if options.json:
+        output.say_json(_as_json(options, report, gathered.scan, prices, problems))
+    elif options.csv:
         output.say(csv_text(report).rstrip("\n"))
     else:
-        _tell(output, report, prices, home, only_plot=arguments.plot)
-    if not arguments.json:
+        _tell(output, report, prices, home, only_plot=options.plot)
+    if not options.json:
         for problem in problems:
             output.trouble(one_line(problem))
-    output.close()
     return ExitCode.DONE
 
 
 def _bounds(first: date | None, last: date | None) -> tuple[float | None, float | None]:
-    """Return the moments that days begin and end at, in this machine's time zone."""
+    """Return the start of the first and the end of the last day, in this machine's time zone."""
     if first and last and last < first:
         raise UsageError(f"--until {last} comes before --since {first}; change one of them")
     since = None if first is None else _midnight(first)
@@ -148,12 +156,12 @@ def _zone() -> str:
 
 
 def _as_json(
-    arguments: argparse.Namespace, report: Report, scan: Scan, prices: Prices, problems: list[str]
+    options: UsageOptions, report: Report, scan: Scan, prices: Prices, problems: list[str]
 ) -> dict[str, object]:
     return {
-        "by": arguments.by,
-        "since": arguments.since and arguments.since.isoformat(),
-        "until": arguments.until and arguments.until.isoformat(),
+        "by": options.by,
+        "since": options.since and options.since.isoformat(),
+        "until": options.until and options.until.isoformat(),
         "timeZone": _zone(),
         "rows": [row_as_json(row, report.by) for row in report.rows],
         "total": row_as_json(report.total),

@@ -43,20 +43,14 @@ def told_cost(cost: float) -> str:
 
 
 def row_cost(row: Row) -> str:
-    """Return what a row costs, `unknown`, or the part that is known with a sign for the rest."""
+    """Return the cost of a row, `unknown`, or the known part with a sign."""
     if row.known_cost is None:
         return "unknown"
     return f"{told_cost(row.cost)}{' + ?' if row.unpriced else ''}"
 
 
 def table_lines(report: Report, width: int, home: Path) -> Iterator[str]:
-    """Yield the table.
-
-    Args:
-        report: The report.
-        width: Columns that there are.
-        home: The user's home folder, which is shown as `~`.
-    """
+    """Yield the table within a number of columns; `home` is shortened to `~`."""
     rows = [*report.rows, report.total]
     cells = [_HEADS, *map(_cells, rows)]
     sizes = [max(map(columns, column)) for column in zip(*cells, strict=True)]
@@ -89,7 +83,7 @@ def _name(row: Row, report: Report, home: Path) -> str:
 
 
 def _fitted(text: str, size: int, *, keep_end: bool) -> str:
-    """Return a text that is not too wide; of a path its end tells more."""
+    """Return a text cut to a width; a path keeps its end."""
     if not keep_end or columns(text) <= size:
         return cut(text, size)
     while columns(text) > size - 1:
@@ -98,13 +92,13 @@ def _fitted(text: str, size: int, *, keep_end: bool) -> str:
 
 
 def plot_lines(report: Report, width: int, home: Path, *, is_whole: bool) -> Iterator[str]:
-    """Yield a plot of bars: costs if all of them are known, else tokens.
+    """Yield a plot of bars: costs if all are known, else tokens.
 
     Args:
         report: The report.
-        width: Columns that there are.
-        home: The user's home folder, which is shown as `~`.
-        is_whole: Whether all rows are plotted; otherwise only the last two weeks, by day.
+        width: The number of columns.
+        home: The user's home folder, shortened to `~`.
+        is_whole: Plot all rows; otherwise only the last two weeks, by day.
     """
     kind = report.by if is_whole else By.DAY
     rows = report.rows if is_whole else _last_days(report.days)
@@ -126,7 +120,7 @@ def _bars(
     *,
     keep_end: bool,
 ) -> Iterator[str]:
-    """Yield a line for each value, as long as it is large, between its name and how it is shown."""
+    """Yield a line for each value: its name, a bar, its text."""
     widest = max(map(len, shown), default=0)
     size = min(max(map(columns, names), default=0), width // 2)
     room = max(1, width - size - widest - 4)
@@ -156,12 +150,7 @@ def _without_gaps(rows: Sequence[Row]) -> list[Row]:
 
 
 def row_as_json(row: Row, by: By | None = None) -> dict[str, Any]:
-    """Return a row for a program; a cost of null is unknown.
-
-    Args:
-        row: The row.
-        by: What it is for; None leaves its name out.
-    """
+    """Return a row for a program, with its name if `by` is given; an unknown cost is null."""
     name = {} if by is None else {str(by): row.name}
     return {**name, **dict(zip(_FIELDS, _values(row), strict=True))}
 
@@ -178,7 +167,7 @@ def csv_text(report: Report) -> str:
 
 
 def _no_formula(name: str) -> str:
-    """Return a name as a spreadsheet takes it for text: it may come from whoever named a model."""
+    """Return a name as text for a spreadsheet: names of models are foreign input."""
     return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
 
 

@@ -1,29 +1,29 @@
-"""The picker `codex-runs`: looks at runs in the terminal, attaches to them and acts on them.
+"""The picker `codex-runs`: shows runs in the terminal, attaches to runs and acts on runs.
 
-The only part that imports `textual`, and only once it runs: help does not wait for it, and Ctrl-C
-meanwhile shows no traceback. Promises to write nothing itself: runs are changed by their supervisor
-alone.
+The only part with an import of `textual`, delayed until the screen starts, because help does not
+wait for the import. Promises: the picker writes nothing; only a supervisor changes runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codexmcp.errors import ExitCode
+from codexmcp.entry import Work, run_program
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the picker and return its exit code.
 
     Args:
-        argv: The arguments; None means those of the process.
+        argv: The arguments; None: the arguments of the process.
     """
-    try:
-        from codexmcp.picker import arguments  # noqa: PLC0415 - see above
+
+    def load() -> Work:
+        from codexmcp.picker import arguments  # noqa: PLC0415 - see `run_program`
 
         given = arguments.parse(argv)
-        from codexmcp.picker.program import run_picker  # noqa: PLC0415 - as above
+        from codexmcp.picker.program import run_picker  # noqa: PLC0415 - help does not wait
 
-        return run_picker(given)
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
+        return lambda: run_picker(given)
+
+    return run_program("codex-runs", load)

@@ -1,7 +1,7 @@
-"""What a human does to runs, by way of their supervisor.
+"""A person's actions on runs, done by the supervisor.
 
-All calls block, and are bounded. The store is only read; each call looks at it anew, because what
-the screen shows may be a second old.
+All calls block, with a bound. The store is only read, and read again by each call, because the
+screen may be a second old.
 """
 
 from __future__ import annotations
@@ -12,44 +12,53 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from codexmcp.appserver.remote import TuiCommand
-from codexmcp.errors import ConfigurationError, StateError
+from codexmcp.errors import ConfigurationError, RunError, StateError
 from codexmcp.jsonvalues import list_of, object_of, text_of
+from codexmcp.network import direct_to_loopback
 from codexmcp.picker.audit import audit_lines
+from codexmcp.picker.remedies import REMEDIES
 from codexmcp.runs.run import Run
-from codexmcp.supervisor.asking import ask, call_tool
+from codexmcp.supervisor.asking import ask
 from codexmcp.supervisor.attaching import attach_command, connect_to
 from codexmcp.supervisor.directory import RunDirectory
-from codexmcp.supervisor.methods import ANSWER, INTERRUPT
+from codexmcp.supervisor.methods import ANSWER, APPROVALS, INTERRUPT
 
 RELAY_END_S = 5.0
-"""How long a relay may take to end, in seconds."""
+"""Bound on the end of a relay, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question that a run waits with.
+    """An open question of a run.
 
     Attributes:
-        id: Names it to the supervisor.
-        text: What is asked.
-        count: How many questions the run has.
+        id: The id for the supervisor.
+        text: The question.
+        count: Number of open questions of the run.
+        agent: The path of the sub-agent with the question; empty for the root thread.
+        form: The JSON Schema of a form; empty without a form.
+        url: The address to open; empty without an address.
     """
 
     id: str
     text: str
     count: int
+    agent: str = ""
+    form: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    url: str = ""
 
 
 class Attachment:
-    """A thread that is held ready to be shown, until closed.
+    """A thread, loaded for display until `close`.
 
     Args:
-        command: What shows it.
-        stack: What holds it.
+        command: Shows the thread.
+        stack: Holds the thread.
     """
 
     def __init__(self, command: TuiCommand, stack: contextlib.ExitStack) -> None:
@@ -57,17 +66,17 @@ class Attachment:
         self._stack = stack
 
     def close(self) -> None:
-        """Let go of the thread."""
+        """Release the thread."""
         self._stack.close()
 
 
 class Actions:
-    """What can be done to the runs of a directory.
+    """Actions on the runs of a directory.
 
     Args:
         folder: The folder of the store.
-        cwd: Our working directory.
-        env: Our environment.
+        cwd: The working directory of this process.
+        env: The environment of this process.
     """
 
     def __init__(self, folder: Path, cwd: Path, env: Mapping[str, str]) -> None:
@@ -76,18 +85,18 @@ class Actions:
         self._env = env
 
     def audit(self, run_id: str) -> list[str]:
-        """Return the audit of a run, as lines to read.
+        """Return the audit of a run as lines of text.
 
         Raises:
-            CodexMCPError: There is no such run any more, or the store cannot be read.
+            CodexMCPError: The run is unknown now, or the store cannot be read.
         """
         return audit_lines(self._get(run_id))
 
     def interrupt(self, run_id: str) -> str:
-        """Interrupt a run, or withdraw it from the queue; return how it stands then.
+        """Interrupt a running or queued run; return the new state.
 
         Raises:
-            CodexMCPError: It cannot be done; the message says why.
+            CodexMCPError: The run cannot be interrupted, with the reason in the message.
         """
         run = self._get(run_id)
         if run.state.is_over:
@@ -96,42 +105,48 @@ class Actions:
             return text_of(ask(connection, INTERRUPT, {"runId": run_id}).get("status")) or ""
 
     def question(self, run_id: str) -> Question | None:
-        """Return the first question that a run waits with; None when it has none.
+        """Return the first open question of a run; None without a question.
 
         Raises:
-            CodexMCPError: It cannot be asked; the message says why.
+            CodexMCPError: The supervisor cannot be asked, with the reason in the message.
         """
         run = self._get(run_id)
         if not run.state.is_active:
             return None
         with self._connection(run) as connection:
-            told = call_tool(connection, "codex_approvals", {"run_id": run_id})
+            told = ask(connection, APPROVALS, {"run_id": run_id})
         waiting = [object_of(each) for each in list_of(told.get("approvals"))]
         if not waiting:
             return None
         first = waiting[0]
-        question_id, text = text_of(first.get("approvalId")), text_of(first.get("question"))
-        return Question(question_id or "", text or "", len(waiting))
+        names = ("approvalId", "question", "agent", "url")
+        question_id, text, agent, url = (text_of(first.get(name)) or "" for name in names)
+        form = object_of(first.get("requestedSchema"))
+        return Question(question_id, text, len(waiting), agent, form, url)
 
-    def answer(self, run_id: str, question_id: str, decision: str) -> None:
+    def answer(
+        self, run_id: str, question_id: str, decision: str, content: Mapping[str, Any]
+    ) -> None:
         """Answer a question.
 
         Args:
-            run_id: The run that waits.
+            run_id: The waiting run.
             question_id: The question.
             decision: `accept`, `accept_for_session`, `decline` or `cancel`.
+            content: The values for the form.
 
         Raises:
-            CodexMCPError: It does not wait any more, or cannot be answered.
+            CodexMCPError: The question is closed, or cannot be answered.
         """
         with self._connection(self._get(run_id)) as connection:
-            ask(connection, ANSWER, {"approvalId": question_id, "decision": decision})
+            given = {"approvalId": question_id, "decision": decision, "content": content}
+            ask(connection, ANSWER, given)
 
     def attach(self, run_id: str) -> Attachment:
-        """Have the thread of a run held ready to be shown.
+        """Load the thread of a run for display.
 
         Raises:
-            CodexMCPError: It cannot be; the message says why.
+            CodexMCPError: The thread cannot be loaded, with the reason in the message.
         """
         run = self._get(run_id)
         if run.thread_id is None:
@@ -148,7 +163,7 @@ class Actions:
 
     @contextlib.contextmanager
     def _connection(self, run: Run) -> Generator[socket.socket, None, None]:
-        """Be connected to who can act on a run; start a supervisor when nobody can."""
+        """Connect to the owner able to act on a run; start a supervisor without such an owner."""
         with RunDirectory(self._folder) as directory:
             owner = directory.owner_of(run)
         try:
@@ -158,6 +173,8 @@ class Actions:
             else:
                 with connect_to(owner, self._cwd, self._env) as connection:
                     yield connection
+        except RunError as error:
+            raise error.advised(REMEDIES) from None
         except ConnectionError as error:
             raise ConfigurationError(
                 "the supervisor ended; try again, and another one is started"
@@ -166,9 +183,9 @@ class Actions:
 
 @contextlib.contextmanager
 def _relayed(cwd: Path, env: Mapping[str, str]) -> Generator[socket.socket, None, None]:
-    """Be connected to the supervisor for our credentials, which is started if need be.
+    """Connect to the supervisor for our credentials, after a start if necessary.
 
-    The relay of `codexmcp mcp-server --shared` knows how: a frontend decides where it listens.
+    By the relay of `codexmcp mcp-server --shared`, because a frontend decides the address.
     """
     ours, its = socket.socketpair()
     argv = [sys.executable, "-P", "-m", "codexmcp", "mcp-server", "--shared"]
@@ -176,7 +193,7 @@ def _relayed(cwd: Path, env: Mapping[str, str]) -> Generator[socket.socket, None
         with its:
             end = its.fileno()
             relay = subprocess.Popen(
-                argv, stdin=end, stdout=end, stderr=said, cwd=cwd, env=dict(env)
+                argv, stdin=end, stdout=end, stderr=said, cwd=cwd, env=direct_to_loopback(env)
             )
         try:
             yield ours
@@ -191,7 +208,7 @@ def _relayed(cwd: Path, env: Mapping[str, str]) -> Generator[socket.socket, None
 
 
 def _end(relay: subprocess.Popen[bytes]) -> None:
-    """Wait for a relay's end; killing it loses nothing."""
+    """Wait for the end of a relay, then kill the relay; a killed relay loses nothing."""
     try:
         relay.wait(RELAY_END_S)
     except subprocess.TimeoutExpired:

@@ -1,6 +1,6 @@
-"""The picker's screen: shows what the source reads, and has actions done.
+"""The screen of the picker: shows snapshots of the source, and starts actions.
 
-Owns the keys. Promises that no store, supervisor or run holds up the screen: they are asked in
+Owns the keys. Promises: no store, supervisor or run blocks the screen, because all requests run in
 other threads.
 """
 
@@ -23,7 +23,7 @@ from textual.widgets import Input
 from codexmcp.errors import CodexMCPError
 from codexmcp.picker.actions import Actions
 from codexmcp.picker.columns import COMPLETED, NO_RUNS, RUNNING, Column
-from codexmcp.picker.dialogs import Choice, Reader
+from codexmcp.picker.dialogs import Choice, Entry, Reader
 from codexmcp.picker.errands import Errands, RunAttached, run_attached
 from codexmcp.picker.frame import LINES_BELOW, Scene, frame, is_too_small, page_size
 from codexmcp.picker.help import HELP
@@ -31,8 +31,8 @@ from codexmcp.picker.lines import Lines
 from codexmcp.picker.rows import Tone
 from codexmcp.picker.source import Snapshot, Source, View, words_of
 from codexmcp.picker.text import clean
-from codexmcp.picker.threads import Worker
 from codexmcp.runs.run import Run
+from codexmcp.worker_thread import Worker
 
 if TYPE_CHECKING:
     from textual.events import Resize
@@ -44,11 +44,11 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, slots=True)
 class PickerOptions:
-    """How to pick.
+    """Options of the picker.
 
     Attributes:
-        folder: Only runs of this folder; None for all.
-        watch_s: How often to look again, in seconds; None means only when asked to.
+        folder: The folder of the runs; None for all folders.
+        watch_s: Interval between reads, in seconds; None: reads only on demand.
     """
 
     folder: str | None
@@ -59,9 +59,9 @@ class PickerApp(App[None]):
     """The picker.
 
     Args:
-        source: What there is to see.
-        actions: What can be done.
-        options: How to pick.
+        source: The source of snapshots.
+        actions: The actions on runs.
+        options: Options of the picker.
         attach: Shows an attached thread, in the foreground of the terminal.
     """
 
@@ -126,7 +126,7 @@ class PickerApp(App[None]):
 
     @property
     def column(self) -> Column:
-        """The column whose selection keys act on."""
+        """The column with the focus of keys."""
         return self._columns[self._focus]
 
     def compose(self) -> ComposeResult:
@@ -143,7 +143,7 @@ class PickerApp(App[None]):
         yield Lines(id="keys")
 
     def on_mount(self) -> None:
-        """Begin to watch; end politely by a signal, with the terminal as it was."""
+        """Start to watch; from now on a signal ends the picker and restores the terminal."""
         self._is_ready = True
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
@@ -153,25 +153,29 @@ class PickerApp(App[None]):
         self.run_worker(self._watch(), group="watch")
 
     def on_unmount(self) -> None:
-        """Let go of the store and the signals."""
+        """Close the store and remove the signal handlers."""
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
         self._reader.close(self._source.close)
 
     def on_resize(self, _event: Resize) -> None:
-        """Draw for the new size, and read pages of it."""
+        """Draw for the new size, and read pages of the new size."""
         self._wake.set()
         self.call_after_refresh(self._draw)
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        """Show a message for a while."""
+        """Show a temporary message."""
         self._message = (text, tone, time.monotonic() + MESSAGE_S)
         self._draw()
 
     async def choose(self, title: str, text: str, choices: Mapping[str, str]) -> str | None:
-        """Have the user press one of some keys; return it, or None when they leave."""
+        """Wait for the key of a choice; return the key, or None after a cancel."""
         return await self.push_screen_wait(Choice(title, text, choices))
+
+    async def enter(self, title: str, text: str) -> str | None:
+        """Wait for a typed line; return the line, or None after a cancel."""
+        return await self.push_screen_wait(Entry(title, text))
 
     def action_move(self, by: int) -> None:
         """Move the selection by a run."""
@@ -182,7 +186,7 @@ class PickerApp(App[None]):
         self._after_key(self.column.turn(by))
 
     def action_edge(self, to: int) -> None:
-        """Go to the first run of all, or the last one of the page."""
+        """Go to the first run of the column, or the last run of the page."""
         column = self.column
         if to < 0 and column.number > 1:
             column.restart()
@@ -192,13 +196,13 @@ class PickerApp(App[None]):
             self._draw()
 
     def action_focus_column(self, index: int) -> None:
-        """Have the keys act on a column, unless it is the empty one."""
+        """Move the focus to a column, unless only that column is empty."""
         if self._columns[index].page.runs or not self.column.page.runs:
             self._focus = index
         self._draw()
 
     def action_other_column(self) -> None:
-        """Have the keys act on the other column."""
+        """Move the focus to the other column."""
         self.action_focus_column(1 - self._focus)
 
     def action_reload(self) -> None:
@@ -236,11 +240,11 @@ class PickerApp(App[None]):
             self.push_screen(Reader(title, read, is_growing=is_growing))
 
     def action_interrupt(self) -> None:
-        """Interrupt the selected run, after asking."""
+        """Interrupt the selected run after a confirmation."""
         self._act(self._errands.interrupt)
 
     def action_answer(self) -> None:
-        """Answer what the selected run waits with."""
+        """Answer the open question of the selected run."""
         self._act(self._errands.answer)
 
     def action_attach(self) -> None:
@@ -248,7 +252,7 @@ class PickerApp(App[None]):
         self._act(self._errands.attach)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while it is typed."""
+        """Apply the filter at each change."""
         self._set_words(words_of(event.value))
 
     def on_input_submitted(self, _event: Input.Submitted) -> None:
@@ -256,7 +260,7 @@ class PickerApp(App[None]):
         self._leave_filter()
 
     def _act(self, action: Callable[[Run], Coroutine[Any, Any, None]]) -> None:
-        """Begin something with the selected run; one thing at a time."""
+        """Start an action on the selected run, unless another action is active."""
         run = self._selected()
         if run is not None and not self._is_busy:
             self._is_busy = True
@@ -272,21 +276,21 @@ class PickerApp(App[None]):
             self._wake.set()
 
     def _selected(self) -> Run | None:
-        """Return the run that keys act on; None while something lies over the list."""
+        """Return the run for keys; None with a dialog over the list or a small terminal."""
         run = self.column.run
         if run is None or len(self.screen_stack) > 1 or is_too_small(*self.size):
             return None
         return run
 
     async def _watch(self) -> None:
-        """Read and show, again and again."""
+        """Read and show snapshots until the end of the picker."""
         while True:
             view = self._view()
             snapshot = await self._reader.do(partial(self._source.read, view))
             if view == self._view():
                 self._take(snapshot)
             else:
-                # Paged, filtered or resized meanwhile.
+                # Outdated by a page turn, a filter or a resize.
                 self._wake.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._options.watch_s):
@@ -305,7 +309,7 @@ class PickerApp(App[None]):
 
     def _take(self, snapshot: Snapshot) -> None:
         if snapshot.trouble:
-            # What was seen last stays; it may come back.
+            # The last snapshot stays, because the store may come back.
             self.say(clean(snapshot.trouble), Tone.BAD)
         if snapshot.trouble and snapshot.has_store and self._snapshot is not None:
             self._draw()
@@ -319,7 +323,7 @@ class PickerApp(App[None]):
         self._draw()
 
     def _follow(self, run_id: str | None) -> None:
-        """Keep the keys on the run that they were on, which may have changed its column."""
+        """Keep the focus on the selected run, even in the other column."""
         other = self._columns[1 - self._focus]
         if run_id is not None and not self.column.holds(run_id) and other.holds(run_id):
             other.select([run.id for run in other.page.runs].index(run_id))
@@ -346,7 +350,7 @@ class PickerApp(App[None]):
 
     def _show_filter(self, *, is_shown: bool) -> None:
         self._filter_input.display = is_shown
-        # It takes the place of the line of messages.
+        # The filter takes a line of the messages.
         self._lines("below").styles.height = LINES_BELOW - is_shown
         self._draw()
 
@@ -358,8 +362,8 @@ class PickerApp(App[None]):
         return self.screen_stack[0].query_one(f"#{name}", Lines)
 
     def _draw(self) -> None:
-        """Draw everything; what is on the screen already is not sent again."""
-        # While the app ends its widgets go first, and the watcher may still come with something.
+        """Draw all parts; unchanged lines are not sent again."""
+        # At the end of the app, the watcher may still call after the removal of the widgets.
         if not (self._is_ready and self.is_running):
             return
         text, tone, until = self._message

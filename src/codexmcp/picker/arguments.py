@@ -1,13 +1,13 @@
-"""The arguments of `codex-runs`. Imports nothing but argparse."""
+"""The options of `codex-runs`. Imports nothing heavy."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import codexmcp
-
-DEFAULT_LIMIT = 50
+from codexmcp.command_line import ArgumentParser, flag, option, read
+from codexmcp.units import count
 
 _EPILOG = """\
 examples:
@@ -22,32 +22,23 @@ CODEX_HOME names the Codex home. `codexmcp runs` has all this as commands.
 """
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the arguments; help and mistakes end the program as argparse does."""
-    parser = argparse.ArgumentParser(
+@dataclass(frozen=True, kw_only=True)
+class PickerArguments:
+    """The options of `codex-runs`."""
+
+    all: bool = flag("the runs of every project")
+    json: bool = flag("print the runs as JSON and exit")
+    limit: int = option("with --json: runs of each kind, at most", "N", parse=count, default=50)
+    no_watch: bool = flag("look again only when asked to by `r`")
+
+
+def parse(argv: Sequence[str] | None) -> PickerArguments:
+    """Return the options; help and usage errors end the program, as in argparse."""
+    parser = ArgumentParser(
         prog="codex-runs",
         description="Look at runs of Codex, attach to them, answer their questions, stop them.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    parser.add_argument("--all", action="store_true", help="the runs of every project")
-    parser.add_argument("--json", action="store_true", help="print the runs as JSON and exit")
-    parser.add_argument(
-        "--limit",
-        type=_positive,
-        default=DEFAULT_LIMIT,
-        metavar="N",
-        help="with --json: how many runs of each kind at most; default: %(default)s",
-    )
-    parser.add_argument(
-        "--no-watch", action="store_true", help="look again only when asked to by `r`"
-    )
+    parser.add_options(PickerArguments)
     parser.add_argument("--version", action="version", version=codexmcp.__version__)
-    return parser.parse_args(argv)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
-    return int(text)
+    return read(PickerArguments, vars(parser.parse_args(argv)))

@@ -1,4 +1,4 @@
-"""What the audit files tell of a run, as lines to read."""
+"""The audit of a run as lines of text."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from codexmcp.runs.audit.summary import SummaryBuilder
 from codexmcp.runs.run import Run
 
 MAX_BYTES = 4 * 1024 * 1024
-"""How much of the events of a run that is under way is read."""
+"""Bound on the read part of an audit file."""
 
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]<>()#+!|~&-])")
 
 
 def audit_lines(run: Run) -> list[str]:
-    """Return the audit of a run: its summary, or as much as its events tell so far.
+    """Return the audit of a run: the summary, or the events until now.
 
-    A run without audit files is told by what the store knows.
+    For a run without audit files, the lines come from the store.
     """
     folder = Path(run.request.audit_dir)
     text = _summary(folder, run) if run.state.is_over else None
@@ -32,7 +32,7 @@ def audit_lines(run: Run) -> list[str]:
 
 
 def readable(markdown: str) -> list[str]:
-    """Return Markdown as lines for a terminal, without what only Markdown needs."""
+    """Return Markdown as lines for a terminal, without escapes and fences."""
     lines: list[str] = []
     fence = ""
     for line in clean_lines(markdown):

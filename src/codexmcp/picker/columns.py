@@ -1,6 +1,6 @@
-"""The model of a column of runs: its page, its selection, and where it goes by a key.
+"""The model of a column of runs: page, selection, and moves by keys.
 
-Pure. A page is found by the sequence of the run before it, so nothing is ever counted off.
+Pure. A cursor, the sequence of the run before a page, locates the page without counting.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from codexmcp.runs.run import Run
 from codexmcp.runs.states import OVER, RunState
 
 RUNNING: Sequence[Collection[RunState]] = (
-    # Those that need a human first; a long queue must not hide those that work.
+    # Runs with a question to a person first; a long queue must not hide working runs.
     frozenset({RunState.WAITING_FOR_APPROVAL}),
     frozenset({RunState.STARTING, RunState.RUNNING}),
     frozenset({RunState.QUEUED}),
@@ -22,11 +22,11 @@ COMPLETED: Sequence[Collection[RunState]] = (OVER,)
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page begins.
+    """The beginning of a page.
 
     Attributes:
-        group: Which of the column's groups of states.
-        before: The run before it, by its sequence; None for the group's beginning.
+        group: Index of the column's group of states.
+        before: Sequence of the run before the page; None for the beginning of the group.
     """
 
     group: int = 0
@@ -39,8 +39,8 @@ class Page:
 
     Attributes:
         runs: The runs.
-        following: Where the next page begins; None when there is none.
-        searched: How many runs were looked at when a search was broken off; 0 when it was not.
+        following: The beginning of the next page; None for the last page.
+        searched: Number of runs in a search stopped by the limit; 0 for any other page.
     """
 
     runs: tuple[Run, ...] = ()
@@ -57,10 +57,10 @@ class Column:
     """A column of runs.
 
     Attributes:
-        title: What it is called.
-        groups: The states of its runs, by the order in which they are shown.
-        page: The page shown.
-        selected: The selected run, by its id; None when there is none.
+        title: The name in the heading.
+        groups: The states of runs in the column, in display order.
+        page: The displayed page.
+        selected: Id of the selected run; None without a selection.
     """
 
     title: str
@@ -72,33 +72,33 @@ class Column:
 
     @property
     def cursor(self) -> Cursor:
-        """Where its page begins."""
+        """The beginning of the page."""
         return self._cursors[-1]
 
     @property
     def number(self) -> int:
-        """The page's number, from 1."""
+        """The number of the page, from 1."""
         return len(self._cursors)
 
     @property
     def index(self) -> int:
-        """The place of the selected run on the page."""
+        """The index of the selected run on the page."""
         return self._index
 
     @property
     def run(self) -> Run | None:
-        """The selected run; None while another page is read."""
+        """The selected run; None during the read of another page."""
         runs = self.page.runs
         return runs[self._index] if self.selected is not None and runs else None
 
     def holds(self, run_id: str | None) -> bool:
-        """Return whether a run is on the page."""
+        """Return True for a run on the page."""
         return any(run.id == run_id for run in self.page.runs)
 
     def show(self, page: Page) -> bool:
-        """Take a page that was read anew; return whether another one must be read instead.
+        """Show a new page; return True if another page must be read instead.
 
-        The selection stays with its run, else at its place.
+        The selection stays at the run, or at the index after the run has left the page.
         """
         self.page = page
         if not page.runs and not page.searched and self.number > 1:
@@ -115,17 +115,17 @@ class Column:
         return False
 
     def select(self, index: int) -> None:
-        """Select the run at a place of the page, or the nearest one."""
+        """Select the run at an index of the page, or the nearest run."""
         runs = self.page.runs
         self._index = max(0, min(index, len(runs) - 1))
         self.selected = runs[self._index].id if runs else None
 
     def move(self, by: int) -> bool:
-        """Move the selection by one run; return whether another page must be read."""
+        """Move the selection by a run; return True if another page must be read."""
         target = self._index + by
         if target < 0:
             turned = self.turn(-1)
-            # The last one of that page, when it is there.
+            # The last run of the previous page, selected after the read.
             self._index = -1 if turned else 0
             return turned
         if target >= len(self.page.runs):
@@ -134,7 +134,7 @@ class Column:
         return False
 
     def turn(self, by: int) -> bool:
-        """Turn to the next or the previous page; return whether there is one, to be read."""
+        """Turn to the next or the previous page; return True if a page must be read."""
         if by > 0 and self.page.following is not None:
             self._cursors.append(self.page.following)
         elif by < 0 and self.number > 1:
@@ -146,6 +146,6 @@ class Column:
         return True
 
     def restart(self) -> None:
-        """Go back to the first page, which is to be read."""
+        """Go back to the first page; the caller must read the page."""
         del self._cursors[1:]
         self._index, self.selected = 0, None

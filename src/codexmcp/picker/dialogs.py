@@ -1,4 +1,4 @@
-"""What lies over the list for a moment: a question, the help, the audit of a run."""
+"""Dialogs over the list: a question, the help, the audit of a run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from codexmcp.errors import CodexMCPError
 from codexmcp.picker.lines import Lines, Pager
 from codexmcp.picker.rows import Tone, key_line, pieces
 from codexmcp.picker.text import clean, fit, wrap
-from codexmcp.picker.threads import in_thread
+from codexmcp.worker_thread import in_thread
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -25,12 +25,12 @@ REFRESH_S = 2.0
 
 
 class Choice(ModalScreen[str | None]):
-    """A question that one key answers; Esc answers nothing.
+    """A question with a key for each answer; Esc cancels.
 
     Args:
-        title: What it is about.
-        text: What is asked.
-        choices: What each key means.
+        title: The subject.
+        text: The question.
+        choices: The meaning of each key.
     """
 
     DEFAULT_CSS = """
@@ -64,27 +64,72 @@ class Choice(ModalScreen[str | None]):
             yield Static(words)
 
     def on_key(self, event: Key) -> None:
-        """Answer with a key that stands for a choice."""
+        """Answer with the key of a choice."""
         if event.character in self._choices:
             event.stop()
             self.dismiss(event.character)
 
     def action_leave(self) -> None:
-        """Answer nothing."""
+        """Cancel the question."""
         self.dismiss(None)
 
     def action_scroll(self, by: int) -> None:
-        """Scroll a question that does not fit."""
+        """Scroll a long question."""
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
 
-class Reader(ModalScreen[None]):
-    """A long text, which may grow while it is read.
+class Entry(ModalScreen[str | None]):
+    """An input of a line; Enter submits, Esc cancels.
 
     Args:
-        title: What it is.
-        read: Returns its clean lines; it may block.
-        is_growing: Whether it is read again and again.
+        title: The subject.
+        text: The expected input.
+    """
+
+    DEFAULT_CSS = """
+    Entry { align: center middle; background: transparent; }
+    Entry > VerticalScroll {
+        width: 72; max-width: 100%; height: auto; max-height: 100%;
+        border: solid ansi_default; background: ansi_default; padding: 0 1;
+    }
+    Entry Static, Entry Input { background: ansi_default; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """Put the dialog together."""
+        words = Text(f"{clean(self._title)}\n\n", style="bold")
+        words.append(self._text, style="not bold")
+        with VerticalScroll():
+            yield Static(words)
+            yield Input()
+
+    def on_mount(self) -> None:
+        """Focus the input."""
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Return the typed line."""
+        event.stop()
+        self.dismiss(event.value)
+
+    def action_leave(self) -> None:
+        """Cancel the input."""
+        self.dismiss(None)
+
+
+class Reader(ModalScreen[None]):
+    """A long text, optionally growing.
+
+    Args:
+        title: The subject.
+        read: Returns the text as clean lines; may block.
+        is_growing: Read the text again every `REFRESH_S`.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -105,7 +150,7 @@ class Reader(ModalScreen[None]):
         self._read = read
         self._is_growing = is_growing
         self._lines: Sequence[str] = ("reading …",)
-        # Kept, not looked up: a text that is read while the reader closes comes when they are gone.
+        # Attributes instead of queries: a text may arrive after the removal of the widgets.
         self._bar = Lines(id="reader-title")
         self._pager = Pager(id="reader-text")
         self._keys = Lines(id="reader-keys")
@@ -117,7 +162,7 @@ class Reader(ModalScreen[None]):
         yield self._keys
 
     def on_mount(self) -> None:
-        """Begin to read."""
+        """Start to read."""
         self._pager.focus()
         self.action_reread()
         if self._is_growing:
@@ -152,7 +197,7 @@ class Reader(ModalScreen[None]):
         self._bar.show([bar])
         keys = [("q", "back"), ("↑↓ PgUp PgDn", "scroll"), ("r", "refresh")]
         self._keys.show([key_line(keys, width)])
-        # One cell for the scroll bar, one at each side.
+        # A cell for the scroll bar, and a cell at each side.
         room = max(10, width - 3)
         wrapped = [f" {piece}" for line in self._lines for piece in wrap(line, room)]
         self._pager.show(wrapped)

@@ -1,19 +1,21 @@
-"""What the keys have done to the selected run, from the question before to the message after."""
+"""The actions of keys on the selected run, from the confirmation to the final message."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from textual.app import SuspendNotSupported
 
-from codexmcp.picker.actions import Actions, Attachment
+from codexmcp.appserver.forms import Field, fields_of
+from codexmcp.errors import UsageError
+from codexmcp.picker.actions import Actions, Attachment, Question
 from codexmcp.picker.rows import STATE_WORDS, Tone
 from codexmcp.picker.text import clean
-from codexmcp.picker.threads import in_thread
 from codexmcp.runs.run import Run
 from codexmcp.supervisor.attaching import run_in_terminal
+from codexmcp.worker_thread import in_thread
 
 RunAttached = Callable[[Attachment], int]
 
@@ -27,34 +29,38 @@ _MEANINGS = {
 
 
 class Stage(Protocol):
-    """The screen, as far as errands use it."""
+    """The part of the screen for errands."""
 
     def say(self, text: str, tone: Tone = ...) -> None:
-        """Show a message for a while."""
+        """Show a temporary message."""
         ...
 
     async def choose(self, title: str, text: str, choices: Mapping[str, str]) -> str | None:
-        """Have the user press one of some keys; return it, or None when they leave."""
+        """Wait for the key of a choice; return the key, or None after a cancel."""
+        ...
+
+    async def enter(self, title: str, text: str) -> str | None:
+        """Wait for a typed line; return the line, or None after a cancel."""
         ...
 
     def suspend(self) -> AbstractContextManager[None]:
-        """Hand over the terminal while the block runs."""
+        """Release the terminal during the block."""
         ...
 
 
 def run_attached(held: Attachment) -> int:
-    """Show an attached thread in the foreground of the terminal; return its exit code."""
+    """Show an attached thread in the foreground of the terminal; return the exit code of Codex."""
     return run_in_terminal(held.command)
 
 
 class Errands:
-    """What can be done to a run from the screen.
+    """Actions on a run with dialogs and messages.
 
-    Each raises `CodexMCPError` when it cannot be done.
+    Each method raises `CodexMCPError` after a failure.
 
     Args:
         stage: The screen.
-        actions: What is done in the end.
+        actions: The actions without dialogs.
         run_attached: Shows an attached thread.
     """
 
@@ -64,7 +70,7 @@ class Errands:
         self._run_attached = run_attached
 
     async def interrupt(self, run: Run) -> None:
-        """Interrupt a run, after asking."""
+        """Interrupt a run after a confirmation."""
         if run.state.is_over:
             self._stage.say(f"this run is over already: {STATE_WORDS[run.state]}", Tone.BAD)
             return
@@ -75,7 +81,7 @@ class Errands:
             self._stage.say(f"{state}: {clean(run.title)}")
 
     async def answer(self, run: Run) -> None:
-        """Answer what a run waits with."""
+        """Answer the open question of a run."""
         self._stage.say("asking the supervisor …")
         question = await in_thread(lambda: self._actions.question(run.id))
         if question is None:
@@ -83,15 +89,47 @@ class Errands:
             return
         self._stage.say("")
         title = "Codex asks" + (f" (1 of {question.count})" if question.count > 1 else "")
-        text = f"{clean(question.text)}\n\nfor: {_named(run)}"
-        key = await self._stage.choose(title, text, _MEANINGS)
-        if key is not None:
-            decision = _DECISIONS[key]
-            await in_thread(lambda: self._actions.answer(run.id, question.id, decision))
+        text = "\n".join((*_told(question), "", f"for: {_named(run)}"))
+        key = await self._stage.choose(title, text, _meanings(question))
+        if key is None:
+            return
+        decision = _DECISIONS[key]
+        content: dict[str, Any] | None = {}
+        if question.form and decision.startswith("accept"):
+            content = await self._filled_in(question)
+        if content is not None:
+            given = content
+            await in_thread(lambda: self._actions.answer(run.id, question.id, decision, given))
             self._stage.say(f"answered: {decision.replace('_', ' ')}")
 
+    async def _filled_in(self, question: Question) -> dict[str, Any] | None:
+        """Return the values for all fields of a form; None after a cancel."""
+        content: dict[str, Any] = {}
+        for field in fields_of(question.form):
+            typed = await self._entered(clean(question.text), field)
+            if typed is None:
+                return None
+            content[field.name] = field.read(typed)
+        return {name: value for name, value in content.items() if value is not None}
+
+    async def _entered(self, title: str, field: Field) -> str | None:
+        """Return valid text for a field; None after a cancel."""
+        fault = ""
+        while True:
+            typed = await self._stage.enter(title, clean(f"{field.prompt}{fault}"))
+            if typed is None:
+                return None
+            try:
+                value = field.read(typed)
+            except UsageError as error:
+                fault = f"\n\n{error}"
+                continue
+            if value is not None or not field.is_required:
+                return typed
+            fault = "\n\nit must be filled in"
+
     async def attach(self, run: Run) -> None:
-        """Show the thread of a run in Codex's own interface, until its user leaves that."""
+        """Show the thread of a run in Codex's own interface, until the user leaves Codex."""
         self._stage.say("attaching …")
         held = await in_thread(lambda: self._actions.attach(run.id))
         try:
@@ -103,6 +141,21 @@ class Errands:
             self._stage.say("this terminal cannot be handed over to Codex", Tone.BAD)
         finally:
             await in_thread(held.close)
+
+
+def _told(question: Question) -> list[str]:
+    lines = [clean(question.text)]
+    if question.agent:
+        lines.append(clean(f"asked by {question.agent}"))
+    if question.url:
+        lines.append(clean(f"open: {question.url}"))
+    return [*lines, *(clean(f"- {field.prompt}") for field in fields_of(question.form))]
+
+
+def _meanings(question: Question) -> Mapping[str, str]:
+    if not question.form:
+        return _MEANINGS
+    return {"y": "fill it in", "n": _MEANINGS["n"], "c": _MEANINGS["c"]}
 
 
 def _named(run: Run) -> str:

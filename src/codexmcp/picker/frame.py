@@ -27,20 +27,20 @@ from codexmcp.runs.states import RunState
 LEAST_WIDTH, LEAST_HEIGHT = 60, 15
 LINES_BELOW = 3
 _LINES_AROUND = LINES_BELOW + 2
-"""With the header and the line of keys."""
+"""`LINES_BELOW`, the header and the line of keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What there is to draw.
+    """The input of a drawing.
 
     Attributes:
         columns: The two columns.
-        focus: Which of them keys act on.
-        snapshot: What was read last; None before.
-        folder: Whose runs these are; None for all.
+        focus: Index of the column with the focus of keys.
+        snapshot: The last snapshot; None before the first read.
+        folder: The folder of the runs; None for all folders.
         words: The filter.
-        message: What is said for a while, with its tone.
+        message: A temporary message, with a tone.
         now: Unix time, in seconds.
     """
 
@@ -59,9 +59,9 @@ class Frame:
 
     Attributes:
         header: The first line.
-        columns: The lines of both columns; None when `instead` stands in their place.
-        instead: What is said in place of the columns.
-        below: The lines below: the selected run, and what is said.
+        columns: The lines of both columns; None with `instead`.
+        instead: A text in place of the columns.
+        below: The lines below: the selected run, and the message.
         keys: The last line.
     """
 
@@ -73,17 +73,17 @@ class Frame:
 
 
 def page_size(height: int) -> int:
-    """Return how many runs a column shows on a screen of so many lines."""
+    """Return the number of runs in a column, for a height of the screen in lines."""
     return max(1, (height - _LINES_AROUND - 1) // LINES_PER_RUN)
 
 
 def is_too_small(width: int, height: int) -> bool:
-    """Return whether a screen has no room for the list."""
+    """Return True for a screen without room for the list."""
     return width < LEAST_WIDTH or height < LEAST_HEIGHT
 
 
 def frame(scene: Scene, width: int, height: int) -> Frame:
-    """Return the list as lines of exactly so many cells."""
+    """Return the list as lines of exactly `width` cells."""
     if is_too_small(width, height):
         text = f"The terminal has {width}x{height} cells; at least {LEAST_WIDTH}x{LEAST_HEIGHT}"
         lines = wrap(f"{text} are needed. Make it larger, or press q.", max(1, width))

@@ -1,4 +1,4 @@
-"""What `?` shows, and the keys in the last line. Pure."""
+"""The help behind `?`, and the keys in the last line. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEYS: Sequence[tuple[str, str]] = (
     ("r", "refresh"),
     ("←→↑↓", "move"),
 )
-"""The first ones matter most: a narrow terminal shows no more."""
+"""Ordered by importance: a narrow terminal shows only the first keys."""
 
 HELP = """\
 Keys
@@ -46,10 +46,10 @@ States
 
 
 def empty_lines(folder: str | None) -> Sequence[str]:
-    """Return what is said when there are no runs.
+    """Return the message for an empty list.
 
     Args:
-        folder: Whose runs are looked for; None for all.
+        folder: The folder of the list; None for the runs of all folders.
     """
     where = "in this folder" if folder is not None else "in this Codex home"
     lines = [

@@ -13,10 +13,9 @@ from codexmcp.runs.run import Run
 
 
 def to_json(snapshot: Snapshot) -> str:
-    """Return what there is to see as one JSON document.
+    """Return a snapshot as a JSON document.
 
-    `more` says of which kind there are further runs; texts are as they were written, escaped as
-    JSON wants it.
+    `more` names the kinds with further runs. Texts are unchanged, with JSON's escapes.
     """
     pages = {"running": snapshot.running, "completed": snapshot.completed}
     document: dict[str, Any] = {
@@ -25,7 +24,7 @@ def to_json(snapshot: Snapshot) -> str:
         **{name: [_fields(run) for run in page.runs] for name, page in pages.items()},
         "more": [name for name, page in pages.items() if page.following is not None],
     }
-    # Only ASCII: a terminal shows it as it is.
+    # Only ASCII: harmless in a terminal.
     return json.dumps(document, indent=2)
 
 

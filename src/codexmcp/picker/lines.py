@@ -1,4 +1,4 @@
-"""Lines of the screen as widgets which send to the terminal only what has changed."""
+"""Lines of the screen as widgets; only changed lines are sent to the terminal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from textual.widget import Widget
 
 from codexmcp.picker.rows import Line, Tone
 
-# The terminal's own colours: they fit its background, and take the fewest bytes. Every difference
-# that matters shows without colour too, by the marks and words in the lines.
+# The terminal's own colours fit the background and take the fewest bytes. Marks and words show all
+# important differences without colour.
 STYLES: Mapping[Tone, Style] = {
     Tone.PLAIN: Style(),
     Tone.TITLE: Style(),
@@ -31,7 +31,7 @@ STYLES: Mapping[Tone, Style] = {
 
 
 class Lines(Widget):
-    """Lines that are given whole; those that stay the same are not drawn again."""
+    """Lines, replaced as a whole; unchanged lines are not drawn again."""
 
     DEFAULT_CSS = "Lines { background: ansi_default; }"
 
@@ -40,7 +40,7 @@ class Lines(Widget):
         self.lines: Sequence[Line] = ()
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Show lines in place of those before."""
+        """Replace the lines."""
         before, self.lines = self.lines, lines
         for y in range(max(len(before), len(lines))):
             if before[y : y + 1] != lines[y : y + 1]:
@@ -53,7 +53,7 @@ class Lines(Widget):
 
 
 class Pager(ScrollView, can_focus=True):
-    """A long text that is scrolled; only the lines in sight are drawn."""
+    """A long, scrollable text; only visible lines are drawn."""
 
     DEFAULT_CSS = "Pager { background: ansi_default; scrollbar-size-vertical: 1; }"
 
@@ -62,7 +62,7 @@ class Pager(ScrollView, can_focus=True):
         self.lines: Sequence[str] = ()
 
     def show(self, lines: Sequence[str]) -> None:
-        """Show lines in place of those before, at the same place."""
+        """Replace the lines; the scroll position stays."""
         if lines != self.lines:
             self.lines = lines
             self.virtual_size = Size(1, len(lines))

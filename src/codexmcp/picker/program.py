@@ -1,52 +1,43 @@
-"""`codex-runs`: from its arguments to the screen, or to JSON, and an exit code."""
+"""`codex-runs`: from the arguments to the screen or JSON, and an exit code."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import sys
 from pathlib import Path
 
-from codexmcp.errors import CodexMCPError, ConfigurationError, ExitCode, StoreError, UsageError
+from codexmcp.errors import ExitCode, StoreError, UsageError
 from codexmcp.picker.actions import Actions
+from codexmcp.picker.arguments import PickerArguments
 from codexmcp.picker.json_output import to_json
 from codexmcp.picker.source import Source, View
 from codexmcp.settings import load_settings
 from codexmcp.supervisor.directory import RunDirectory, pointer_dir
 
 
-def run_picker(arguments: argparse.Namespace) -> int:
+def run_picker(arguments: PickerArguments) -> int:
     """Run the picker and return its exit code.
 
-    Args:
-        arguments: What was asked for.
+    Raises:
+        UsageError: stdin or stdout is no terminal.
+        ConfigurationError: A setting cannot be used.
+        StoreError: The store cannot be read.
     """
-    try:
-        return _run(
-            is_json=arguments.json,
-            is_watching=not arguments.no_watch,
-            every_folder=arguments.all,
-            limit=arguments.limit,
-        )
-    except CodexMCPError as error:
-        sys.stderr.write(f"codex-runs: {error}\n")
-        return error.exit_code
-
-
-def _run(*, is_json: bool, is_watching: bool, every_folder: bool, limit: int) -> int:
-    # Textual takes variables out of the environment, and settings do: children get it as it was.
+    # Children get the original environment, because Textual and the settings remove variables.
     env = dict(os.environ)
-    cwd = _cwd()
-    directory = RunDirectory(pointer_dir(load_settings(dict(env)), env))
-    folder = None if every_folder else str(cwd)
-    if is_json:
-        return _print_json(Source(directory), View(folder, size=limit))
+    cwd = Path.cwd()
+    settings_env = dict(env)
+    directory = RunDirectory(pointer_dir(load_settings(settings_env), settings_env))
+    folder = None if arguments.all else str(cwd)
+    if arguments.json:
+        return _print_json(Source(directory), View(folder, size=arguments.limit))
     _check_terminal()
     for name in ("COLUMNS", "LINES"):
-        # Some shells export the size of another moment, and Textual believes it.
+        # Some shells export an outdated size, and Textual would use the size.
         os.environ.pop(name, None)
-    return _show(directory, folder, Actions(directory.folder, cwd, env), is_watching=is_watching)
+    actions = Actions(directory.folder, cwd, env)
+    return _show(directory, folder, actions, is_watching=not arguments.no_watch)
 
 
 def _print_json(source: Source, view: View) -> int:
@@ -54,12 +45,7 @@ def _print_json(source: Source, view: View) -> int:
         snapshot = source.read(view)
     if snapshot.trouble:
         raise StoreError(snapshot.trouble)
-    try:
-        sys.stdout.write(to_json(snapshot) + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever reads has seen enough; nothing more may be written at the end either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.stdout.write(to_json(snapshot) + "\n")
     return ExitCode.DONE
 
 
@@ -78,15 +64,6 @@ def _show(
 
     options = PickerOptions(folder) if is_watching else PickerOptions(folder, watch_s=None)
     app = PickerApp(Source(directory), actions, options)
-    # Without the mouse text can be marked and copied as everywhere else.
+    # Without mouse support, users can select and copy text as in other programs.
     app.run(mouse=False)
     return app.return_code or ExitCode.DONE
-
-
-def _cwd() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        raise ConfigurationError(
-            "the working directory does not exist any more; change to one that does"
-        ) from None

@@ -1,6 +1,6 @@
 """Runs as lines of the screen: text in tones, of an exact width.
 
-Pure. Promises that nothing of a run reaches the screen uncleaned.
+Pure. Promises: all text of a run is cleaned before display.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LINES_PER_RUN = 2
 
 
 class Tone(StrEnum):
-    """How a piece of text looks."""
+    """The style of a piece of text."""
 
     PLAIN = "plain"
     TITLE = "title"
@@ -37,7 +37,7 @@ class Tone(StrEnum):
 
 
 Line = tuple[tuple[str, Tone], ...]
-"""Pieces of text, each in its tone."""
+"""Pieces of text, each with a tone."""
 
 STATE_WORDS: Mapping[RunState, str] = {
     RunState.QUEUED: "queued",
@@ -65,7 +65,7 @@ _TONES: Mapping[RunState, Tone] = {
 
 
 def pieces(width: int, *parts: tuple[str, Tone]) -> Line:
-    """Return pieces of clean text as a line of exactly so many cells."""
+    """Return pieces of clean text as a line of exactly `width` cells."""
     line: list[tuple[str, Tone]] = []
     left = width
     for text, tone in parts:
@@ -79,15 +79,15 @@ def pieces(width: int, *parts: tuple[str, Tone]) -> Line:
 def column_lines(
     column: Column, *, width: int, height: int, now: float, has_focus: bool, with_folder: bool
 ) -> list[Line]:
-    """Return a column as lines of exactly so many cells, as many as are asked for.
+    """Return a column as lines of an exact size.
 
     Args:
         column: The column.
-        width: Cells of a line.
-        height: How many lines.
+        width: Cells in a line.
+        height: Number of lines.
         now: Unix time, in seconds.
-        has_focus: Whether its selection is the one that keys act on.
-        with_folder: Whether titles name the project.
+        has_focus: The column has the focus of keys.
+        with_folder: Titles begin with the name of the project.
     """
     lines = [heading(column, width, has_focus=has_focus)]
     for run in column.page.runs:
@@ -128,7 +128,7 @@ def run_lines(run: Run, title: str, width: int, now: float, *, is_selected: bool
 
 
 def facts(run: Run, now: float) -> list[str]:
-    """Return what is to be said of a run beside its state, the important first."""
+    """Return facts on a run beside the state, ordered by importance."""
     tokens = run.progress.usage.total_tokens
     told = [f"{figures.count(tokens)} tok"] if tokens else []
     if run.state in OVER:
@@ -169,10 +169,10 @@ def header_line(place: str, counts: Mapping[RunState, int], width: int, note: st
     """Return the line at the top.
 
     Args:
-        place: Whose runs these are.
-        counts: How many runs there are in each state.
-        width: Cells of the line.
-        note: What else there is to say; empty for nothing.
+        place: The folder of the runs.
+        counts: Number of runs in each state.
+        width: Cells in the line.
+        note: A further text; empty for no text.
     """
     over = sum(count for state, count in counts.items() if state in OVER)
     waiting = counts.get(RunState.WAITING_FOR_APPROVAL, 0)
@@ -186,7 +186,7 @@ def header_line(place: str, counts: Mapping[RunState, int], width: int, note: st
 
 
 def key_line(keys: Sequence[tuple[str, str]], width: int) -> Line:
-    """Return the line with the keys: as many as fit whole, the first ones first."""
+    """Return the line of keys, with the first keys in full and without the others."""
     shown: list[tuple[str, Tone]] = []
     used = 0
     for key, what in keys:
@@ -211,7 +211,7 @@ def _emptiness(column: Column) -> str:
 
 
 def _end_of(path: str, width: int) -> str:
-    """Return a path, cut at its beginning if it is too long."""
+    """Return a path, with a long path cut at the beginning."""
     if cell_len(path) <= width:
         return path
     while path and cell_len(path) >= width:

@@ -1,6 +1,7 @@
-"""Reads what the screen shows off the store: a page a column, and counts.
+"""The source of snapshots for the screen: a page of each column, and counts, from the store.
 
-Promises to load no more than a page, or what a search may look at in one go. Belongs to one thread.
+Promises to load at most a page, or the runs within the limit of a search. For use in a single
+thread.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from codexmcp.runs.store import Selection
 from codexmcp.supervisor.directory import RunDirectory
 
 MAX_SEARCHED = 2000
-"""How many runs one search looks at; the next page goes on from there."""
+"""Bound on the runs of a search; the next page continues the search."""
 
 _SEARCHED_AT_ONCE = 200
 
@@ -26,14 +27,14 @@ Select = Callable[[Selection], Sequence[Run]]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is looked at.
+    """A selection of runs.
 
     Attributes:
-        folder: Only runs of this folder; None for all.
-        words: Only runs that these words are found in.
-        size: How many runs a page holds.
-        running: Where the page of those under way begins.
-        completed: Where the page of those that are over begins.
+        folder: The folder of the runs; None for all folders.
+        words: The filter: each run contains all words.
+        size: Number of runs on a page.
+        running: The beginning of the page of running runs.
+        completed: The beginning of the page of completed runs.
     """
 
     folder: str | None = None
@@ -45,15 +46,15 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was there to see.
+    """The result of a read.
 
     Attributes:
-        view: What was looked at.
-        running: Runs under way.
-        completed: Runs that are over.
-        counts: How many there are in each state, whatever the words.
-        has_store: Whether there is a store at all.
-        trouble: Why nothing could be read; empty when it could.
+        view: The selection of the read.
+        running: Runs not over yet, including queued runs.
+        completed: Runs with an ending, of any kind.
+        counts: Number of runs in each state, independent of the filter.
+        has_store: False without a store.
+        trouble: The reason of a failed read, such as a deleted store; otherwise empty.
     """
 
     view: View
@@ -65,18 +66,14 @@ class Snapshot:
 
 
 class Source:
-    """Reads a directory of runs.
-
-    Args:
-        directory: The runs.
-    """
+    """Reads snapshots from a directory of runs."""
 
     def __init__(self, directory: RunDirectory) -> None:
         self._directory = directory
         self._had_store = False
 
     def read(self, view: View) -> Snapshot:
-        """Return what there is to see; a store that cannot be read is told as trouble."""
+        """Return a snapshot; with an unreadable store, a snapshot with `trouble`."""
         directory = self._directory
         try:
             if not directory.exists():
@@ -90,12 +87,12 @@ class Source:
                 directory.tally(view.folder),
             )
         except CodexMCPError as error:
-            # Opened anew the next time: what lies there then may be another file.
+            # Opened again at the next read, because the store may be another file then.
             directory.close()
             return Snapshot(view, trouble=str(error))
 
     def close(self) -> None:
-        """Let go of the store's files."""
+        """Close the files of the store."""
         self._directory.close()
 
     def _gone(self) -> str:
@@ -112,9 +109,9 @@ def read_page(
 
     Args:
         select: Selects runs from the store.
-        groups: States, by the order in which their runs come.
-        cursor: Where the page begins.
-        view: The folder, the words and the size of the page.
+        groups: Groups of states, in display order.
+        cursor: The beginning of the page.
+        view: The folder, the filter and the size of the page.
     """
     found: list[tuple[int, Run]] = []
     searched, before = 0, cursor.before
@@ -143,7 +140,7 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def matches(run: Run, words: Collection[str]) -> bool:
-    """Return whether a run's title, id, state or folder holds each of some words."""
+    """Return True if each word is in the title, id, state or folder of a run."""
     if not words:
         return True
     state = run.state.replace("_", " ")

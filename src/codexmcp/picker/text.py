@@ -1,6 +1,6 @@
-"""Text of others, made fit for a cell of the screen.
+"""Foreign text, cleaned and fitted to cells of the screen.
 
-Pure. Promises: what comes out holds nothing that steers a terminal, and takes the width it says.
+Pure. Promises: clean text cannot control a terminal, and fitted text has the exact width.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from rich.cells import cell_len, set_cell_size
 
 ELLIPSIS = "…"
 
-# Whole sequences go, so that no remains of them are shown. What matches none loses its control
-# characters below.
+# Whole sequences are removed, without visible remains. `_visible` removes all other control
+# characters.
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, …
     r"|\x1b[ -/]*[0-~]"
 )
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# They join or widen what stands before them, on some terminals only.
+# Characters that join or widen the previous character, on some terminals only.
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f\u20e3")
 _MAX_MARKS = 2
 
 
 def clean(text: str) -> str:
-    """Return text as one line without anything that steers a terminal or its layout."""
+    """Return text as a single line without control of a terminal or its layout."""
     return " ".join(_visible(_SEQUENCE.sub("", text)).split())
 
 
 def clean_lines(text: str) -> list[str]:
-    """Return text as lines; see `clean`, but spaces stay."""
+    """Return text as clean lines, with spaces unchanged; see `clean`."""
     lines = _SEQUENCE.sub("", text).replace("\r\n", "\n").replace("\t", "    ").split("\n")
     return [_visible(line).rstrip() for line in lines]
 
 
 def fit(text: str, width: int) -> str:
-    """Return clean text in exactly so many cells: cut with an ellipsis, or filled with spaces."""
+    """Return clean text of an exact width in cells: cut with an ellipsis, or filled with spaces."""
     if width <= 0:
         return ""
     if cell_len(text) <= width:
@@ -48,7 +48,7 @@ def fit(text: str, width: int) -> str:
 
 
 def wrap(line: str, width: int) -> list[str]:
-    """Return a clean line in pieces of at most so many cells, broken at spaces where it can be."""
+    """Return a clean line in pieces of at most `width` cells, broken at spaces if possible."""
     pieces: list[str] = []
     while cell_len(line) > width:
         cut = _cut(line, width)
@@ -60,7 +60,7 @@ def wrap(line: str, width: int) -> list[str]:
 
 
 def _cut(line: str, width: int) -> int:
-    """Return how many characters fit, at least one."""
+    """Return the number of fitting characters, at least 1."""
     cells = 0
     for index, character in enumerate(line):
         cells += cell_len(character)
@@ -80,7 +80,7 @@ def _kept(text: str) -> Iterator[str]:
         if character.isspace():
             yield " "
         elif kind not in _UNSEEN and character not in _JOINERS:
-            # A pile of marks on one letter would reach into other lines.
+            # Many marks on a letter would reach into other lines.
             marks = marks + 1 if kind in {"Mn", "Me"} else 0
             if marks <= _MAX_MARKS:
                 yield character

@@ -74,11 +74,3 @@ async def test_a_codex_that_cannot_connect_is_given_up(capsys: pytest.CaptureFix
     with pytest.raises(WorkError, match="cannot reach its model: Reconnecting"):
         await work()
     assert len(capsys.readouterr().out.splitlines()) == 2 * NETWORK_WAITS
-
-
-async def test_nobody_is_told_that_codex_does_not_know_the_rehearsals_model(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    follower = Follower(Record(), JsonDisplay(Cleaner()), Alarm())
-    follower.step(Progress(Kind.WARNING, "Model metadata for `rehearsal` not found."))
-    assert capsys.readouterr().out == ""

@@ -6,23 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from codexmcp.agents.arguments import DEFAULT_TIMEOUT_S, Arguments, parse_arguments
+from codexmcp.agents.arguments import Arguments, MainArguments, parse_arguments
 from codexmcp.errors import UsageError
 
 
 def parse(*argv: str, default_prompt: str | None = None, server_command: bool = True) -> Arguments:
     return parse_arguments(
-        argv, program="main.py", default_prompt=default_prompt, server_command=server_command
+        argv,
+        program="main.py",
+        command="uv run python main.py",
+        default_prompt=default_prompt,
+        server_command=server_command,
     )
 
 
 def test_without_options_the_defaults_hold() -> None:
-    assert parse("do", "it") == Arguments("do it", timeout_s=DEFAULT_TIMEOUT_S)
+    assert parse("do", "it") == MainArguments(prompt="do it")
 
 
 def test_options_may_stand_anywhere() -> None:
     arguments = parse("do", "--cwd", "x", "it", "--json", "--timeout", "0", "now")
-    assert arguments == Arguments("do it now", cwd=Path("x"), json=True, timeout_s=None)
+    assert arguments == MainArguments(prompt="do it now", cwd=Path("x"), json=True, timeout=0.0)
 
 
 @pytest.mark.parametrize(
@@ -53,11 +57,13 @@ def test_the_default_prompt_stands_in_for_a_missing_one() -> None:
     [
         ([], "there is no prompt"),
         ([""], "the prompt is empty"),
+        (["x", "--resume", ""], "argument --resume: empty value"),
+        (["x", "--cwd", ""], "argument --cwd: empty value"),
         (["x", "--nonsense"], "--nonsense"),
         (["x", "--reh"], "--reh"),
-        (["x", "--timeout", "nan"], "nan is not a number of seconds"),
-        (["x", "--timeout", "-1"], "-1 is not a number of seconds"),
-        (["x", "--max-turns", "two"], "two is not a number above 0"),
+        (["x", "--timeout", "nan"], "'nan' is not a number of seconds"),
+        (["x", "--timeout", "-1"], "'-1' is not a number of seconds"),
+        (["x", "--max-turns", "two"], "'two' is not a whole number"),
         (["x", "--sandbox", "off"], "read-only"),
     ],
 )

@@ -54,7 +54,7 @@ def test_the_answer_is_printed_in_full_with_files_and_the_way_on() -> None:
     display.finish(summary(answer))
     assert out.getvalue() == (
         "line\n" * 500 + "[secret]\n"
-        "\nFiles in /w/output:\n  a.txt\n  odd?.txt\n"
+        "\nFiles in /w/output:\n  a.txt\n  odd\N{REPLACEMENT CHARACTER}.txt\n"
         '\nContinue with: uv run python main.py --resume t-1 "<prompt>"\n'
     )
     assert err.getvalue() == ""

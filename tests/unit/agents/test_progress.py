@@ -10,8 +10,8 @@ from codexmcp.agents.progress import (
     from_codex_event,
     from_exec_event,
     plain_error,
-    shown_command,
 )
+from codexmcp.appserver.events import without_shell
 
 COMMAND = ["/bin/bash", "-lc", "echo 'a b' > x"]
 
@@ -191,4 +191,4 @@ def test_the_failure_of_exec_is_told_plainly(text: str, reason: str) -> None:
     ],
 )
 def test_the_shell_around_a_command_is_not_shown(command: str, shown: str) -> None:
-    assert shown_command(command) == shown
+    assert without_shell(command) == shown

@@ -26,7 +26,7 @@ def test_one_good_command_is_enough() -> None:
 
 def test_nothing_but_failed_commands_is_a_failure_unless_a_file_changed() -> None:
     reason = record_of(1, 127).failure(files_changed=False)
-    assert reason == "each of the 2 commands that Codex ran failed, and no file changed"
+    assert reason == "all 2 commands failed, and no file changed"
     assert record_of(1, 127).failure(files_changed=True) is None
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import contextlib
+import importlib
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,28 +11,46 @@ from collections.abc import Iterator
 import pytest
 
 from codexmcp.cli import app
+from codexmcp.cli.options.mcp_server import McpServerOptions
+from codexmcp.command_line import ANY_TEXT, ArgumentParser, Command
+from tests.support.parsers import all_parsers, commands_of
 
 
-def parsers(words: list[str]) -> dict[str, argparse.ArgumentParser]:
-    """Return the parsers of the commands that are there when these words are to be parsed."""
-    actions = app._parser(words)._actions
-    (commands,) = (each for each in actions if isinstance(each, argparse._SubParsersAction))
-    return dict(commands.choices)
+def leaves(commands: dict[str, argparse.ArgumentParser]) -> Iterator[tuple[str, Command]]:
+    """Yield the commands that do something, by their words."""
+    for name, parser in commands.items():
+        inner = commands_of(parser)
+        if inner:
+            yield from ((f"{name} {words}", command) for words, command in leaves(inner))
+        else:
+            yield name, parser.get_default("selected")
 
 
-@pytest.mark.parametrize("command", app._COMMANDS)
+@pytest.mark.parametrize("command", app._MODULES)
 def test_a_command_that_is_named_has_the_same_arguments_as_in_the_list(command: str) -> None:
-    alone, listed = parsers([command]), parsers(["--help"])
+    alone, listed = (commands_of(app.parser_for(words)) for words in ([command], ["--help"]))
     assert alone[command].format_help() == listed[command].format_help()
-    module = alone[command].get_default("module")
-    assert module == listed[command].get_default("module")
-    assert importlib.util.find_spec(module) is not None
 
 
 def test_every_command_is_listed_unless_one_is_named() -> None:
-    assert {*app._COMMANDS} < parsers([]).keys() == parsers(["--version"]).keys()
-    assert parsers(["no-such-command"]).keys() == parsers([]).keys()
-    assert parsers(["serve", "runs"]).keys() == {"serve", "codex"}
+    def listed(words: list[str]) -> set[str]:
+        return set(commands_of(app.parser_for(words)))
+
+    assert {*app._MODULES} < listed([]) == listed(["--version"])
+    assert listed(["no-such-command"]) == listed([])
+    assert listed(["serve", "runs"]) == {"serve", *app._PASSED_ON}
+
+
+def test_every_command_has_a_use_case_that_takes_its_options() -> None:
+    found = dict(leaves(commands_of(app.parser_for([]))))
+    assert len(found) > 35
+    for words, command in found.items():
+        module, _, name = command.run.partition(":")
+        use_case = getattr(importlib.import_module(f"codexmcp.cli.{module}"), name)
+        first = next(iter(inspect.signature(use_case).parameters.values()))
+        assert command.options is not None, words
+        # A use case may take the options of a wider class.
+        assert first.annotation in {each.__name__ for each in command.options.__mro__}, words
 
 
 def test_all_help_but_the_usage_fits_a_terminal_of_80_columns(
@@ -38,22 +58,32 @@ def test_all_help_but_the_usage_fits_a_terminal_of_80_columns(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     # argparse does not break the list of options that exclude each other.
-    texts = [each.format_help().partition("\n\n")[2] for each in nested(app._parser([]))]
+    texts = [each.format_help().partition("\n\n")[2] for each in all_parsers(app.parser_for([]))]
     assert [line for text in texts for line in text.splitlines() if len(line) > 80] == []
 
 
-def nested(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """Yield a parser and those of all its commands."""
-    yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for each in action.choices.values():
-                yield from nested(each)
+def test_no_argument_takes_the_empty_text(capsys: pytest.CaptureFixture[str]) -> None:
+    alone = ArgumentParser()
+    alone.add_options(McpServerOptions)
+    taken: list[tuple[str, str]] = []
+    for parser in [*all_parsers(app.parser_for([])), alone]:
+        for action in parser._actions:
+            is_command = isinstance(action, argparse._SubParsersAction)
+            if is_command or action.nargs == 0 or action.type is ANY_TEXT:
+                continue
+            with contextlib.suppress(argparse.ArgumentError, SystemExit):
+                parser._get_values(action, [""])
+                taken.append((parser.prog, action.dest))
+    assert taken == []
+    with pytest.raises(SystemExit) as ended:
+        app.load_command(["runs", "wait", ""])
+    assert ended.value.code == 2
+    assert "empty value: pass a value" in capsys.readouterr().err
 
 
 def test_a_relay_imports_nothing_that_it_does_without() -> None:
     program = (
-        "import sys, codexmcp.cli.app as app; app._parser(['mcp-server', '--shared']);"
+        "import sys, codexmcp.cli.app as app; app.parser_for(['mcp-server', '--shared']);"
         "import codexmcp.cli.shared, codexmcp.run_settings;"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
@@ -61,4 +91,4 @@ def test_a_relay_imports_nothing_that_it_does_without() -> None:
         [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
     )
     heavy = {"asyncio", "logging", "subprocess", "sqlite3", "websockets", "jsonschema", "tomllib"}
-    assert not heavy & set(run.stdout.split())
+    assert not {*heavy, "shutil", "textwrap"} & set(run.stdout.split())

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from codexmcp.cli import client_options, mcp_server_arguments
+from codexmcp.cli import client_options
+from codexmcp.cli.options.mcp_server import McpServerOptions
+from codexmcp.command_line import parse
 from codexmcp.errors import UsageError
-from codexmcp.server.run_tools.arguments import Caller
+from codexmcp.policy.caller import Caller
 
 ENVIRONMENT = {
     "PATH": "/home/me/bin",
@@ -21,8 +23,8 @@ ENVIRONMENT = {
 
 
 def caller(base_dir: Path, workspace: Path | None, *words: str) -> Caller:
-    arguments = mcp_server_arguments.alone().parse_args(words)
-    return client_options.caller(arguments, base_dir, ENVIRONMENT, Path("/home/me"), workspace)
+    flags = parse(McpServerOptions, words).policy
+    return client_options.caller(flags, base_dir, ENVIRONMENT, Path("/home/me"), workspace)
 
 
 def test_commands_in_a_container_see_what_is_true_there(tmp_path: Path) -> None:

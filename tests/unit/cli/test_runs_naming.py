@@ -9,11 +9,10 @@ import pytest
 
 from codexmcp.cli.runs import naming
 from codexmcp.cli.runs.answering import Waiting, choose
-from codexmcp.cli.runs.asking import in_our_words
 from codexmcp.errors import RunNotFoundError, StateError
-from codexmcp.runs.memory_store import MemoryStore
 from codexmcp.runs.store import Owner
 from codexmcp.supervisor.directory import RunDirectory
+from tests.support.memory_store import MemoryStore
 from tests.support.run_stores import submission
 
 IDS = ["20261121-112759-1a2b3c4d", "20261121-112801-5e6f7a8b", "20261122-090000-00ff00ff"]
@@ -77,11 +76,3 @@ def test_a_question_is_named_by_its_id_or_by_its_run() -> None:
         choose("x", [first])
     with pytest.raises(StateError, match="no question '' waits"):
         choose("", [first])
-
-
-def test_what_a_tool_says_names_the_commands_of_this_program() -> None:
-    said = "give it work with codex_resume; codex_runs lists them, codex_runner does not"
-    assert in_our_words(said) == (
-        "give it work with `codexmcp runs resume`; `codexmcp runs list` lists them, codex_runner "
-        "does not"
-    )

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexmcp.cli.runs.telling import MAX_TAIL_LINES, Teller, command_text
+from codexmcp.appserver.events import without_shell
+from codexmcp.cli.runs.telling import MAX_TAIL_LINES, Teller
+from tests.support import items
 
 
 def event(method: str, **item: Any) -> dict[str, Any]:
@@ -77,6 +79,64 @@ def test_messages_files_tools_and_errors_are_told() -> None:
     ]
 
 
+def test_every_kind_of_work_is_told() -> None:
+    kinds = (
+        items.WEB_SEARCH,
+        items.OPENED_PAGE,
+        items.IMAGE_VIEW,
+        items.MCP_CALL,
+        items.DYNAMIC_CALL,
+        items.AGENT_STARTED,
+        items.AGENT_WAIT,
+        items.SLEEP,
+        items.COMPACTION,
+        items.MOVE,
+        items.UNKNOWN,
+        {"type": "reasoning", "id": "r", "summary": []},
+    )
+    assert tell(*(event("item/completed", **item) for item in kinds)) == [
+        "web search: weather",
+        "web search: http://x/",
+        "image: /w/i.png",
+        "tool: docs search (failed)",
+        "tool: desk ask",
+        "agent: /root/a started",
+        "agents: wait",
+        "sleep: 1m30s",
+        "context compacted",
+        "file: /w/kept.txt -> /w/moved.txt (move)",
+        "hologram: a cube",
+    ]
+
+
+def test_the_work_of_a_sub_agent_is_told_with_its_path() -> None:
+    child = {"agent": "/root/a\x1b"}
+    told = tell(
+        command("item/started"),
+        {**event("item/started", **items.COMMAND), **child},
+        {**event("item/completed", **items.COMMAND), **child},
+        command("item/completed", status="completed", exitCode=0),
+    )
+    assert told == [
+        "$ ls x",
+        "[/root/a\N{REPLACEMENT CHARACTER}] $ exit 7",
+        "[/root/a\N{REPLACEMENT CHARACTER}] = exit code 7 after 0.0s",
+        "= exit code 0: ls x",
+    ]
+
+
+def test_an_empty_answer_is_told() -> None:
+    ended = {"at": 0, "method": "turn/completed", "params": {"turn": {"status": "completed"}}}
+    refusal = event("item/started", **items.message(""))
+    answer = event("item/completed", **items.message("done"))
+    empty = "! the turn ended without a message of the model"
+    assert tell(refusal, ended) == [empty]
+    assert tell(answer, ended) == ["codex: done"]
+    begun = {"at": 0, "method": "turn/started", "params": {"turn": {"id": "u"}}}
+    assert tell(answer, ended, begun, ended) == ["codex: done", empty]
+    assert tell({**ended, "agent": "/root/a"}) == []
+
+
 def test_the_prompt_is_told_once_and_what_was_said_later_too() -> None:
     header = {"format": "codexmcp-run", "createdAt": 0, "request": {"prompt": "do it"}}
     first, later = (
@@ -90,6 +150,8 @@ def test_an_approval_is_told_with_who_decided() -> None:
     question = {"id": "r.1", "kind": "command", "text": "run `x`"}
     record = {"at": 0, "approval": question, "decision": "accept", "by": "a human"}
     assert tell(record) == ["? accept by a human: run `x`"]
+    asked = {"at": 0, "approval": {**question, "agent": "/root/a"}, "decision": None, "by": ""}
+    assert tell(asked) == ["? [/root/a] run `x`"]
 
 
 def test_what_an_event_says_cannot_steer_the_terminal() -> None:
@@ -104,7 +166,19 @@ JSON = st.recursive(
     max_leaves=8,
 )
 NAMES = st.sampled_from(
-    ["at", "state", "reason", "approval", "decision", "by", "lost", "format", "request", "params"]
+    [
+        "at",
+        "state",
+        "reason",
+        "approval",
+        "decision",
+        "by",
+        "lost",
+        "format",
+        "request",
+        "params",
+        "agent",
+    ]
 )
 METHODS = st.sampled_from(["item/completed", "item/started", "error", "connection/lost", "x"])
 KINDS = st.sampled_from(["commandExecution", "fileChange", "agentMessage", "userMessage", "plan"])
@@ -133,4 +207,4 @@ def test_no_line_of_any_shape_fails(
     ],
 )
 def test_the_shell_around_a_command_is_left_out(command: str, text: str) -> None:
-    assert command_text(command) == text
+    assert without_shell(command) == text

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from codexmcp.appserver.events import TokenUsage
+from codexmcp.cli.options.runs import state_word
 from codexmcp.cli.runs import fields, words
 from codexmcp.cli.text import table
 from codexmcp.runs.run import Progress, Run, RunRequest
@@ -48,7 +49,7 @@ def test_a_run_under_way_shows_how_long_it_has_worked_and_one_that_is_over_its_a
 
 
 def test_every_state_fits_its_column() -> None:
-    assert all(len(words.state_word(state)) <= 11 for state in RunState)
+    assert all(len(state_word(state)) <= 11 for state in RunState)
 
 
 def test_a_list_fits_80_columns_and_cannot_steer_the_terminal() -> None:

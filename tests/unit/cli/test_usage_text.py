@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codexmcp.cli.options.usage import day
 from codexmcp.cli.text import columns
-from codexmcp.cli.usage_arguments import day
 from codexmcp.cli.usage_text import csv_text, plot_lines, row_as_json, table_lines, told_cost
 from codexmcp.usage.report import By, Report, Row
 from codexmcp.usage.tokens import Tokens

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.picker.audit import audit_lines, readable
-from codexmcp.runs.memory_store import MemoryStore
 from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState
+from tests.support.memory_store import MemoryStore
 from tests.support.run_stores import running
 
 

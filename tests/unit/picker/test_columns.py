@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from codexmcp.picker.columns import COMPLETED, RUNNING, Column, Cursor, Page
 from codexmcp.picker.source import View, read_page
-from codexmcp.runs.memory_store import MemoryStore
 from codexmcp.runs.states import RunState
+from tests.support.memory_store import MemoryStore
 from tests.support.run_stores import ended
 
 

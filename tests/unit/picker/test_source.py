@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from codexmcp.picker import source
 from codexmcp.picker.columns import COMPLETED, RUNNING, Cursor
 from codexmcp.picker.source import Source, View, matches, read_page, words_of
-from codexmcp.runs.memory_store import MemoryStore
 from codexmcp.runs.run import Run
 from codexmcp.runs.sqlite_store import SqliteStore
 from codexmcp.runs.states import RunState
 from codexmcp.runs.store import Selection
 from codexmcp.supervisor.directory import STORE_NAME, RunDirectory
+from tests.support.memory_store import MemoryStore
 from tests.support.run_stores import claim, ended, running, submission
 
 

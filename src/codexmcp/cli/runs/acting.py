@@ -1,32 +1,32 @@
-"""`codexmcp runs interrupt` and `steer`: through the supervisor that works on the run."""
+"""`codexmcp runs interrupt` and `steer`, through the supervisor of the run."""
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
+from codexmcp.cli.options.runs import RunsOptions, SteerOptions
 from codexmcp.cli.output import Output
 from codexmcp.cli.runs import naming
-from codexmcp.cli.runs.asking import ask_owner, call_owner
+from codexmcp.cli.runs.asking import ask_owner
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.runs.starting import prompt_of
 from codexmcp.errors import CodexMCPError, ExitCode, StateError
 from codexmcp.runs.run import Run
 from codexmcp.runs.store import Owner
-from codexmcp.supervisor.methods import INTERRUPT
+from codexmcp.supervisor.methods import INTERRUPT, STEER
 
 
-def interrupt_runs(arguments: argparse.Namespace, output: Output) -> int:
-    """Stop runs, those that can be; fail if one of them cannot.
+def interrupt_runs(options: RunsOptions, output: Output) -> int:
+    """Stop runs; the exit code is that of the last failure.
 
     Raises:
-        RunNotFoundError: There is none of a name; nothing is stopped then.
+        RunNotFoundError: A name is unknown; then no run is stopped.
         StoreError: The store cannot be read.
     """
     answers: list[dict[str, Any]] = []
     code = ExitCode.DONE
     with opened_place() as place:
-        for run in naming.find_all(place.directory, arguments.runs):
+        for run in naming.find_all(place.directory, options.runs):
             try:
                 owner = _owner(place, run, "interrupt")
                 answers.append(ask_owner(place, owner, INTERRUPT, {"runId": run.id}))
@@ -41,18 +41,18 @@ def interrupt_runs(arguments: argparse.Namespace, output: Output) -> int:
     return code
 
 
-def steer_run(arguments: argparse.Namespace, output: Output) -> int:
-    """Tell a run something while it works.
+def steer_run(options: SteerOptions, output: Output) -> int:
+    """Send a message to an active run.
 
     Raises:
-        RunNotFoundError: There is none of that name.
-        StateError: It does not work.
-        RunError: Its supervisor refused.
+        RunNotFoundError: The name is unknown.
+        StateError: The run is over, or has no supervisor.
+        RunError: The supervisor refused.
     """
     with opened_place() as place:
-        run = naming.find(place.directory, arguments.run)
-        given = {"run_id": run.id, "prompt": prompt_of(arguments.prompt)}
-        answer = call_owner(place, _owner(place, run, "steer"), "codex_steer", given)
+        run = naming.find(place.directory, options.run)
+        given = {"run_id": run.id, "prompt": prompt_of(options.prompt)}
+        answer = ask_owner(place, _owner(place, run, "steer"), STEER, given)
     if output.is_json:
         output.say_json(answer)
     else:
@@ -61,10 +61,10 @@ def steer_run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _owner(place: Place, run: Run, what: str) -> Owner:
-    """Return who can act on a run that is not over.
+    """Return the owner of an active run.
 
     Raises:
-        StateError: Nobody can.
+        StateError: The run is over, or has no owner.
     """
     if run.state.is_over:
         why = f" ({run.reason})" if run.reason else ""

@@ -1,6 +1,6 @@
 """Runs as JSON for programs, in the spelling of the MCP tools. Pure.
 
-The names are documented in docs/runs.md and stay as they are.
+The names are documented in docs/reference/run-json.md and stay as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _THREAD = {
 
 
 def elapsed_s(run: Run, now: float) -> float | None:
-    """Return how long a run has worked, in seconds; None when it has not begun."""
+    """Return the duration of a run in seconds; None before its start."""
     if run.started_at is None:
         return None
     is_under_way = run.state.is_active and run.ended_at is None
@@ -54,7 +54,7 @@ def listed(run: Run, now: float) -> dict[str, Any]:
 
 
 def whole(run: Run, now: float) -> dict[str, Any]:
-    """Return everything that the store knows of a run; see `listed`."""
+    """Return everything in the store about a run; see `listed`."""
     request = run.request
     return {
         **listed(run, now),

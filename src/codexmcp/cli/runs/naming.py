@@ -1,4 +1,4 @@
-"""From what people type to the run they mean."""
+"""Runs by their ids, and by the beginnings of ids."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from codexmcp.runs.run import Run
 from codexmcp.supervisor.directory import RunDirectory
 
 _NEWEST = 500
-"""Among so many runs, those of a similar name are looked for."""
+"""The number of runs for the search of similar names."""
 
 _SHOWN = 3
 
 
 def find(directory: RunDirectory, name: str) -> Run:
-    """Return the run that an id, or the only one that its beginning, names.
+    """Return the run with an id, or the only run with an id of this beginning.
 
     Raises:
-        RunNotFoundError: It names none, or several.
+        RunNotFoundError: The name is unknown or ambiguous.
         StoreError: The store cannot be read.
     """
     run = directory.find(name)
@@ -32,12 +32,12 @@ def find(directory: RunDirectory, name: str) -> Run:
 
 
 def find_all(directory: RunDirectory, names: Sequence[str]) -> list[Run]:
-    """Return the runs that some names mean, each once; see `find`."""
+    """Return the runs of some names, without repetitions; see `find`."""
     return list({run.id: run for run in (find(directory, name) for name in names)}.values())
 
 
 def similar(name: str, ids: Sequence[str]) -> list[str]:
-    """Return the ids that somebody who typed a name may have meant, the likeliest first. Pure."""
+    """Return ids similar to a name, the most similar first. Pure."""
     parts = [each for each in ids if name and name in each]
     close = difflib.get_close_matches(name, ids, _SHOWN)
     return list(dict.fromkeys([*parts, *close]))[:_SHOWN]
@@ -58,4 +58,7 @@ def _unknown(directory: RunDirectory, name: str) -> str:
         )
     likely = similar(name, directory.ids("", _NEWEST))
     hint = f"did you mean {' or '.join(likely)}? " if likely else ""
-    return f"there is no run {name!r}; {hint}`codexmcp runs list --all` lists those there are"
+    return (
+        f"there is no run {name!r}; {hint}`codexmcp runs list --all` lists those there are, and "
+        "`codexmcp runs reindex` restores those of which only audit files are left"
+    )

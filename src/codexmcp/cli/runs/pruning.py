@@ -1,14 +1,14 @@
-"""`codexmcp runs prune`: forgets runs that are over, and deletes their audit files."""
+"""`codexmcp runs prune`: delete completed runs from the store, and their audit files."""
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from codexmcp import figures
+from codexmcp.cli.options.runs import PruneOptions
 from codexmcp.cli.output import Output
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.text import one_line
@@ -23,28 +23,28 @@ from codexmcp.runs.store import Selection
 _PAGE = 500
 
 
-def prune_runs(arguments: argparse.Namespace, output: Output) -> int:
-    """Delete what is not to be kept, or say what that would be.
+def prune_runs(options: PruneOptions, output: Output) -> int:
+    """Delete old runs, or list them.
 
     Raises:
-        UsageError: It is not said what to keep.
+        UsageError: There is no rule for deletion.
         StoreError: The store cannot be read or written.
     """
-    keep = Keep(arguments.older_than, arguments.keep, arguments.max_size)
+    keep = Keep(options.older_than, options.keep, options.max_size)
     if keep == Keep():
         raise UsageError("say what to delete: --older-than 30d, --keep 1000 or --max-size 1G")
     with opened_place() as place:
         now = time.time()
-        runs = list(_candidates(arguments, place, now))
+        runs = list(_candidates(options, place, now))
         chosen = choose(runs, keep, now)
-        done = chosen if arguments.dry_run else _deleted(place, chosen)
-    _tell(arguments, output, done, len(chosen) - len(done), now)
+        done = chosen if options.dry_run else _deleted(place, chosen)
+    _tell(options, output, done, len(chosen) - len(done), now)
     return ExitCode.DONE if len(done) == len(chosen) else ExitCode.FAILED
 
 
-def _candidates(arguments: argparse.Namespace, place: Place, now: float) -> Iterator[StoredRun]:
-    """Yield the runs that are over: those in the store, and those of which only files are left."""
-    folders = None if arguments.all else set(place.folders(arguments.cwd))
+def _candidates(options: PruneOptions, place: Place, now: float) -> Iterator[StoredRun]:
+    """Yield the completed runs in the store, and completed runs with audit files only."""
+    folders = None if options.all else set(place.folders(options.cwd))
     known: set[str] = set()
     for run in _stored(place):
         known.add(run.id)
@@ -52,8 +52,8 @@ def _candidates(arguments: argparse.Namespace, place: Place, now: float) -> Iter
         if is_ours and run.state.is_over and run.ended_at is not None:
             folder = Path(run.request.audit_dir)
             yield StoredRun(run.id, folder, run.ended_at, _size(folder, run.id))
-    places = place.audit_folders(arguments.cwd)
-    if arguments.all:
+    places = place.audit_folders(options.cwd)
+    if options.all:
         places = audit_folders(place.directory.folder, places)
     elif place.run_settings.run_dir is not None:
         # What else lies in a folder for all projects may be of any of them.
@@ -70,7 +70,7 @@ def _stored(place: Place) -> Iterator[Run]:
 
 
 def _deleted(place: Place, chosen: Sequence[StoredRun]) -> list[StoredRun]:
-    """Delete files, then what the store knows; return the runs that are gone."""
+    """Delete files, then the records in the store; return the deleted runs."""
     gone = {run.run_id for run in delete(chosen)}
     # Of some there are no files any more, and only the store is left to forget them.
     gone |= {run.run_id for run in chosen if not (run.folder / events_file(run.run_id)).exists()}
@@ -94,7 +94,7 @@ def _size(folder: Path, run_id: str) -> int:
 
 
 def _tell(
-    arguments: argparse.Namespace, output: Output, done: Sequence[StoredRun], left: int, now: float
+    options: PruneOptions, output: Output, done: Sequence[StoredRun], left: int, now: float
 ) -> None:
     total = sum(run.size_bytes for run in done)
     if output.is_json:
@@ -107,12 +107,12 @@ def _tell(
             }
             for run in done
         ]
-        output.say_json({"dryRun": arguments.dry_run, "runs": runs, "bytes": total, "left": left})
+        output.say_json({"dryRun": options.dry_run, "runs": runs, "bytes": total, "left": left})
         return
     for run in done:
         age, size = figures.ago(run.ended_at, now), figures.size(run.size_bytes)
         output.say(f"{run.run_id}  {age:>10}  {size:>9}  {one_line(str(run.folder))}")
-    said = "would be deleted" if arguments.dry_run else "deleted"
+    said = "would be deleted" if options.dry_run else "deleted"
     output.say(f"{len(done)} run(s) {said}, {figures.size(total)}")
     if left:
         output.trouble(f"{left} run(s) stay: somebody has begun to write them, or may not delete")

@@ -2,52 +2,72 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from typing import Any
 
+from codexmcp.cli.codex_options import resolution
+from codexmcp.cli.container_location import located
+from codexmcp.cli.options.mcp_server import ClientPolicyFlags, McpServerOptions
+from codexmcp.cli.options.runs import ResumeOptions, StartOptions, WorkFlags
 from codexmcp.cli.output import Output
 from codexmcp.cli.runs import naming
-from codexmcp.cli.runs.asking import call
+from codexmcp.cli.runs.asking import ask_connected
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.runs.waiting import wait
 from codexmcp.cli.shared import open_connection
-from codexmcp.errors import ExitCode, RunNotFoundError, UsageError
-from codexmcp.jsonvalues import without_nulls
-from codexmcp.runs.run import is_run_id
+from codexmcp.errors import ExitCode, UsageError
+from codexmcp.jsonvalues import object_of, without_nulls
+from codexmcp.supervisor.methods import FORK, RESUME, START
 
 
-def start_run(arguments: argparse.Namespace, output: Output) -> int:
+def start_run(options: StartOptions, output: Output) -> int:
     """Start a run.
 
     Raises:
         UsageError: There is no prompt.
-        RunError: It was refused.
+        RunError: The supervisor refused.
         ConfigurationError: No supervisor can be started.
     """
     with opened_place() as place:
-        given = {**_work(arguments, place), "profile": arguments.profile}
-        return _started(arguments, place, output, "codex_run", given)
+        given = {
+            **_work(options, place),
+            "prompt": prompt_of(options.prompt),
+            "profile": options.profile,
+            "on_children": options.on_children,
+            "goal": None if options.goal_tokens is None else True,
+            "goal_token_budget": options.goal_tokens,
+        }
+        resolution(options.codex, place.settings, place.env, profile=options.profile).check_access(
+            {}
+        )
+        return _started(options, place, output, START, given)
 
 
-def resume_run(arguments: argparse.Namespace, output: Output) -> int:
+def resume_run(options: ResumeOptions, output: Output) -> int:
     """Give a run a further prompt; see `start_run`.
 
     Raises:
-        RunNotFoundError: There is none of that name.
+        RunNotFoundError: The name is unknown.
     """
     with opened_place() as place:
-        given = {**_work(arguments, place), "run_id": _origin(place, arguments.run)}
-        tool = "codex_fork" if arguments.fork else "codex_resume"
-        return _started(arguments, place, output, tool, given)
+        run = naming.find(place.directory, options.run)
+        given = {
+            **_work(options, place),
+            "prompt": prompt_of(options.prompt),
+            "run_id": run.id,
+        }
+        recorded = object_of(run.request.thread.get("config"))
+        resolution(options.codex, place.settings, place.env).check_access(recorded)
+        method = FORK if options.fork else RESUME
+        return _started(options, place, output, method, given)
 
 
 def prompt_of(word: str) -> str:
-    """Return the prompt that an argument gives, or stdin.
+    """Return the prompt of an argument, or of stdin for `-`.
 
     Raises:
-        UsageError: It is empty.
+        UsageError: The prompt is empty.
     """
     prompt = sys.stdin.buffer.read().decode(errors="replace") if word == "-" else word
     if not prompt.strip():
@@ -56,44 +76,32 @@ def prompt_of(word: str) -> str:
     return prompt.encode(errors="surrogateescape").decode(errors="replace")
 
 
-def _work(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
-    """Return what the tools that start a run have in common."""
-    timeout_s: float | None = arguments.timeout
-    cwd = None if arguments.cwd is None else place.folders(arguments.cwd)[0]
+def _work(options: WorkFlags, place: Place) -> dict[str, Any]:
+    """Return the common arguments of the tools for new runs."""
+    timeout_s = options.timeout
+    cwd = None if options.cwd is None else place.folders(options.cwd)[0]
     return {
-        "prompt": prompt_of(arguments.prompt),
-        "run_name": arguments.name,
+        "run_name": options.name,
         "cwd": cwd,
-        "sandbox": arguments.sandbox,
-        "permissions": arguments.permissions,
-        "model": arguments.model,
-        "effort": arguments.effort,
-        "approval_policy": arguments.approval_policy,
-        "images": [os.path.realpath(place.cwd / file) for file in arguments.image] or None,
+        "sandbox": options.sandbox,
+        "permissions": options.permissions,
+        "model": options.model,
+        "effort": options.effort,
+        "approval_policy": options.approval_policy,
+        "images": [os.path.realpath(place.cwd / file) for file in options.image] or None,
         "timeout_ms": None if timeout_s is None else round(timeout_s * 1000),
     }
 
 
-def _origin(place: Place, name: str) -> str:
-    """Return the id of the run to go on with; the supervisor may know it from audit files."""
-    try:
-        return naming.find(place.directory, name).id
-    except RunNotFoundError:
-        is_known = is_run_id(name) and any(
-            (folder / f"{name}.jsonl").exists() for folder in place.audit_folders()
-        )
-        if not is_known:
-            raise
-        return name
-
-
 def _started(
-    arguments: argparse.Namespace, place: Place, output: Output, tool: str, given: dict[str, Any]
+    options: WorkFlags, place: Place, output: Output, method: str, given: dict[str, Any]
 ) -> int:
-    with open_connection(arguments, [], start=True) as connection:
-        handle = call(connection, tool, without_nulls(given))
+    client = McpServerOptions(policy=ClientPolicyFlags(allow_git=options.allow_git))
+    codex = located(options.codex, options.cwd)
+    with open_connection(codex, place.settings, place.env, client) as connection:
+        handle = ask_connected(connection, method, without_nulls(given))
         run_id = str(handle["runId"])
-        if arguments.wait:
+        if options.wait:
             # Connected meanwhile, so that the supervisor does not end for want of clients.
             output.progress(f"run {run_id} was started")
             return wait(place, [run_id], output)

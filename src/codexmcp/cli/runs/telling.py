@@ -1,8 +1,7 @@
-"""What a line of a run's file of events says to people. Pure."""
+"""Text for people from a line of a run's events. Pure."""
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +16,12 @@ from codexmcp.appserver.events import (
     Item,
     ItemCompleted,
     ItemStarted,
+    TurnCompleted,
+    TurnStatus,
+    without_shell,
 )
+from codexmcp.appserver.final_answer import EMPTY_ANSWER, FinalAnswer
+from codexmcp.appserver.progress import has_failed, is_work, label, names_of
 from codexmcp.cli.text import harmless, indented, one_line
 from codexmcp.jsonvalues import integer_of, list_of, object_of, text_of
 from codexmcp.runs.audit.reading import event_of, is_header
@@ -25,8 +29,19 @@ from codexmcp.runs.audit.reading import event_of, is_header
 MAX_TAIL_LINES = 10
 """So much of the output of a command that failed is told."""
 
-_SHELL_WORDS = 3
-_TOOLS = frozenset({"mcpToolCall", "dynamicToolCall", "webSearch"})
+_WORDS = {
+    "mcpToolCall": "tool",
+    "dynamicToolCall": "tool",
+    "functionCallOutput": "tool",
+    "collabAgentToolCall": "agents",
+    "subAgentActivity": "agent",
+    "webSearch": "web search",
+    "imageView": "image",
+    "imageGeneration": "image",
+    "contextCompaction": "context compacted",
+    "enteredReviewMode": "review begins",
+    "exitedReviewMode": "review ends",
+}
 _MARGIN = " " * 10
 
 
@@ -37,13 +52,16 @@ class Teller:
         self._state = ("", "")
         self._prompt = ""
         self._started = ""
+        self._answer = FinalAnswer()
 
     def tell(self, record: Mapping[str, Any]) -> str | None:
         """Return what a decoded line says, with its time; None for what is left out."""
         event = event_of(dict(record))
-        told = list(self._told(record) if event is None else self._event(event))
+        agent = one_line(text_of(record.get("agent")) or "")
+        told = list(self._told(record) if event is None else self._event(event, agent))
         if not told:
             return None
+        told[0] = f"[{agent}] {told[0]}" if agent else told[0]
         first, *more = "\n".join(harmless(text) for text in told).split("\n")
         lines = [f"{_clock(record.get('at', record.get('createdAt')))}  {first}"]
         return "\n".join([*lines, *([indented("\n".join(more), _MARGIN)] if more else [])])
@@ -63,8 +81,10 @@ class Teller:
         elif (lost := integer_of(record.get("lost"))) is not None:
             yield f"! {lost} line(s) of this record could not be written"
 
-    def _event(self, event: Event) -> Iterator[str]:
+    def _event(self, event: Event, agent: str) -> Iterator[str]:
         started, self._started = self._started, ""
+        if not agent:
+            self._answer = self._answer.after(event)
         match event:
             case ItemCompleted(item=item):
                 yield from self._completed(item, was_last=started == item.id)
@@ -74,6 +94,9 @@ class Teller:
             case ErrorReported(error=error):
                 again = " (Codex tries again)" if error.will_retry else ""
                 yield f"! {error.message}{again}"
+            case TurnCompleted(status=TurnStatus.COMPLETED) if not agent:
+                if not self._answer.text.strip():
+                    yield f"! {EMPTY_ANSWER}"
             case _ if event.method == "connection/lost":
                 yield f"! app-server is gone: {event.params.get('reason')}"
             case _:
@@ -92,28 +115,17 @@ class Teller:
                 text = _user_text(item)
                 if text and text != self._prompt:
                     yield f"told: {text}"
-            case _ if item.type in _TOOLS:
-                names = (text_of(item.raw.get(name)) for name in ("server", "tool", "query"))
-                failed = " (failed)" if item.raw.get("status") == "failed" else ""
-                yield f"tool: {one_line(' '.join(filter(None, names)))}{failed}"
+            case _ if is_work(item):
+                details = one_line(label(item))
+                word = one_line(_WORDS.get(item.type, item.type))
+                failed = " (failed)" if has_failed(item) else ""
+                yield f"{word}: {details}{failed}" if details else f"{word}{failed}"
             case _:
                 pass
 
 
-def command_text(command: str) -> str:
-    """Return a command without the shell that Codex starts for it."""
-    try:
-        parts = shlex.split(command)
-    except ValueError:
-        return command
-    is_shell = len(parts) == _SHELL_WORDS and parts[1] in {"-c", "-lc"}
-    return (
-        parts[2] if is_shell and parts[0].rpartition("/")[2] in {"bash", "sh", "zsh"} else command
-    )
-
-
 def _command_line(command: CommandExecution) -> str:
-    return command_text(command.command).strip()
+    return without_shell(command.command).strip()
 
 
 def _ended(command: CommandExecution, *, was_last: bool) -> Iterator[str]:
@@ -132,17 +144,16 @@ def _ended(command: CommandExecution, *, was_last: bool) -> Iterator[str]:
 
 
 def _changes(item: FileChange) -> Iterator[str]:
-    failed = item.raw.get("status") in {"failed", "declined"}
-    for change in map(object_of, list_of(item.raw.get("changes"))):
-        kind = change.get("kind")
-        word = str(object_of(kind).get("type") or kind or "change")
-        path = one_line(str(change.get("path", "")))
-        yield f"file: {path} ({word} {item.raw['status']})" if failed else f"file: {path} ({word})"
+    failed = f" {item.raw['status']}" if item.raw.get("status") in ("failed", "declined") else ""
+    for edit in item.edits:
+        yield f"file: {one_line(names_of(edit))} ({one_line(edit.kind)}{failed})"
 
 
 def _approval(record: Mapping[str, Any]) -> Iterator[str]:
     question = object_of(record.get("approval"))
     text = one_line(text_of(question.get("text")) or text_of(question.get("kind")) or "")
+    agent = one_line(text_of(question.get("agent")) or "")
+    text = f"[{agent}] {text}" if agent else text
     decision, by = text_of(record.get("decision")), text_of(record.get("by"))
     if decision is None and not by:
         yield f"? {text}"

@@ -1,35 +1,36 @@
-"""`codexmcp runs wait`: works without a supervisor, as long as somebody works on the runs."""
+"""`codexmcp runs wait`, which needs no supervisor of its own."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import time
 from collections.abc import Generator, Sequence
 
 from codexmcp import figures
+from codexmcp.cli.options.runs import WaitOptions, state_word
 from codexmcp.cli.output import Output
-from codexmcp.cli.runs import fields, naming, words
+from codexmcp.cli.runs import fields, naming
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.text import harmless, one_line
-from codexmcp.errors import ExitCode, RunNotFoundError
+from codexmcp.errors import ExitCode, RunNotFoundError, exit_code_of
+from codexmcp.runs import endings
 from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState
 
 _POLL_S = (0.05, 0.5)
-"""How often runs are looked at, at first and later on, in seconds."""
+"""Seconds between two looks at the runs, at first and later."""
 
 
-def wait_for_runs(arguments: argparse.Namespace, output: Output) -> int:
-    """Wait for runs, and print how they ended.
+def wait_for_runs(options: WaitOptions, output: Output) -> int:
+    """Wait for runs and print their results.
 
     Raises:
-        RunNotFoundError: There is none of a name, or one was deleted meanwhile.
+        RunNotFoundError: A name is unknown, or a run was deleted during the wait.
         StoreError: The store cannot be read.
     """
     with _work_going_on(output), opened_place() as place:
-        run_ids = [run.id for run in naming.find_all(place.directory, arguments.runs)]
-        return _wait(place, run_ids, output, for_any=arguments.any, timeout_s=arguments.timeout)
+        run_ids = [run.id for run in naming.find_all(place.directory, options.runs)]
+        return _wait(place, run_ids, output, for_any=options.any, timeout_s=options.timeout)
 
 
 def wait(
@@ -40,17 +41,17 @@ def wait(
     for_any: bool = False,
     timeout_s: float | None = None,
 ) -> int:
-    """Wait for runs, print how they ended, and return the exit code.
+    """Wait for runs, print their results, and return the exit code.
 
     Args:
-        place: Where they are.
+        place: The surroundings.
         run_ids: The runs.
-        output: Where to print.
-        for_any: Whether one is enough.
-        timeout_s: How long at most, in seconds; None waits until they are over.
+        output: The output.
+        for_any: Stop at the end of the first run.
+        timeout_s: Bound on the wait in seconds; None for no bound.
 
     Raises:
-        RunNotFoundError: One was deleted meanwhile.
+        RunNotFoundError: A run was deleted during the wait.
         StoreError: The store cannot be read.
     """
     with _work_going_on(output):
@@ -59,7 +60,7 @@ def wait(
 
 @contextlib.contextmanager
 def _work_going_on(output: Output) -> Generator[None, None, None]:
-    """Say to whoever ends the wait that it ends nothing else."""
+    """Report at Ctrl-C that the runs go on."""
     try:
         yield
     except KeyboardInterrupt:
@@ -87,8 +88,8 @@ def _wait(
         waiting = ", ".join(run.id for run in runs if not run.state.is_over)
         output.trouble(f"the time is up; not over yet, and going on: {waiting}")
         return ExitCode.TIMEOUT
-    completed = all(run.state is RunState.COMPLETED for run in over)
-    return ExitCode.DONE if completed else ExitCode.FAILED
+    failures = (endings.failure_of(run.state, run.reason) for run in over)
+    return exit_code_of(next(filter(None, failures), None))
 
 
 def _waited(
@@ -99,7 +100,7 @@ def _waited(
     for_any: bool,
     timeout_s: float | None,
 ) -> tuple[list[Run], bool]:
-    """Return the runs when enough are over or the time is up, and which of that it is."""
+    """Return the runs at the end of the wait, and whether enough of them are over."""
     began, was_warned = time.monotonic(), False
     poll_s, longest_s = _POLL_S
     while True:
@@ -152,7 +153,7 @@ def _progress(runs: Sequence[Run], elapsed_s: float) -> str:
     if len(runs) == 1 and under_way:
         (run,) = under_way
         step = run.progress.last_step or run.reason
-        return f"{took}  {words.state_word(run.state)}" + (f": {step}" if step else "")
+        return f"{took}  {state_word(run.state)}" + (f": {step}" if step else "")
     return f"{took}  {len(runs) - len(under_way)} of {len(runs)} runs are over"
 
 
@@ -160,10 +161,10 @@ def _tell(runs: Sequence[Run], output: Output, *, with_titles: bool) -> None:
     for number, run in enumerate(runs):
         if with_titles:
             gap = "\n" if number else ""
-            state = words.state_word(run.state)
+            state = state_word(run.state)
             output.say(f"{gap}== {run.id}  {state}  {one_line(run.title)}")
         if run.message.strip():
             output.say(harmless(run.message.rstrip()))
-        if run.state is not RunState.COMPLETED:
+        if run.state is not RunState.COMPLETED or run.reason:
             why = f": {one_line(run.reason)}" if run.reason else ""
-            output.trouble(f"run {run.id}: {words.state_word(run.state)}{why}")
+            output.trouble(f"run {run.id}: {state_word(run.state)}{why}")

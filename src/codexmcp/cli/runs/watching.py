@@ -1,8 +1,7 @@
-"""`codexmcp runs tail`: what a run does, from its file of events. Works without a supervisor."""
+"""`codexmcp runs tail`: the events of a run, from its file, without a supervisor."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import time
 from collections import deque
@@ -10,20 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.cli.options.runs import TailOptions
 from codexmcp.cli.output import Output
 from codexmcp.cli.runs import naming
-from codexmcp.cli.runs.following import EventFile
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.runs.telling import Teller
 from codexmcp.errors import AuditError, ExitCode, RunNotFoundError, StoreError
-from codexmcp.runs.audit.finding import find_run
+from codexmcp.runs.audit.finding import find_folder
+from codexmcp.runs.audit.following import EventFile
 from codexmcp.runs.audit.reading import decode
 from codexmcp.runs.states import OVER, RunState
 
 POLL_S = 0.2
 
 GRACE_S = 2.0
-"""How long the last lines may take after the store says that a run is over."""
+"""Bound on the last lines of a completed run, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +32,22 @@ class _Source:
     folder: Path
 
 
-def tail_run(arguments: argparse.Namespace, output: Output) -> int:
-    """Show what a run has done, and go on until it ends if that is asked for.
+def tail_run(options: TailOptions, output: Output) -> int:
+    """Show the events of a run, with `--follow` until its end.
 
     Raises:
-        RunNotFoundError: There is none of that name.
-        AuditError: Its file of events is gone or cannot be read.
+        RunNotFoundError: The name is unknown.
+        AuditError: The file of events is missing or cannot be read.
         StoreError: The store cannot be read.
     """
     with opened_place() as place:
-        source = _source(place, arguments.run)
+        source = _source(place, options.run)
         file = EventFile(source.folder, source.run_id)
-        view = _View(output, is_raw=arguments.raw or output.is_json, last=arguments.lines)
+        view = _View(output, is_raw=options.raw or output.is_json, last=options.lines)
         with contextlib.closing(file):
             try:
-                _watch(file, view, _ending(place, source.run_id, follow=arguments.follow))
-                if arguments.follow and not view.is_closed:
+                _watch(file, view, _ending(place, source.run_id, follow=options.follow))
+                if options.follow and not view.is_lost:
                     _tell_of_loss(place, source.run_id, view, output)
             except OSError as error:
                 raise AuditError(
@@ -62,7 +62,7 @@ def tail_run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _tell_of_loss(place: Place, run_id: str, view: _View, output: Output) -> None:
-    """Say why nothing more comes of a run whose file of events tells no ending."""
+    """Report the reason of an unfinished file of events."""
     if view.is_over:
         return
     with contextlib.suppress(StoreError):
@@ -82,11 +82,11 @@ class _View:
         self.is_over = False
 
     @property
-    def is_closed(self) -> bool:
-        return self._output.is_closed
+    def is_lost(self) -> bool:
+        return self._output.is_lost
 
     def take(self, line: bytes) -> None:
-        """Take a line of the file; one that is torn or damaged is passed over."""
+        """Take a line of the file; torn and damaged lines are skipped."""
         record = decode(line)
         if record is None:
             return
@@ -109,7 +109,7 @@ class _View:
 
 def _watch(file: EventFile, view: _View, is_over: Callable[[_View], bool]) -> None:
     over_since: float | None = None
-    while not view.is_closed:
+    while not view.is_lost:
         # Asked first: what was written before the run was over is read afterwards.
         if is_over(view):
             over_since = over_since if over_since is not None else time.monotonic()
@@ -117,7 +117,7 @@ def _watch(file: EventFile, view: _View, is_over: Callable[[_View], bool]) -> No
             over_since = None
         for line in file.new_lines():
             view.take(line)
-            if view.is_closed:
+            if view.is_lost:
                 return
         view.release()
         if over_since is not None and (
@@ -147,12 +147,13 @@ def _ending(place: Place, run_id: str, *, follow: bool) -> Callable[[_View], boo
 
 
 def _source(place: Place, name: str) -> _Source:
-    """Return where the events of a run lie; of one that the store does not know, too."""
+    """Return the folder of a run's events, also for a run outside of the store."""
     try:
         run = naming.find(place.directory, name)
     except RunNotFoundError:
-        found = find_run(name, pointer_dir=place.directory.folder, audit_dirs=place.audit_folders())
-        if found is None:
+        places = place.audit_folders()
+        folder = find_folder(name, pointer_dir=place.directory.folder, audit_dirs=places)
+        if folder is None:
             raise
-        return _Source(name, found.audit_dir)
+        return _Source(name, folder)
     return _Source(run.id, Path(run.request.audit_dir))

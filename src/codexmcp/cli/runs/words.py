@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from codexmcp import figures
 from codexmcp.appserver.events import TokenUsage
+from codexmcp.cli.options.runs import state_word
 from codexmcp.cli.runs.fields import elapsed_s
 from codexmcp.cli.text import harmless, indented, one_line
 from codexmcp.runs.run import Run
@@ -14,13 +15,7 @@ from codexmcp.runs.states import RunState
 
 HEADINGS = ("RUN", "STATE", "WHEN", "TOKENS", "TITLE")
 
-_SHORT = {RunState.WAITING_FOR_APPROVAL: "approval"}
 _LABEL_WIDTH = 10
-
-
-def state_word(state: RunState) -> str:
-    """Return a state in a word or two, eleven characters at most."""
-    return _SHORT.get(state, state.value.replace("_", " "))
 
 
 def when(run: Run, now: float) -> str:
@@ -37,7 +32,7 @@ def rows(runs: Sequence[Run], now: float, *, with_folder: bool) -> Iterator[tupl
     Args:
         runs: The runs.
         now: Unix time, in seconds.
-        with_folder: Whether titles begin with the project.
+        with_folder: Titles begin with the project.
     """
     yield HEADINGS
     for run in runs:

@@ -1,7 +1,7 @@
-"""Lets `codex_tool` go on where Codex itself does.
+"""Continue `codex_tool` calls where Codex itself continues.
 
-Source: openai-agents 0.24.0 fails a call at the first `error` event, though Codex sends one for
-each try to reconnect and goes on. What really ends a turn comes as `turn.failed` or an exit code.
+Source: openai-agents 0.24.0 fails a call at the first `error` event, although Codex sends one per
+reconnection attempt and continues. The real end of a turn is `turn.failed` or an exit code.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from agents.extensions.experimental.codex import (
 from agents.extensions.experimental.codex.thread import StreamedTurn
 
 
-class PatientCodex(Codex):
-    """The SDK's Codex, whose threads turn `error` events into items."""
+class ReconnectingCodex(Codex):
+    """The SDK's Codex, with threads that convert `error` events into items."""
 
     def start_thread(self, options: ThreadOptions | Mapping[str, Any] | None = None) -> Thread:
         """Return a new thread."""
-        return _PatientThread(super().start_thread(options))
+        return _ReconnectingThread(super().start_thread(options))
 
     def resume_thread(
         self, thread_id: str, options: ThreadOptions | Mapping[str, Any] | None = None
     ) -> Thread:
-        """Return a thread from before."""
-        return _PatientThread(super().resume_thread(thread_id, options))
+        """Return an existing thread."""
+        return _ReconnectingThread(super().resume_thread(thread_id, options))
 
 
-class _PatientThread(Thread):
-    """Stands in for a thread, whose own state it does not have."""
+class _ReconnectingThread(Thread):
+    """A proxy for a thread, without the thread's own state."""
 
     def __init__(self, thread: Thread) -> None:
         self._thread = thread

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
 
-from codexmcp.cli import app
-from codexmcp.cli.container_place import container_words, conversations_name, workspace_of
+from codexmcp.cli.container_location import conversations_name, located
+from codexmcp.cli.options.parts import CodexFlags
 from codexmcp.cli.shared import address_for
+from codexmcp.command_line import parse, words_of
 from codexmcp.errors import ConfigurationError
 from codexmcp.settings import Settings
 
 SETTINGS = Settings(codex_home=Path("/home/me/.codex"))
-STARTS = (["mcp-server", "--shared"], ["serve"], ["runs", "start", "go"], ["runs", "resume", "x"])
 
 
 @pytest.fixture(autouse=True)
@@ -22,17 +21,12 @@ def _engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-def parsed(words: list[str], *more: str) -> argparse.Namespace:
-    return app._parser(words).parse_args([*words, *more])
+def parsed(*words: str, cwd: Path | None = None) -> CodexFlags:
+    return located(parse(CodexFlags, words), cwd)
 
 
-def address(words: list[str], *more: str) -> str:
-    return address_for(parsed(words, *more), SETTINGS, {}).id
-
-
-def test_the_same_options_lead_to_the_same_supervisor_from_everywhere(tmp_path: Path) -> None:
-    options = ("--in-container", "image", "--workspace", str(tmp_path))
-    assert len({address(words, *options) for words in STARTS}) == 1
+def address(*words: str) -> str:
+    return address_for(parsed(*words), SETTINGS, {}).id
 
 
 def test_another_image_workspace_or_engine_leads_to_another_supervisor(tmp_path: Path) -> None:
@@ -44,32 +38,45 @@ def test_another_image_workspace_or_engine_leads_to_another_supervisor(tmp_path:
         ("--in-container", "image", "--workspace", "/"),
         (*base, "--container-engine", "podman"),
     ]
-    assert len({address(["serve"], *options) for options in others}) == len(others)
+    assert len({address(*options) for options in others}) == len(others)
+
+
+def test_options_of_a_container_have_no_effect_without_an_image(tmp_path: Path) -> None:
+    assert address("--workspace", str(tmp_path), "--allow-credentials") == address()
+
+
+def test_a_supervisor_that_is_started_gets_the_callers_options(tmp_path: Path) -> None:
+    options = ("--in-container", "image", "--workspace", str(tmp_path))
+    assert words_of(parsed("-c", "a=1", *options, "--allow-credentials")) == [
+        *("--config", "a=1"),
+        *options,
+        *("--container-engine", "docker"),
+        "--allow-credentials",
+    ]
 
 
 def test_the_engine_that_is_found_may_also_be_named(tmp_path: Path) -> None:
     base = ("--in-container", "image", "--workspace", str(tmp_path))
-    assert address(["serve"], *base) == address(["serve"], *base, "--container-engine", "docker")
+    assert address(*base) == address(*base, "--container-engine", "docker")
 
 
 def test_the_workspace_is_where_one_is_unless_it_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "project").mkdir()
-    (tmp_path / "link").symlink_to("project")
-    monkeypatch.chdir(tmp_path / "project")
-    start = ["mcp-server", "--in-container", "image"]
     project = tmp_path / "project"
-    assert workspace_of(parsed(start)) == project
-    assert workspace_of(parsed(start, "--cwd", "..")) == tmp_path
-    assert workspace_of(parsed(start, "--workspace", str(tmp_path / "link"))) == project
+    project.mkdir()
+    (tmp_path / "link").symlink_to("project")
+    monkeypatch.chdir(project)
+    start = ("--in-container", "image")
+    assert parsed(*start).workspace == project
+    assert parsed(*start, cwd=Path("..")).workspace == tmp_path
+    assert parsed(*start, "--workspace", str(tmp_path / "link")).workspace == project
 
 
 def test_the_words_lead_to_the_same_place(tmp_path: Path) -> None:
-    given = parsed(["serve"], "--in-container", "image", "--workspace", str(tmp_path))
-    words = container_words(given)
-    assert container_words(parsed(["serve"], *words)) == words
-    assert container_words(parsed(["serve"])) == []
+    given = parsed("--in-container", "image", "--workspace", str(tmp_path))
+    assert parsed(*words_of(given)) == given
+    assert words_of(parsed()) == []
 
 
 def test_conversations_belong_to_the_workspace_whatever_the_image(tmp_path: Path) -> None:
@@ -79,4 +86,4 @@ def test_conversations_belong_to_the_workspace_whatever_the_image(tmp_path: Path
 def test_without_an_engine_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ConfigurationError, match="docker or podman, which is not on PATH"):
-        container_words(parsed(["serve"], "--in-container", "image"))
+        parsed("--in-container", "image")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest  # noqa: TC002 - a plugin reads these annotations
 
-from codexmcp.agents import files
-from codexmcp.agents.files import changed_files, take_snapshot
+from codexmcp.agents import outcome
+from codexmcp.agents.outcome import changed_files, take_snapshot
 
 
 def test_new_and_changed_files_are_told_by_their_relative_paths(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_beyond_the_bound_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_FILES", 2)
+    monkeypatch.setattr(outcome, "MAX_FILES", 2)
     before = take_snapshot(tmp_path)
     for name in "abc":
         (tmp_path / name).touch()
