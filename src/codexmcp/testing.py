@@ -1,7 +1,7 @@
 """The public test kit: a scripted model for programs that call a Responses API.
 
 Owns `ScriptedModel` and the convenience steps, and re-exports the server, the replies and the
-faults of `codexmcp.rehearsal`. Promises that nothing here needs a key or a network.
+faults of `codexmcp.rehearsal`. Promises: no key and no network needed.
 """
 
 from __future__ import annotations
@@ -9,11 +9,23 @@ from __future__ import annotations
 import inspect
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from codexmcp.rehearsal.conversation import Role
+from codexmcp.rehearsal.calls import (
+    CALLS,
+    Call,
+    Calls,
+    CreateGoal,
+    MCPCall,
+    Script,
+    ShellCall,
+    Spawn,
+    WaitForAgents,
+    item_of,
+)
+from codexmcp.rehearsal.conversation import Role, Surface
 from codexmcp.rehearsal.outcome import (
     Cut,
     Delay,
@@ -25,7 +37,7 @@ from codexmcp.rehearsal.outcome import (
     Reset,
     Stall,
 )
-from codexmcp.rehearsal.request import Request
+from codexmcp.rehearsal.request import Request, WrongSurfaceError
 from codexmcp.rehearsal.responses import (
     CustomToolCall,
     FunctionCall,
@@ -35,9 +47,11 @@ from codexmcp.rehearsal.responses import (
 )
 from codexmcp.rehearsal.rule import decide
 from codexmcp.rehearsal.server import ModelServer
-from codexmcp.rehearsal.shell import start_call
 
 __all__ = [
+    "Call",
+    "Calls",
+    "CreateGoal",
     "CustomToolCall",
     "Cut",
     "Delay",
@@ -45,6 +59,7 @@ __all__ = [
     "Failed",
     "FunctionCall",
     "HTTPError",
+    "MCPCall",
     "Message",
     "ModelServer",
     "Nonsense",
@@ -55,22 +70,28 @@ __all__ = [
     "Request",
     "Reset",
     "Role",
+    "Script",
     "ScriptedModel",
     "ShellCall",
+    "Spawn",
     "Stall",
     "Step",
+    "Surface",
     "Text",
     "Usage",
+    "WaitForAgents",
+    "WrongSurfaceError",
+    "outcome_of",
     "unreachable_base_url",
 ]
 
 
 class Text(Reply):
-    """Answer with one message, sent as one delta.
+    """Answer with one message, sent as a single delta.
 
     Args:
         text: The whole message.
-        usage: The tokens that the answer reports; None reports 0.
+        usage: The tokens reported with the answer. None: 0 tokens.
     """
 
     def __init__(self, text: str, usage: Usage | None = None) -> None:
@@ -78,7 +99,7 @@ class Text(Reply):
 
 
 class Deltas(Reply):
-    """Answer with one message that is streamed as `count` deltas, each of them `text`.
+    """Answer with one message, streamed as `count` deltas of `text`.
 
     Args:
         text: One delta; the whole message is `text * count`.
@@ -90,41 +111,40 @@ class Deltas(Reply):
 
 
 @dataclass(frozen=True, slots=True)
-class ShellCall:
-    """Ask Codex to run a command, in the way that the request's tools call for.
-
-    Args:
-        command: The shell command.
-    """
-
-    command: str
-
-
-@dataclass(frozen=True, slots=True)
 class Rehearse:
     """Answer this request by the rehearsal's rule."""
 
 
-Plain: TypeAlias = Outcome | ShellCall | Rehearse
+Plain: TypeAlias = Outcome | Call | Calls | Rehearse
 Step: TypeAlias = Plain | Callable[[Request], Plain | Awaitable[Plain]]
 
 
 class ScriptedModel(ModelServer):
-    """A model server that answers by a script, one step per request.
+    """A model server that answers from a script, one step per request.
 
-    Each role has a script of its own, so one server serves an agent and its Codex. A step is a
-    value (`Text`, `ShellCall`, `Reply`, a fault, ...) or a function of the request that returns
-    one, plain or awaitable; a function is how a test holds an answer back until it is ready.
+    Each role has a script, so a single server can serve an agent and its Codex; each sub-agent of a
+    thread can have a script, too. A step is a value (`Text`, `ShellCall`, `Reply`, a fault, ...),
+    or a function of the request that returns a value, plain or awaitable. A test can delay an
+    answer with a function.
+
+    Start Codex with a model of its catalogue, or without a model name: only then does Codex offer
+    today's tools, in code mode. With an unknown model name, Codex offers plain tools; set `surface`
+    to `Surface.PLAIN` in this case.
 
     Args:
-        codex: The steps for requests of Codex; also for requests of unknown origin. None follows
-            the rehearsal's rule without end.
-        agent: The steps for requests of an agent that has Codex as a tool; None as above.
-        port: The TCP port on 127.0.0.1; 0 takes a free one.
-        keep: How many of the latest requests `requests` holds.
+        codex: The steps for requests of Codex and of unknown origin. None: always follow the
+            rehearsal's rule.
+        agent: The steps for requests of an agent with Codex as a tool. None: as above.
+        port: The TCP port on 127.0.0.1. 0: a free port.
+        keep: Number of latest requests in `requests`.
+        children: The steps for sub-agents by path, for example `/root/tests`. A sub-agent without a
+            script uses the steps of `codex`.
+        surface: The tools required of Codex, so a test does not pass with unused tools. A request
+            with other tools is refused, and leaving the block raises `WrongSurfaceError`. None:
+            accept every request.
 
     Attributes:
-        unexpected: The requests that came when their script was used up; each got an HTTP 500.
+        unexpected: Requests after the end of their script; each got an HTTP 500.
     """
 
     def __init__(
@@ -134,46 +154,56 @@ class ScriptedModel(ModelServer):
         *,
         port: int = 0,
         keep: int = 256,
+        children: Mapping[str, Iterable[Step]] | None = None,
+        surface: Surface | None = Surface.CODE_MODE,
     ) -> None:
-        super().__init__(self._next, port=port, keep=keep)
+        super().__init__(self._next, port=port, keep=keep, surface=surface)
         self.unexpected: list[Request] = []
-        given = {Role.CODEX: codex, Role.AGENT: agent}
-        self._scripts = {role: deque(steps) for role, steps in given.items() if steps is not None}
+        given = {Role.CODEX: codex, Role.AGENT: agent, **(children or {})}
+        self._scripts = {owner: deque(steps) for owner, steps in given.items() if steps is not None}
 
-    def add(self, *steps: Step, role: Role = Role.CODEX) -> None:
-        """Append steps to the script of a role."""
+    def add(self, *steps: Step, role: Role | str = Role.CODEX) -> None:
+        """Append steps to the script of a role, or of a sub-agent by path."""
         self._scripts.setdefault(role, deque()).extend(steps)
 
-    def remaining(self, role: Role = Role.CODEX) -> int:
-        """Return how many steps of a role's script are left."""
+    def remaining(self, role: Role | str = Role.CODEX) -> int:
+        """Return the number of remaining steps of a role or a sub-agent."""
         return len(self._scripts.get(role, ()))
 
     async def _next(self, request: Request) -> Outcome:
-        script = self._scripts.get(request.role)
+        owner = request.agent if request.agent in self._scripts else request.role
+        script = self._scripts.get(owner)
         if script is None:
             return decide(request.body)
         if not script:
             self.unexpected.append(request)
-            message = f"The script for {request.role} is used up; this request is one too many."
+            message = f"The script for {owner} is used up; this request is one too many."
             return HTTPError(500, message, type="server_error", code="script_exhausted")
         step = script.popleft()
-        if not callable(step):
-            return _outcome(step, request)
-        made = step(request)
-        return _outcome(await made if inspect.isawaitable(made) else made, request)
+        made = step(request) if callable(step) else step
+        return outcome_of(await made if inspect.isawaitable(made) else made, request)
 
 
 def unreachable_base_url() -> str:
-    """Return a base URL on loopback where nothing listens, so that connecting is refused."""
+    """Return a base URL on loopback without a listener; connections are refused."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
 
 
-def _outcome(step: Plain, request: Request) -> Outcome:
+def outcome_of(step: Plain, request: Request) -> Outcome:
+    """Return the outcome of a step, in the form for the tools of a request.
+
+    For servers of your own: a `ModelServer` accepts only outcomes.
+
+    Raises:
+        ValueError: The step is a script, and the request is not in code mode.
+    """
+    if isinstance(step, CALLS):
+        return Reply((item_of(step, request.body),))
     match step:
-        case ShellCall(command=command):
-            return Reply((start_call(request.body, command),))
+        case Calls(calls=calls, usage=usage):
+            return Reply(tuple(item_of(call, request.body) for call in calls), usage)
         case Rehearse():
             return decide(request.body)
         case _:

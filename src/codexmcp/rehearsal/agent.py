@@ -1,7 +1,7 @@
-"""What a rehearsal says as the agent that has Codex for a tool.
+"""The agent's part of a rehearsal: an agent with Codex as a tool.
 
-Owns handing a prompt to Codex and reporting what came back. Promises that both pass verbatim, with
-only framing words added. Pure: imports only its neighbours in this package.
+Owns the call of Codex with a prompt and the report of its answer. Both are passed on verbatim, with
+framing words only. Pure: imports only its neighbours in this package.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from codexmcp.rehearsal.conversation import AGENT_TOOLS, Turn, text_of, tools_of
 from codexmcp.rehearsal.refusal import is_refusal
 from codexmcp.rehearsal.responses import FunctionCall, JSONObject, Message
 
-# Source: the Agents SDK's fixed words for a function tool that raised.
+# Source: the Agents SDK's fixed text for an exception in a function tool.
 _SDK_FAILURE = "An error occurred while running the tool"
 
-# A field that marks a shape, and the field that holds Codex's text in it: codex_tool of the Agents
-# SDK, the structured content of the MCP tools, a whole MCP result, and one part of its content.
+# The marker field of a shape, and the field with Codex's text in it: codex_tool of the Agents SDK,
+# the structured content of the MCP tools, a whole MCP result, and a part of its content.
 _WRAPPERS = (
     ("thread_id", "response"),
     ("threadId", "content"),
@@ -28,10 +28,10 @@ _WRAPPERS = (
 
 
 def delegate(body: JSONObject, prompt: str) -> FunctionCall:
-    """Return the call that hands a prompt to Codex, in the shape that the offered tool takes.
+    """Return the call of Codex with a prompt, in the shape of the offered tool.
 
-    `codex` is preferred over `codex-reply`. Of the parameters only the prompt is given, and those
-    that a strict schema requires, as null.
+    `codex` is preferred over `codex-reply`. The only parameters are the prompt, and, as null, those
+    required by a strict schema.
     """
     offered = {str(tool.get("name")): tool for tool in tools_of(body)}
     name = next(name for name in AGENT_TOOLS if name in offered)
@@ -44,7 +44,7 @@ def delegate(body: JSONObject, prompt: str) -> FunctionCall:
 
 
 def report(turn: Turn) -> Message | None:
-    """Return what the agent says about Codex's answer; None while there is no answer."""
+    """Return the agent's report on Codex's answer; None before the answer."""
     outputs = [step["output"] for step in turn.steps if "output" in step]
     if not outputs:
         return None
@@ -57,7 +57,7 @@ def _text_input(prompt: str) -> dict[str, str | None]:
 
 
 def _answer(output: object) -> tuple[str, bool]:
-    """Find Codex's own text in a tool's output, and whether it is a failure."""
+    """Return Codex's own text in a tool's output, and True for a failure."""
     text = text_of(output)
     value = _decoded(text)
     failed = False
@@ -67,7 +67,7 @@ def _answer(output: object) -> tuple[str, bool]:
         message = _error_message(value)
         failed = message is not None or value.get("isError") is True
         text = text if (inner := message or _inner(value)) is None else inner
-    # The SDK drops an MCP result's isError, so a failure may be known only by its words.
+    # The SDK drops an MCP result's isError, so only the text may reveal a failure.
     return text, failed or text.startswith(_SDK_FAILURE) or is_refusal(text)
 
 

@@ -1,7 +1,7 @@
-"""Finds the shell command that a prompt or a skill names.
+"""Find the shell command in a prompt or a skill.
 
-Owns how Markdown quotes a command and how a skill's relative paths become absolute. Promises never
-to invent a command. Pure: imports only `conversation`'s values and the reader of front matter.
+Owns the rules for commands in Markdown and for relative paths in skills. Never invents a command.
+Pure: imports only `conversation`'s values and the front matter parser.
 """
 
 from __future__ import annotations
@@ -32,27 +32,28 @@ _SKILL_PATH = re.compile(
 
 
 def commands_of(turn: Turn) -> tuple[str, ...]:
-    """Return the commands that a user turn asks for, in order; empty when it names none.
+    """Return the commands requested by a user turn, in order; empty without a command.
 
-    The first command of every skill that names one; else the first command that the prompt quotes.
+    The first command of every skill with a command; otherwise the first quoted command of the
+    prompt.
     """
     named = filter(None, map(skill_command, turn.skills))
     return tuple(named) or tuple(filter(None, [quoted_command(turn.prompt)]))
 
 
 def quoted_command(text: str) -> str | None:
-    """Return the first fenced shell block of a text, else its first span in backticks.
+    """Return the first fenced shell block of a text, otherwise its first span in backticks.
 
-    A span that is only a skill's name, such as `$smoke`, is no command.
+    A span with only a skill's name, such as `$smoke`, is not a command.
     """
     return next(_fenced(text), None) or next(_spans(text), None)
 
 
 def skill_command(skill: Skill) -> str | None:
-    """Return the command that a skill names, with the skill's own paths made absolute.
+    """Return the command of a skill, with the skill's own paths made absolute.
 
-    It is the smoke command that its front matter declares, else the first fenced shell block, else
-    the first span in backticks that runs something out of the skill's `scripts` folder.
+    In order: the smoke command in its front matter, the first fenced shell block, the first span in
+    backticks with a program from the skill's `scripts` folder.
     """
     spans = (span for span in _spans(skill.text) if " " in span and "scripts/" in span)
     command = _smoke(skill.text) or next(_fenced(skill.text), None) or next(spans, None)

@@ -1,24 +1,30 @@
-"""How a Responses API request reads: whose it is, which tools it offers, what its last turn says.
+"""Interpretation of a Responses API request: sender, offered tools, last turn.
 
-Owns the knowledge of what Codex and the Agents SDK put into `tools` and `input`. Promises that only
-the latest user turn counts and that context which Codex injects is never taken for a prompt.
-Pure: imports only `responses` and `jsonvalues`.
+Owns the knowledge of the `tools` and `input` of Codex and the Agents SDK. Only the latest user turn
+counts, and context injected by Codex never counts as a prompt. Pure: imports only `responses` and
+`jsonvalues`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from codexmcp.jsonvalues import is_object, list_of
+from codexmcp.jsonvalues import is_object, list_of, object_of
 from codexmcp.rehearsal.responses import JSONObject
 
 AGENT_TOOLS = ("codex", "codex-reply")
+_SHELL_TOOLS = frozenset({"exec_command", "shell", "shell_command"})
 
-# Source: texts of role user that Codex 0.153.4 to 0.169.0 add on their own account.
+# Source: the head of a message with a task between agents of Codex 0.153.4 to 0.171.0; the task
+# itself is a separate part.
+_TASK = re.compile(r"Message Type: NEW_TASK\n(?:[^\n]*\n)*?Payload:\n")
+
+# Source: texts of role user added by Codex 0.153.4 to 0.169.0.
 _INJECTED = re.compile(
     r"\s*(?:# AGENTS\.md instructions|<(?:environment_context|user_instructions|INSTRUCTIONS|skill"
     r"|turn_aborted|user_shell_command|user_action|subagent_notification|codex_internal_context"
@@ -34,15 +40,27 @@ _SKILL = re.compile(
 
 
 class Role(StrEnum):
-    """Whose model the request wants to speak to."""
+    """The requested model's user."""
 
     AGENT = "agent"
     CODEX = "codex"
 
 
+class Surface(StrEnum):
+    """The tools offered by Codex to its model.
+
+    Source: models of Codex's catalogue with `tool_mode` `code_mode_only`, including the default of
+    each build, get a single tool `exec` for JavaScript. Model names unknown to Codex get plain
+    tools, such as `exec_command`.
+    """
+
+    CODE_MODE = "code mode"
+    PLAIN = "plain tools"
+
+
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """A skill whose text Codex added to the turn.
+    """A skill with its text in the turn.
 
     Args:
         name: The skill's name.
@@ -60,8 +78,8 @@ class Turn:
     """The latest user turn of a request.
 
     Args:
-        prompt: What the user wrote; empty when the request holds no prompt.
-        skills: The skills that Codex added for this prompt, in its order.
+        prompt: The user's text; empty if the request has no prompt.
+        skills: The skills added by Codex for this prompt, in order.
         steps: The tool calls and their outputs since the prompt, as raw input items.
     """
 
@@ -71,21 +89,29 @@ class Turn:
 
 
 def role_of(body: JSONObject) -> Role:
-    """Tell an agent that has Codex as a tool from Codex itself.
+    """Return the sender of a request: Codex, or an agent with Codex as a tool.
 
-    A request that offers a shell is Codex's own, even when Codex has our MCP tools too.
+    A request with a shell tool is Codex's own, even if Codex has our MCP tools as well.
     """
-    names = {tool.get("name") for tool in tools_of(body)}
-    if names & {"exec_command", "exec", "shell", "shell_command"}:
+    if surface_of(body) is not None:
         return Role.CODEX
+    names = {tool.get("name") for tool in tools_of(body)}
     return Role.AGENT if names.intersection(AGENT_TOOLS) else Role.CODEX
 
 
-def tools_of(body: JSONObject) -> list[JSONObject]:
-    """Return the tools that can be called by their plain names.
+def surface_of(body: JSONObject) -> Surface | None:
+    """Return the kind of tools in the request; None without a tool for commands."""
+    names = {tool.get("name") for tool in tools_of(body)}
+    if "exec" in names:
+        return Surface.CODE_MODE
+    return Surface.PLAIN if names & _SHELL_TOOLS else None
 
-    Source: for catalogue models Codex sends no `tools`, but an input item `additional_tools` whose
-    namespace `functions` holds them.
+
+def tools_of(body: JSONObject) -> list[JSONObject]:
+    """Return the tools callable by their plain names.
+
+    Source: for catalogue models Codex sends no `tools`, but an input item `additional_tools` with a
+    namespace `functions`.
     """
     found: list[JSONObject] = list(_mappings(body.get("tools")))
     for item in _mappings(body.get("input")):
@@ -99,9 +125,10 @@ def tools_of(body: JSONObject) -> list[JSONObject]:
 
 
 def latest_turn(body: JSONObject) -> Turn:
-    """Return the last prompt of the request and all that followed it.
+    """Return the last prompt of the request with all following items.
 
-    Context that Codex injects is skipped in Codex's own requests; an agent's prompt is taken as is.
+    Context injected by Codex is skipped in Codex's own requests; an agent's prompt is unchanged.
+    The prompt of a sub-agent is the task from another agent.
     """
     own = role_of(body) is Role.CODEX
     items = body.get("input")
@@ -109,16 +136,18 @@ def latest_turn(body: JSONObject) -> Turn:
         return Turn(items, (), ())
     prompt, skills, steps = "", list[Skill](), list[JSONObject]()
     for item in _mappings(items):
-        if item.get("role") != "user":
+        if (task := _task(item)) is not None:
+            prompt, skills, steps = task, [], []
+        elif item.get("role") != "user":
             if str(item.get("type", "")).endswith(("_call", "_call_output")):
                 steps.append(item)
-            continue
-        texts = list(_texts(item.get("content")))
-        written = [text for text in texts if not (own and _INJECTED.match(text))]
-        if any(text.strip() for text in written):
-            # A skill's text follows the prompt that names it, so a new prompt drops older ones.
-            prompt, skills, steps = "\n".join(written), [], []
-        skills.extend(_skills(texts))
+        else:
+            texts = list(_texts(item.get("content")))
+            written = [text for text in texts if not (own and _INJECTED.match(text))]
+            if any(text.strip() for text in written):
+                # A skill's text follows its prompt, so a new prompt drops older skills.
+                prompt, skills, steps = "\n".join(written), [], []
+            skills.extend(_skills(texts))
     return Turn(prompt, tuple(skills), tuple(steps))
 
 
@@ -131,6 +160,22 @@ def text_of(content: object) -> str:
     return "\n".join(_texts(content))
 
 
+def object_in(text: object) -> JSONObject:
+    """Return the JSON object in a text; empty for any other text."""
+    try:
+        return object_of(json.loads(str(text)))
+    except ValueError:
+        return {}
+
+
+def _task(item: JSONObject) -> str | None:
+    if item.get("type") != "agent_message":
+        return None
+    texts = list(_texts(item.get("content")))
+    head = _TASK.match(texts[0]) if texts else None
+    return "\n".join(filter(None, (texts[0][head.end() :], *texts[1:]))) if head else None
+
+
 def _skills(texts: Sequence[str]) -> Iterator[Skill]:
     for match in filter(None, map(_SKILL.match, texts)):
         folder = PurePosixPath(match["path"].strip()).parent
@@ -141,7 +186,9 @@ def _texts(content: object) -> Iterator[str]:
     if isinstance(content, str):
         yield content
     elif is_object(content):
-        text = content.get("text")
+        # Source: the task of a sub-agent is a part `encrypted_content`; the scripted model's is
+        # plain text.
+        text = content.get("text", content.get("encrypted_content"))
         if isinstance(text, str):
             yield text
     else:

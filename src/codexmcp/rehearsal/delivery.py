@@ -1,7 +1,7 @@
-"""Gives an outcome its effect on a connection: a good answer, or a fault as real as can be.
+"""Deliver an outcome on a connection: a valid answer, or a realistic fault.
 
-Owns the mapping from outcome to bytes and connection ends. Promises that a client that hangs up
-ends the delivery. Must not import the rule or the server.
+Owns the mapping from outcome to bytes and connection ends. A disconnected client ends the delivery.
+Must not import the rule or the server.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ async def deliver(connection: Connection, request: Request, outcome: Outcome) ->
     """Answer a request with an outcome.
 
     Args:
-        connection: Where the request came from.
-        request: The request; it decides between events and one JSON object.
-        outcome: What happens.
+        connection: The request's connection.
+        request: The request, which selects between events and a single JSON object.
+        outcome: The outcome.
 
     Raises:
-        ConnectionError: The client went away.
+        ConnectionError: The client disconnected.
     """
     match outcome:
         case Reply() | Failed():
@@ -83,7 +83,7 @@ async def send_json(connection: Connection, status: int, body: JSONObject) -> No
 
 
 async def send_error(connection: Connection, error: HTTPError) -> None:
-    """Send an HTTP error in OpenAI's form, or with the body that the error brings along."""
+    """Send an HTTP error in OpenAI's form, or with the error's own body."""
     default = {"error": {"message": error.message, "type": error.type, "code": error.code}}
     body = default if error.body is None else error.body
     headers = [*_JSON, *error.headers.items()]
@@ -101,7 +101,7 @@ async def _answer(connection: Connection, request: Request, answer: Reply | Fail
         if len(pending) > _WRITE_BYTES:
             await connection.write(bytes(pending))
             pending.clear()
-            # Draining does not yield while the client keeps up; other connections need their turn.
+            # `drain` does not yield to a fast client; other connections need time, too.
             await asyncio.sleep(0)
     await connection.write(bytes(pending) + connection.end_of_stream())
 
@@ -125,7 +125,7 @@ async def _pace(connection: Connection, request: Request, reply: Reply, seconds:
     loop = asyncio.get_running_loop()
     began = loop.time()
     for number, event in enumerate(events, 1):
-        # By the clock, so that a late wake-up does not put off all that follow.
+        # By the clock, so a late wake-up does not delay all following events.
         await asyncio.sleep(began + seconds * number / len(events) - loop.time())
         await connection.write(connection.part_of_stream(event))
     await connection.write(connection.end_of_stream())

@@ -1,7 +1,7 @@
-"""The two encodings of a reply in the Responses API: events, and one JSON object.
+"""The two encodings of a reply in the Responses API: events, and a single JSON object.
 
-Promises that both say the same, and that both satisfy the openai SDK's parser and Codex. Pure: no
-I/O, no clock, no random ids. Imports only `responses`.
+Both carry the same content, and satisfy the openai SDK's parser and Codex. Pure: no I/O, no clock,
+no random ids. Imports only `responses`.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ Event: TypeAlias = dict[str, Any]
 
 
 def response_object(reply: Reply, response_id: str, model: str) -> Event:
-    """Return the reply as the single JSON object that `stream: false` asks for.
+    """Return the reply as the single JSON object for `stream: false`.
 
     Args:
-        reply: What the model says.
+        reply: The model's reply.
         response_id: The response's id; item ids and missing call ids derive from it.
-        model: The name of the model that the request asked for.
+        model: The requested model.
     """
     output = [_item(item, response_id, index) for index, item in enumerate(reply.items)]
     return _response(response_id, model, "completed", output, reply.usage)
 
 
 def stream_events(reply: Reply, response_id: str, model: str) -> Iterator[Event]:
-    """Yield the reply as the events that `stream: true` asks for, numbered from 0.
+    """Yield the reply as the events for `stream: true`, numbered from 0.
 
     Args:
-        reply: What the model says.
+        reply: The model's reply.
         response_id: The response's id; item ids and missing call ids derive from it.
-        model: The name of the model that the request asked for.
+        model: The requested model.
     """
     for number, event in enumerate(_events(reply, response_id, model)):
         event["sequence_number"] = number
@@ -49,13 +49,13 @@ def stream_events(reply: Reply, response_id: str, model: str) -> Iterator[Event]
 
 
 def failed_events(code: str, message: str, response_id: str, model: str) -> Iterator[Event]:
-    """Yield the events of a response that starts and then fails.
+    """Yield the events of a failing response.
 
     Args:
         code: The API's error code, such as `rate_limit_exceeded`.
         message: The API's message.
         response_id: The response's id.
-        model: The name of the model that the request asked for.
+        model: The requested model.
     """
     started = _response(response_id, model, "in_progress", [], None)
     failed = _response(response_id, model, "failed", [], None)
@@ -65,7 +65,7 @@ def failed_events(code: str, message: str, response_id: str, model: str) -> Iter
 
 
 def encode_event(event: JSONObject) -> bytes:
-    """Return one event in server-sent-events form."""
+    """Return an event as a server-sent event."""
     data = json.dumps(event, separators=(",", ":"))
     return f"event: {event['type']}\ndata: {data}\n\n".encode()
 
@@ -120,7 +120,7 @@ def _item(item: Item, response_id: str, index: int) -> Event:
 
 
 def _begun(done: Event) -> Event:
-    # As the API does it: an item is announced empty, and its deltas fill it.
+    # As in the API, an item starts empty, and its deltas fill it.
     empty: Event = {"content": [], "arguments": "", "input": ""}
     return {**done, "status": "in_progress"} | {k: v for k, v in empty.items() if k in done}
 

@@ -1,8 +1,8 @@
-"""One HTTP/1.1 connection of the model server, on asyncio streams with h11 as the parser.
+"""An HTTP/1.1 connection of the model server, on asyncio streams with h11 as the parser.
 
-Owns reading whole requests and writing whole or chunked responses, and the rude ways to end a
-connection. Promises bounds on heads and bodies, and that nothing here interprets a body. Of the
-package it imports only `request`.
+Owns reading whole requests, writing whole or chunked responses, and faulty ends of a connection.
+Heads and bodies are bounded, and bodies are not interpreted. Of the package it imports only
+`request`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Headers = list[tuple[str, str]]
 
 
 class Connection:
-    """One client's connection, which carries any number of requests one after the other.
+    """A client's connection, for any number of consecutive requests.
 
     Args:
         reader: The stream's reading half.
         writer: The stream's writing half.
-        body_limit_bytes: The largest body taken.
+        body_limit_bytes: Bound on a body.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class Connection:
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_LIMIT_BYTES)
 
     async def next_request(self) -> RawRequest | None:
-        """Read the next request; None when the client has closed the connection.
+        """Read the next request; None after the client closed the connection.
 
         Raises:
-            RefusedError: It is not HTTP or its body is too large; answer, then `linger`.
+            RefusedError: Not HTTP, or a body over the bound; answer, then `linger`.
         """
         try:
             if self._h11.our_state is h11.DONE:
@@ -58,7 +58,7 @@ class Connection:
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may follow on this connection."""
+        """True if another request may follow on this connection."""
         return self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
@@ -66,8 +66,8 @@ class Connection:
 
         Args:
             status: The HTTP status.
-            headers: Its headers, without `content-length`.
-            body: Its body.
+            headers: The headers, without `content-length`.
+            body: The body.
         """
         sized = [*headers, ("content-length", str(len(body)))]
         head = self._encode(h11.Response(status_code=status, headers=sized))
@@ -79,26 +79,26 @@ class Connection:
         return self._encode(h11.Response(status_code=200, headers=chunked))
 
     def part_of_stream(self, data: bytes) -> bytes:
-        """Return one chunk of a chunked response, for `write`."""
+        """Return a chunk of a chunked response, for `write`."""
         return self._encode(h11.Data(data=data))
 
     def end_of_stream(self) -> bytes:
-        """Return what ends a response, for `write`."""
+        """Return the end of a response, for `write`."""
         return self._encode(h11.EndOfMessage())
 
     async def write(self, data: bytes) -> None:
-        """Send bytes as they are and wait until the client keeps up."""
+        """Send raw bytes and wait for a slow client."""
         self._writer.write(data)
         await self._writer.drain()
 
     async def hung_up(self) -> None:
         """Wait until the client closes its half of the connection."""
-        # The parser keeps what a pipelining client sends meanwhile for the next request.
+        # The parser keeps pipelined data for the next request.
         while data := await self._reader.read(_READ_BYTES):
             self._h11.receive_data(data)
 
     async def linger(self) -> None:
-        """Let a client that is still sending read our answer, for at most two seconds."""
+        """Give a client that is still sending up to two seconds to read our answer."""
         if self._writer.can_write_eof():
             self._writer.write_eof()
         try:
@@ -109,17 +109,17 @@ class Connection:
             pass
 
     def close(self) -> None:
-        """Close the connection, after what was written."""
+        """Close the connection after pending writes."""
         self._writer.close()
 
     def abort(self) -> None:
-        """Drop the connection without waiting for anything."""
+        """Drop the connection immediately."""
         self._writer.transport.abort()
 
     def reset(self) -> None:
-        """Drop the connection so that the client sees a TCP reset."""
+        """Drop the connection with a TCP reset."""
         sock: socket.socket = self._writer.get_extra_info("socket")
-        # Source: POSIX; lingering for 0 s makes close() send RST in place of FIN.
+        # Source: POSIX; a linger time of 0 s makes close() send RST instead of FIN.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.abort()
 
@@ -136,7 +136,7 @@ class Connection:
 
     async def _event(self) -> h11.Event | None:
         while (event := self._h11.next_event()) is h11.NEED_DATA:
-            # Some clients hold a large body back until they are told to go on.
+            # Some clients send a large body only after `100 Continue`.
             if self._h11.they_are_waiting_for_100_continue:
                 go_on = h11.InformationalResponse(status_code=100, headers=[])
                 await self.write(self._encode(go_on))

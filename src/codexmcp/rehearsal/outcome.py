@@ -1,7 +1,7 @@
-"""What a model server can do with a request: answer it, or fail in one named way.
+"""Outcomes of a request at the model server: an answer, or a named fault.
 
-Owns the fault values and `Outcome`, the union that a responder returns. Promises that they are
-plain immutable values; `delivery` gives them their effect. Pure: imports only `responses`.
+Owns the fault values and `Outcome`, the union returned by a responder. All are plain immutable
+values; `delivery` carries them out. Pure: imports only `responses`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class HTTPError:
         message: The error's message.
         type: The error's type, such as `invalid_request_error` or `usage_limit_reached`.
         code: The error's code; None sends null.
-        body: Replaces the whole body: a mapping is sent as JSON, bytes as they are.
+        body: Replaces the whole body: a mapping is sent as JSON, bytes unchanged.
         headers: Additional headers, such as `{"retry-after": "1"}`.
     """
 
@@ -51,11 +51,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Wait, then do something else. The wait ends early if the client hangs up.
+    """Wait, then continue with another outcome. A disconnection ends the wait early.
 
     Args:
-        seconds: How long to wait.
-        then: What follows.
+        seconds: The time to wait.
+        then: The following outcome.
     """
 
     seconds: float
@@ -64,10 +64,10 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """Stream an answer evenly over a time, as a model does.
+    """Stream an answer evenly over a time, like a real model.
 
     Args:
-        seconds: How long the events take together; without `stream` the answer comes at their end.
+        seconds: The total time of the events; without `stream` the answer is sent at the end.
         of: The answer.
     """
 
@@ -80,9 +80,9 @@ class Cut:
     """Close the connection in the middle of an answer.
 
     Args:
-        after_events: How many events are sent first; 0 closes right after the response's head.
+        after_events: The number of events sent first; 0 closes right after the response's head.
             With `stream: false` the JSON body is cut in half.
-        of: The answer that is cut.
+        of: The answer to cut.
     """
 
     after_events: int = 3
@@ -91,14 +91,14 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Fall silent while the connection stays open.
+    """Fall silent with an open connection.
 
     Args:
-        seconds: How long, after which the connection is closed; None stalls until the client
-            hangs up or the server closes.
-        after_events: How many events are sent first; 0 sends nothing at all, not even a head.
-            With `stream: false` any other number sends half of the JSON body.
-        of: The answer that stalls.
+        seconds: The time until the connection is closed; None stalls until the client disconnects
+            or the server closes.
+        after_events: The number of events sent first; 0 sends nothing at all, not even a head. With
+            `stream: false` any other number sends half of the JSON body.
+        of: The answer to stall.
     """
 
     seconds: float | None = None
@@ -113,10 +113,10 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Nonsense:
-    """Answer with bytes that make no sense.
+    """Answer with meaningless bytes.
 
     Args:
-        data: What is sent.
+        data: The bytes.
         as_events: False sends the bytes in place of an HTTP response; True sends them as the body
             of a well-formed `text/event-stream` response.
     """

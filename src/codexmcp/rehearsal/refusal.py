@@ -1,7 +1,7 @@
-"""The one answer of a rehearsal to what needs thought.
+"""A rehearsal's refusal of requests that need a model.
 
-Owns its words and its HTTP form. Promises that it can be told from any other text. Pure: imports
-only `outcome`.
+Owns its text and its HTTP form. The text is distinguishable from any other. Pure: imports only
+`outcome`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ def refusal(detail: str = "") -> HTTPError:
     """Return the refusal as an HTTP 400, which Codex does not retry.
 
     Args:
-        detail: One more sentence about this request; empty adds none.
+        detail: An additional sentence about this request; empty for none.
     """
     message = f"{CANNOT_THINK} {detail}".strip()
     return HTTPError(400, message, code="rehearsal_cannot_think")
 
 
 def is_refusal(text: str) -> bool:
-    """Tell whether a text reports such a refusal."""
+    """Return True for a text with such a refusal."""
     return _MARK in text

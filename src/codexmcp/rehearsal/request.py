@@ -1,7 +1,7 @@
-"""One request to a model server: as it is received, and as its responder and its tests see it.
+"""A request to a model server: raw, and decoded for its responder and its tests.
 
-Owns `RawRequest`, `Request`, and the step from one to the other. Promises that a request which gets
-through has a JSON object for a body. Pure: imports only `errors`, `responses` and `conversation`.
+Owns `RawRequest`, `Request`, and the step between them. The body of an accepted request is a JSON
+object. Pure: imports only `errors` and its neighbours.
 """
 
 from __future__ import annotations
@@ -13,16 +13,27 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from codexmcp.errors import CodexMCPError
-from codexmcp.rehearsal.conversation import Role, Turn, latest_turn, role_of
+from codexmcp.rehearsal.conversation import (
+    Role,
+    Surface,
+    Turn,
+    latest_turn,
+    object_in,
+    role_of,
+    surface_of,
+)
 from codexmcp.rehearsal.responses import JSONObject
+
+ROOT_AGENT = "/root"
+"""The path of the agent started by a client."""
 
 
 class RefusedError(CodexMCPError):
-    """The request cannot be taken.
+    """The request is not acceptable.
 
     Args:
-        status: The HTTP status to answer with.
-        message: What is wrong with it.
+        status: The HTTP status of the answer.
+        message: The problem.
     """
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
@@ -31,9 +42,27 @@ class RefusedError(CodexMCPError):
         self.message = message
 
 
+class WrongSurfaceError(CodexMCPError):
+    """Codex offered its model other tools than expected by the model server.
+
+    Args:
+        expected: The expected tools.
+        model: The model in the request.
+    """
+
+    def __init__(self, expected: Surface, model: str) -> None:
+        other = Surface.PLAIN if expected is Surface.CODE_MODE else Surface.CODE_MODE
+        super().__init__(
+            f"the scripted model is made for {expected}, and Codex offered {other} to the model "
+            f"{model!r}; name a model with {expected}, or give the scripted model another surface"
+        )
+        self.expected = expected
+        self.model = model
+
+
 @dataclass(frozen=True, slots=True)
 class RawRequest:
-    """A request with its undecoded body; its path is without a query, header names lower case."""
+    """A request with its undecoded body, its path without a query, and lower-case header names."""
 
     method: str
     path: str
@@ -44,14 +73,14 @@ class RawRequest:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that was received whole.
+    """A complete request.
 
     Args:
         method: The HTTP method.
         path: The path without its query.
-        headers: The headers by lower-case name; of a repeated header the last one.
-        body: The JSON object that was sent; empty when there was no body.
-        query: What came after `?` in the URL.
+        headers: The headers by lower-case name; the last value of a repeated header.
+        body: The JSON object; empty without a body.
+        query: The query string after `?`.
     """
 
     method: str
@@ -62,8 +91,33 @@ class Request:
 
     @property
     def role(self) -> Role:
-        """Whose model the request wants to speak to."""
+        """The requested model's user."""
         return role_of(self.body)
+
+    @property
+    def surface(self) -> Surface | None:
+        """The kind of tools in the request; None without a tool for commands."""
+        return surface_of(self.body)
+
+    @property
+    def thread_id(self) -> str | None:
+        """The id of the request's thread; None if not sent by Codex."""
+        return self.headers.get("thread-id")
+
+    @property
+    def agent(self) -> str:
+        """The agent of a Codex thread behind the request.
+
+        The path is `/root` for the thread started by a client and, for example, `/root/tests` for a
+        sub-agent. A sub-agent spawned with plain tools has no path; its thread id is used instead.
+
+        Source: the header `x-codex-turn-metadata` of Codex 0.153.4 to 0.171.0; it names every
+        sub-agent `/root` for a model with plain tools.
+        """
+        metadata = object_in(self.headers.get("x-codex-turn-metadata", ""))
+        path = str(metadata.get("agent_name") or ROOT_AGENT)
+        is_child = metadata.get("subagent_kind") is not None
+        return self.thread_id or path if is_child and path == ROOT_AGENT else path
 
     @property
     def turn(self) -> Turn:
@@ -72,12 +126,12 @@ class Request:
 
     @property
     def model(self) -> str:
-        """The model that the request asks for."""
+        """The requested model."""
         return str(self.body.get("model", "rehearsal"))
 
     @property
     def streams(self) -> bool:
-        """Whether the answer is wanted as events."""
+        """True for a request for events."""
         return self.body.get("stream") is True
 
 

@@ -1,7 +1,7 @@
-"""What a scripted model can say: messages, tool calls and token counts.
+"""Replies of a scripted model: messages, tool calls and token counts.
 
-Owns `Reply` and its parts as plain immutable values. Promises to know nothing of how they travel;
-`encoding` does. Pure. Imports nothing from the package.
+Owns `Reply` and its parts as plain immutable values, independent of their transport; see
+`encoding`. Pure. Imports nothing from the package.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Message:
 
     Args:
         text: The whole text.
-        chunk_size: Characters per delta when streamed; None sends the text as one delta.
+        chunk_size: Characters per delta when streamed; None sends the text as a single delta.
     """
 
     text: str
@@ -38,9 +38,9 @@ class FunctionCall:
 
     Args:
         name: The tool's name.
-        arguments: Its arguments, before they become a JSON string.
-        call_id: Pairs the call with its output; None derives a unique one from the response's id.
-        namespace: The group that the tool is offered in, such as `multi_agent_v1`; None for none.
+        arguments: The arguments, before their conversion into a JSON string.
+        call_id: Pairs the call with its output; None derives a unique id from the response's id.
+        namespace: The tool's group, such as `multi_agent_v1`; None for a tool without a group.
     """
 
     name: str
@@ -55,7 +55,7 @@ class CustomToolCall:
 
     Args:
         name: The tool's name.
-        input: The free text that the tool takes.
+        input: The free text for the tool.
         call_id: As in `FunctionCall`.
     """
 
@@ -69,7 +69,7 @@ Item: TypeAlias = Message | FunctionCall | CustomToolCall
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts that a reply reports; all 0 by default, as no model was called."""
+    """Token counts of a reply; all 0 by default, as no model was called."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -79,11 +79,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One whole answer of the model.
+    """A whole answer of the model.
 
     Args:
-        items: What it says and calls, in order; empty is a valid answer.
-        usage: The tokens that it reports.
+        items: Messages and calls, in order; empty is a valid answer.
+        usage: The reported tokens.
     """
 
     items: tuple[Item, ...] = ()

@@ -1,7 +1,7 @@
-"""The model server: a Responses API on loopback that answers as its responder says.
+"""The model server: a Responses API on loopback with answers by its responder.
 
-Owns the listening socket, the connection tasks and the record of requests. Promises a bounded
-shutdown that leaves no task behind. Must not know the rule or any script.
+Owns the listening socket, the connection tasks and the record of requests. The shutdown is bounded
+and leaves no task behind. Must not know the rule or any script.
 """
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from codexmcp.rehearsal.conversation import Surface
 from codexmcp.rehearsal.delivery import deliver, send_error, send_json
 from codexmcp.rehearsal.http import Connection
 from codexmcp.rehearsal.outcome import HTTPError, Outcome
-from codexmcp.rehearsal.request import RawRequest, RefusedError, Request, parse
+from codexmcp.rehearsal.request import (
+    RawRequest,
+    RefusedError,
+    Request,
+    WrongSurfaceError,
+    parse,
+)
 
 Responder: TypeAlias = Callable[[Request], Outcome | Awaitable[Outcome]]
 
@@ -32,13 +39,18 @@ class ModelServer:
 
     Use it as an async context manager.
 
+    Attributes:
+        surface: The expected tools, as below; may be changed between requests.
+
     Args:
-        responder: Called with each request for a response, one call at a time per connection; it
-            returns the outcome or an awaitable of it. An exception becomes an HTTP 500.
+        responder: Called with each request for a response, sequentially per connection; returns the
+            outcome or an awaitable of it. An exception becomes an HTTP 500.
         host: The address to listen on.
-        port: The TCP port; 0 takes a free one.
-        keep: How many of the latest requests `requests` holds.
-        body_limit_bytes: The largest request body; a larger one gets a 413.
+        port: The TCP port; 0 takes any free port.
+        keep: The number of requests kept in `requests`.
+        body_limit_bytes: Bound on a request body; a larger body gets a 413.
+        surface: The tools required in every request of Codex; other requests get a 400, and the end
+            of the block raises the error. None accepts all.
     """
 
     def __init__(
@@ -49,8 +61,11 @@ class ModelServer:
         *,
         keep: int = 256,
         body_limit_bytes: int = DEFAULT_BODY_LIMIT_BYTES,
+        surface: Surface | None = None,
     ) -> None:
         self._responder = responder
+        self.surface = surface
+        self._wrong: WrongSurfaceError | None = None
         self._host = host
         self._port = port
         self._body_limit_bytes = body_limit_bytes
@@ -72,18 +87,18 @@ class ModelServer:
 
     @property
     def request_count(self) -> int:
-        """How many requests for a response have arrived so far."""
+        """The number of requests for a response so far."""
         return self._count
 
     async def wait_for_requests(self, count: int, timeout_s: float = 30.0) -> None:
-        """Wait until `count` requests for a response have arrived in all.
+        """Wait for a total of `count` requests for a response.
 
         Args:
-            count: The number to reach, counted from the server's start.
+            count: The number since the server's start.
             timeout_s: The bound on the wait, in seconds.
 
         Raises:
-            TimeoutError: They did not arrive in time.
+            TimeoutError: Fewer requests arrived in time.
         """
         async with asyncio.timeout(timeout_s), self._arrived:
             await self._arrived.wait_for(lambda: self._count >= count)
@@ -92,7 +107,7 @@ class ModelServer:
         """Start to listen.
 
         Raises:
-            OSError: The address cannot be bound.
+            OSError: The address is not available.
         """
         self._server = await asyncio.start_server(self._accept, self._host, self._port)
         self._port = self._server.sockets[0].getsockname()[1]
@@ -104,15 +119,21 @@ class ModelServer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop listening, drop every connection, and wait for its task, for at most 5 s."""
+        """Stop listening, drop every connection, and wait for its task, for at most 5 s.
+
+        Raises:
+            WrongSurfaceError: A request offered other tools, and the block raised nothing.
+        """
         if self._server is not None:
             self._server.close()
         for task, connection in self._connections.items():
-            # Closing would first wait for a client that does not read; aborting drops the rest.
+            # A close would wait for a client that does not read; an abort drops the rest.
             connection.abort()
             task.cancel()
         if self._connections:
             await asyncio.wait(list(self._connections), timeout=_CLOSE_S)
+        if self._wrong is not None and exc is None:
+            raise self._wrong
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(reader, writer, self._body_limit_bytes)
@@ -129,7 +150,7 @@ class ModelServer:
         except RefusedError as error:
             await self._refuse(connection, error)
         except ConnectionError:
-            pass  # The client went away; what it misses is its own choice.
+            pass  # The client disconnected.
         except Exception:
             logger.exception("The model server failed on a connection.")
         finally:
@@ -151,8 +172,8 @@ class ModelServer:
         elif raw.method == "POST" and path.endswith("/responses"):
             await self._respond(connection, raw)
         elif path.endswith("/responses") and "upgrade" in raw.headers:
-            # Source: Codex's built-in provider tries WebSocket first, and at once goes on over
-            # HTTP after a 426; any other refusal it retries for about 6 s.
+            # Source: Codex's built-in provider tries WebSocket first, and switches to HTTP
+            # immediately after a 426; it retries after any other refusal for about 6 s.
             await send_error(connection, HTTPError(HTTPStatus.UPGRADE_REQUIRED, "HTTP only."))
         else:
             message = f"There is no {raw.method} {path} here, only POST /v1/responses."
@@ -171,6 +192,9 @@ class ModelServer:
         await deliver(connection, request, await self._outcome(request))
 
     async def _outcome(self, request: Request) -> Outcome:
+        if self.surface is not None and request.surface not in {None, self.surface}:
+            self._wrong = WrongSurfaceError(self.surface, request.model)
+            return HTTPError(HTTPStatus.BAD_REQUEST, str(self._wrong), code="wrong_surface")
         try:
             answer = self._responder(request)
             return await answer if inspect.isawaitable(answer) else answer

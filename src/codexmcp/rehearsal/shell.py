@@ -1,7 +1,7 @@
-"""How Codex runs a command for its model, with plain tools and in code mode.
+"""Codex's execution of a command for its model, with plain tools and in code mode.
 
-Owns the calls that start a command and poll it, and the reading of their outputs. Promises to pass
-a command's output on as Codex gave it. Pure: imports only `jsonvalues` and its neighbours.
+Owns the calls to start and poll a command, and the parsing of their outputs. A command's output is
+passed on unchanged. Pure: imports only its neighbours.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from codexmcp.jsonvalues import object_of
-from codexmcp.rehearsal.conversation import text_of, tools_of
+from codexmcp.rehearsal.conversation import Surface, object_in, surface_of, text_of, tools_of
 from codexmcp.rehearsal.responses import CustomToolCall, FunctionCall, JSONObject
 
-# Source: Codex takes 250 to 30,000 ms, and answers as soon as the command ends.
+# Source: Codex accepts 250 to 30,000 ms, and answers as soon as the command ends.
 _YIELD_MS = 30_000
 
-# Source: the head that Codex writes before a command's output.
+# Source: Codex's header before a command's output.
 _HEAD = re.compile(
     r"\A(?:(?!Output:)[^\n]*\n)*?"
     r"Process (?:exited with code (?P<exit>-?\d+)|running with session ID (?P<session>\d+))\n"
@@ -27,10 +26,10 @@ _HEAD = re.compile(
 _CELL = re.compile(r"\AScript running with cell ID (?P<cell>\S+)")
 _SCRIPT_HEAD = re.compile(r"\AScript [^\n]*\n(?:(?!Output:)[^\n]*\n)*?Output:\s*")
 
-# In code mode the script polls by itself and then writes the head that the plain tool writes. The
-# exit code comes first, because Codex cuts what is too long in its middle.
+# In code mode the script itself polls and then writes the same header as the plain tool. The exit
+# code comes first, because Codex cuts long output in its middle.
 _SCRIPT = """\
-let r = await tools.exec_command({cmd: %s, yield_time_ms: %d});
+let r = await tools.exec_command({cmd: %s, ...%s});
 let output = r.output;
 while (r.exit_code === undefined && r.session_id !== undefined) {
   r = await tools.write_stdin({session_id: r.session_id, chars: "", yield_time_ms: %d});
@@ -43,14 +42,14 @@ _SCRIPT_COMMAND = re.compile(r"exec_command\(\{cmd: (\"(?:[^\"\\]|\\.)*\")")
 
 @dataclass(frozen=True, slots=True)
 class ShellRun:
-    """What is known of one command.
+    """The known state of a command.
 
     Args:
-        command: The command as it was given to Codex.
-        output: Its output so far.
-        exit_code: Its exit code; None while it runs, or when Codex refused to run it.
-        session_id: Codex's handle while it runs with plain tools.
-        cell_id: Codex's handle while it runs in code mode.
+        command: The command as passed to Codex.
+        output: The output so far.
+        exit_code: The exit code; None while running, or when Codex refused to run it.
+        session_id: Codex's handle of a running command with plain tools.
+        cell_id: Codex's handle of a running command in code mode.
     """
 
     command: str
@@ -61,20 +60,30 @@ class ShellRun:
 
     @property
     def running(self) -> bool:
-        """Whether the command has to be polled."""
+        """True if the command requires polling."""
         return self.session_id is not None or self.cell_id is not None
 
 
 def can_run(body: JSONObject) -> bool:
-    """Tell whether the request offers a way to run a command."""
+    """Return True if the request offers a tool for commands."""
     return bool({"exec", "exec_command"} & {tool.get("name") for tool in tools_of(body)})
 
 
-def start_call(body: JSONObject, command: str) -> FunctionCall | CustomToolCall:
-    """Return the call that runs a command with the tools that the request offers."""
-    if any(tool.get("name") == "exec" for tool in tools_of(body)):
-        return CustomToolCall("exec", _SCRIPT % (json.dumps(command), _YIELD_MS, _YIELD_MS))
-    return FunctionCall("exec_command", {"cmd": command, "yield_time_ms": _YIELD_MS})
+def start_call(
+    body: JSONObject, command: str, options: JSONObject | None = None
+) -> FunctionCall | CustomToolCall:
+    """Return the call that runs a command with the request's tools.
+
+    Args:
+        body: The request.
+        command: The shell command.
+        options: Further arguments of Codex's `exec_command`; None means no further arguments.
+    """
+    arguments = {"yield_time_ms": _YIELD_MS, **(options or {})}
+    if surface_of(body) is Surface.CODE_MODE:
+        shown = (json.dumps(command), json.dumps(arguments), _YIELD_MS)
+        return CustomToolCall("exec", _SCRIPT % shown)
+    return FunctionCall("exec_command", {"cmd": command, **arguments})
 
 
 def poll_call(run: ShellRun) -> FunctionCall:
@@ -86,10 +95,10 @@ def poll_call(run: ShellRun) -> FunctionCall:
 
 
 def runs_of(steps: Sequence[JSONObject]) -> tuple[ShellRun, ...]:
-    """Return the commands that a turn has run so far, from its tool calls and their outputs.
+    """Return the commands run in a turn, from its tool calls and their outputs.
 
     Args:
-        steps: Raw input items in order; calls of other tools are passed over.
+        steps: Raw input items in order; calls of other tools are skipped.
     """
     runs: dict[str, ShellRun] = {}
     owners: dict[str, str] = {}
@@ -107,7 +116,7 @@ def runs_of(steps: Sequence[JSONObject]) -> tuple[ShellRun, ...]:
 
 def _command(call: JSONObject) -> str | None:
     if call.get("name") == "exec_command":
-        return str(_loaded(call.get("arguments")).get("cmd", ""))
+        return str(object_in(call.get("arguments")).get("cmd", ""))
     if call.get("name") == "exec":
         match = _SCRIPT_COMMAND.search(str(call.get("input")))
         return str(json.loads(match[1])) if match else None
@@ -116,7 +125,8 @@ def _command(call: JSONObject) -> str | None:
 
 def _after(run: ShellRun, output: str) -> ShellRun:
     if cell := _CELL.match(output):
-        # What a script has printed so far is left out: its only output is the whole, at its end.
+        # Intermediate output of a script is dropped: its final output is complete.
+
         return replace(run, cell_id=cell["cell"])
     idle = replace(run, session_id=None, cell_id=None)
     output = _SCRIPT_HEAD.sub("", output)
@@ -127,10 +137,3 @@ def _after(run: ShellRun, output: str) -> ShellRun:
     if head["session"]:
         return replace(idle, output=text, session_id=int(head["session"]))
     return replace(idle, output=text, exit_code=int(head["exit"]))
-
-
-def _loaded(text: object) -> JSONObject:
-    try:
-        return object_of(json.loads(str(text)))
-    except ValueError:
-        return {}

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from codexmcp.rehearsal.conversation import Role, latest_turn, role_of, text_of, tools_of
+from codexmcp.rehearsal.conversation import (
+    Role,
+    Surface,
+    latest_turn,
+    role_of,
+    surface_of,
+    text_of,
+    tools_of,
+)
 
 
 def function(name: str) -> dict[str, Any]:
@@ -49,6 +57,32 @@ def test_tools_are_found_in_the_input_of_catalogue_models() -> None:
     other = {"type": "namespace", "name": "collaboration", "tools": [function("spawn_agent")]}
     item = {"type": "additional_tools", "role": "developer", "tools": [functions, other]}
     assert [tool["name"] for tool in tools_of({"input": [item]})] == ["exec"]
+
+
+def test_the_surface_is_told_by_the_tool_that_runs_commands() -> None:
+    assert surface_of({"tools": [{"type": "custom", "name": "exec"}]}) is Surface.CODE_MODE
+    assert surface_of({"tools": [function("exec_command")]}) is Surface.PLAIN
+    assert surface_of({"tools": [function("codex")]}) is None
+    assert surface_of({}) is None
+
+
+def agent_message(kind: str, *parts: dict[str, Any]) -> dict[str, Any]:
+    head = f"Message Type: {kind}\nTask name: /root/a\nSender: /root\nPayload:\n"
+    content = [{"type": "input_text", "text": head}, *parts]
+    return {"type": "agent_message", "author": "/root", "recipient": "/root/a", "content": content}
+
+
+def test_the_prompt_of_a_sub_agent_is_the_task_that_it_was_given() -> None:
+    task = agent_message("NEW_TASK", {"type": "encrypted_content", "encrypted_content": "do it"})
+    turn = latest_turn(as_codex(user("<environment_context>y"), task, CALL, OUTPUT))
+    assert (turn.prompt, turn.steps) == ("do it", (CALL, OUTPUT))
+    assert latest_turn(as_codex(user("inherited"), task)).prompt == "do it"
+
+
+def test_the_answer_of_a_sub_agent_begins_no_turn() -> None:
+    answer = agent_message("FINAL_ANSWER", {"type": "input_text", "text": "done"})
+    turn = latest_turn(as_codex(user("go"), CALL, OUTPUT, answer))
+    assert (turn.prompt, turn.steps) == ("go", (CALL, OUTPUT))
 
 
 def test_a_plain_string_is_the_prompt() -> None:

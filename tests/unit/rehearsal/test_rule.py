@@ -94,6 +94,18 @@ class TestAsCodex:
         items = (user("$smoke, `echo no`"), skill("smoke", "bash scripts/run.sh"))
         assert command_of(only(decide(request(*items)))) == "bash /skills/smoke/scripts/run.sh"
 
+    def test_an_answer_with_a_schema_is_the_object_that_the_command_printed(self) -> None:
+        schema = {"text": {"format": {"type": "json_schema", "schema": {}}}}
+        steps = (user("run `x`"), call("x"), output(finished(0, 'warning\n{"a": 1}\n')))
+        assert text_of(only(decide({**request(*steps), **schema}))) == '{"a": 1}'
+        steps = (user("run `x`"), call("x"), output(finished(0, "no object")))
+        assert "no object" in text_of(only(decide({**request(*steps), **schema})))
+
+    def test_a_prompt_may_have_its_command_ask_to_leave_the_sandbox(self) -> None:
+        item = only(decide(request(user("run `echo hi` outside of the sandbox"))))
+        assert isinstance(item, FunctionCall)
+        assert item.arguments["sandbox_permissions"] == "require_escalated"
+
     def test_it_reports_the_command_its_exit_code_and_its_output(self) -> None:
         items = (user("run `echo hi`"), call("echo hi"), output(finished(0, "hi\n")))
         said = text_of(only(decide(request(*items))))
