@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+import codexmcp.env_file
+import codexmcp.installation
 from tests.support.builds import CHECKOUT
 
 # Enough to find what is wrong within days of pushes, and few enough to run after every change. No
 # deadline, because a busy machine makes any single example slow.
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.load_profile("suite")
+
+# No test depends on the developer's own `.env`.
+codexmcp.installation.CHECKOUT = None
+os.environ[codexmcp.env_file.ENV_FILE_VARIABLE] = os.devnull
 
 # A shell without job control has what it starts in the background ignore Ctrl-C, and every child
 # inherits that. Here it must arrive.
@@ -42,3 +50,34 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     return folder
+
+
+BUDGETS_S = {
+    "unit": 120,
+    "flow": 180,
+    "process": 1500,
+    "conformance": 1500,
+    "clients": 240,
+    "campaign": 900,
+    "container": 1500,
+}
+"""Time of the tests of each tier, summed over all workers, on two cores."""
+
+_spent_s: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add up the time of each tier."""
+    parts = Path(report.nodeid.partition("::")[0]).parts
+    _spent_s[parts[1] if len(parts) > 1 else ""] += round(report.duration * 1000)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the time of each tier beside its budget."""
+    told = {tier: spent / 1000 for tier, spent in _spent_s.items() if tier in BUDGETS_S}
+    if not told:
+        return
+    terminalreporter.section("time of the tiers, over all workers")
+    for tier, spent_s in sorted(told.items()):
+        over = "  OVER" if spent_s > BUDGETS_S[tier] else ""
+        terminalreporter.line(f"{tier:12} {spent_s:6.0f} s of {BUDGETS_S[tier]} s{over}")

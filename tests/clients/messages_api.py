@@ -19,12 +19,21 @@ Step: TypeAlias = str | ToolUse | Callable[[str], ToolUse]
 
 
 @contextmanager
-def messages_api(script: Sequence[Step]) -> Iterator[str]:
-    """Serve a model that says one step after each result of a tool; yield the base URL."""
+def messages_api(
+    script: Sequence[Step], on_request: Callable[[str], None] = lambda _body: None
+) -> Iterator[str]:
+    """Serve a model that says one step after each result of a tool; yield the base URL.
+
+    Args:
+        script: The steps.
+        on_request: Called with the body of each request, before it is answered.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            text = self.rfile.read(int(self.headers["content-length"])).decode()
+            on_request(text)
+            body = json.loads(text)
             results = _results(body)
             step = script[len(results)]
             block = _block(step(results[-1]) if callable(step) else step, len(results))

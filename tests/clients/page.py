@@ -1,4 +1,4 @@
-"""What `docs/clients.md` tells users to write, for the tests to use as it stands."""
+"""What `docs/how-to/clients.md` tells users to write, for the tests to use as it stands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 
 from tests.support.builds import CHECKOUT
 
-_PAGE = CHECKOUT / "docs" / "clients.md"
+_PAGE = CHECKOUT / "docs" / "how-to" / "clients.md"
 
 
 def block(heading: str, language: str) -> str:

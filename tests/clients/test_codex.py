@@ -6,10 +6,10 @@ import json
 import tomllib
 from typing import Any
 
-from codexmcp.testing import Nonsense, Request, ScriptedModel, Step, Text
+from codexmcp.testing import MCPCall, Request, ScriptedModel, Step, Text
 from tests.clients.page import block, commands
-from tests.clients.script import tool_call
 from tests.clients.user import User
+from tests.support.model_steps import LIST_TOOLS
 
 EXEC = ["codex", "exec", "--skip-git-repo-check", "--json", "outer prompt"]
 
@@ -21,13 +21,16 @@ async def items_of(user: User) -> list[dict[str, Any]]:
     return [event["item"] for event in events if event["type"] == "item.completed"]
 
 
-def tools_of(request: Request) -> dict[str, list[str]]:
-    """Return the tools of MCP servers that a model was offered, by namespace."""
-    return {
-        tool["name"]: [inner["name"] for inner in tool["tools"]]
-        for tool in request.body["tools"]
-        if tool["type"] == "namespace" and tool["name"].startswith("mcp__")
-    }
+def printed(request: Request) -> Any:
+    """Return the JSON that the latest script has printed."""
+    return json.loads(request.turn.steps[-1]["output"][-1]["text"])
+
+
+def mcp_tools(request: Request) -> list[str]:
+    """Return the tools of MCP servers among those that the latest script has listed."""
+    names: list[str] = printed(request)
+    assert "exec_command" in names
+    return [name for name in names if name.startswith("mcp__")]
 
 
 async def test_the_command_of_the_documentation_adds_the_server(user: User) -> None:
@@ -44,7 +47,9 @@ async def test_the_command_of_the_documentation_adds_the_server(user: User) -> N
 
 async def test_a_turn_hands_work_to_an_inner_codex_and_goes_on_with_it(user: User) -> None:
     script: list[Step] = [
-        tool_call("worker", "codex", prompt="inner prompt"),
+        LIST_TOOLS,
+        MCPCall("worker", "codex", {"prompt": "inner prompt"}),
+        LIST_TOOLS,
         Text("inner answer"),
         continues,
         Text("second inner answer"),
@@ -55,21 +60,21 @@ async def test_a_turn_hands_work_to_an_inner_codex_and_goes_on_with_it(user: Use
         with (user.codex_home / "config.toml").open("a") as config:
             config.write(block("Codex itself", "toml"))
         *_, first, second, said = await items_of(user)
-        outer, inner, _, inner_again, _ = model.requests
+        _, outer, inner, listed, _, inner_again, _ = model.requests
     # Codex has no hyphens in the names that it shows to a model.
-    assert tools_of(outer) == {"mcp__worker": ["codex", "codex_reply"]}
+    assert mcp_tools(outer) == ["mcp__worker__codex", "mcp__worker__codex_reply"]
     assert inner.turn.prompt == "inner prompt"
-    assert tools_of(inner) == {}
+    assert mcp_tools(listed) == []
     assert inner_again.turn.prompt == "more"
     assert answer_of(first) == "inner answer"
     assert answer_of(second) == "second inner answer"
     assert said["text"] == "outer answer"
 
 
-def continues(request: Request) -> Nonsense:
+def continues(request: Request) -> MCPCall:
     """Call the tool once more, with the thread that its first answer names."""
-    answer = json.loads(request.turn.steps[-1]["output"].partition("Output:\n")[2])
-    return tool_call("worker", "codex_reply", prompt="more", threadId=answer["threadId"])
+    thread_id = printed(request)["structuredContent"]["threadId"]
+    return MCPCall("worker", "codex_reply", {"prompt": "more", "threadId": thread_id})
 
 
 def answer_of(call: dict[str, Any]) -> str:
@@ -80,7 +85,7 @@ def answer_of(call: dict[str, Any]) -> str:
 
 async def test_codex_refuses_the_call_without_the_approval(user: User) -> None:
     script: list[Step] = [
-        tool_call("worker", "codex", prompt="inner prompt"),
+        MCPCall("worker", "codex", {"prompt": "inner prompt"}),
         Text("outer answer"),
     ]
     async with ScriptedModel(script) as model:

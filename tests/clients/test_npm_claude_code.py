@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,9 @@ from tests.clients.install import claude_code
 from tests.clients.messages_api import ToolUse, messages_api
 from tests.clients.page import block, commands
 from tests.clients.user import User
+from tests.support.gate import Gate
 
+PAUSE = "pause-is-over"
 QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
 
 
@@ -77,3 +80,32 @@ def continues(result: str) -> ToolUse:
     first = json.loads(result)
     prompt = f"more about {first['content']}"
     return "mcp__codex__codex-reply", {"prompt": prompt, "threadId": first["threadId"]}
+
+
+async def test_a_session_has_its_tools_while_the_supervisor_is_still_being_started(
+    claude_user: User, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path)
+    add = ["claude", "mcp", "add", "codex", "--", "codexmcp", "mcp-server", "--shared"]
+    (await claude_user.run(add, **QUIET)).worked()
+    second: list[str] = []
+
+    def on_request(body: str) -> None:
+        if not second and PAUSE in body:
+            second.append(body)
+            gate.open()
+
+    # It sends its first request after two seconds at the latest, also on a machine that needs more
+    # than that to start a server.
+    pause: ToolUse = ("Bash", {"command": f"sleep 5; echo {PAUSE[0]}${{x}}{PAUSE[1:]}"})
+    call: ToolUse = ("mcp__codex__codex_run", {"prompt": "inner prompt", "wait_ms": 30_000})
+    ask = ["claude", "--print", "outer prompt", "--allowedTools", "mcp__codex", "Bash"]
+    async with ScriptedModel([Text("inner answer")]) as model:
+        claude_user.reach(model)
+        with messages_api([pause, call, "outer answer"], on_request) as base_url:
+            variables = {"ANTHROPIC_API_KEY": "sk-ant-test", "ANTHROPIC_BASE_URL": base_url}
+            ran = (await claude_user.run(ask, **QUIET, **variables, **gate.env)).worked()
+        assert (await claude_user.run(["codexmcp", "serve", "--stop"])).code == 0
+    assert ran.out == "outer answer\n"
+    # By name: the descriptions of many tools are asked for when they are needed.
+    assert call[0] in second[0]

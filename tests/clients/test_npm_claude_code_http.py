@@ -1,4 +1,4 @@
-"""Claude Code as a client of the HTTP server, by the configuration of docs/http.md."""
+"""Claude Code as a client of the HTTP server, by the configuration of docs/how-to/http.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER":
 async def test_its_model_reads_a_file_over_http(user: User, tmp_path: Path) -> None:
     program = await asyncio.to_thread(claude_code)
     user.programs.append(program.parent)
-    page = (CHECKOUT / "docs" / "http.md").read_text()
+    page = (CHECKOUT / "docs" / "how-to" / "http.md").read_text()
     documented = re.search(r"Claude Code \(`\.mcp\.json`\):\n\n```json\n(.*?)\n```", page)
     assert documented is not None
     folder = tmp_path / "door"

@@ -1,7 +1,7 @@
 """A user's machine in small: a home, a working folder, and the programs on PATH.
 
 Clients hand a server no more than a few variables, so nothing but HOME leads to the Codex home
-here: what works is what works for a user who pastes a line of `docs/clients.md`.
+here: what works is what works for a user who pastes a line of `docs/how-to/clients.md`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class User:
         """The environment of this user's shell."""
         folders = [*self.programs, Path(sys.executable).parent, pinned_codex().parent]
         path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
-        return {"HOME": str(self.home), "PATH": path, "LANG": "C.UTF-8"}
+        own = {"HOME": str(self.home), "CODEXMCP_ENV_FILE": os.devnull}
+        return {**own, "PATH": path, "LANG": "C.UTF-8"}
 
     def reach(self, model: ScriptedModel) -> None:
         """Lead this user's Codex to a scripted model."""

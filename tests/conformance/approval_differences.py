@@ -88,12 +88,12 @@ _QUESTIONS = (
             Rule(
                 f"{_EVENTS}/(item_started CommandExecution|exec_command_begin|"
                 "exec_approval_request)(/.*)?",
-                only=_COMMANDS,
+                only=f"{_COMMANDS}|automatic review.*",
             ),
             Rule(
                 f"{_EVENTS}/(item_completed CommandExecution|exec_command_end)",
                 MISSING,
-                only=_COMMANDS,
+                only=f"{_COMMANDS}|automatic review.*",
             ),
         ),
         ("command question, approved", "command question, denied with a reason"),
@@ -139,8 +139,9 @@ _ENDS = (
     ),
     Difference(
         "commands-behind",
-        "A cancellation leaves the commands running that the model has stopped waiting for.",
-        "It kills them.",
+        "A cancellation leaves sub-agents at work, and the commands that the model has stopped "
+        "waiting for.",
+        "It ends them.",
         "Nobody could stop them any more.",
         (Rule("gone/pid", native=False, ours=True),),
         ("cancelled while a command goes on",),

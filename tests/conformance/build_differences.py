@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.conformance.diff import MISSING
-from tests.conformance.rules import LATER, Difference, Rule
+from tests.conformance.rules import LATER, LATEST, Difference, Rule
 
 BUILD_DIFFERENCES: tuple[Difference, ...] = (
     Difference(
@@ -91,13 +91,22 @@ BUILD_DIFFERENCES: tuple[Difference, ...] = (
         LATER,
     ),
     Difference(
-        "newest-compaction",
+        "latest-compaction",
         "A `warning` says after a compaction that long threads make the model less accurate.",
-        "With the newest build there is none.",
+        "With 0.171.0 there is none.",
         "Codex has changed it.",
         (Rule(r"events/\w+/warning", ours=MISSING, only="compaction.*"),),
         ("compaction with compact-prompt",),
-        frozenset({"newest"}),
+        LATEST,
+    ),
+    Difference(
+        "latest-models",
+        "`model_context_window` is that of the build's default model.",
+        "0.171.0 has another default model, with a larger one.",
+        "Codex has changed it.",
+        (Rule(r"events/\w+/token_count/info/model_context_window"),),
+        ("code mode, command",),
+        LATEST,
     ),
     Difference(
         "later-empty-models",

@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conformance.npm import newest_npm_build
-from tests.support.builds import codex_build, pinned_codex
-
-ORACLE_VERSION = "0.153.4"
+from tests.support.builds import (
+    NPM_VERSION,
+    ORACLE_VERSION,
+    codex_build,
+    newest_codex,
+    pinned_codex,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,15 @@ class Build:
 
 ORACLE = Build("native", lambda: codex_build(ORACLE_VERSION), native=True)
 
-# The three of ours: the oracle's own Codex, so that every difference is ours; the one that comes
-# with the package; and the newest release, so that a new Codex that changes something is seen.
+# The three of ours that gate, all pinned: the oracle's own Codex, so that every difference is ours;
+# the one that comes with the package; and a later one of npm. The newest release is played by
+# `-m newest` alone: a change of Codex is seen, and turns no checkout red.
 SAME = Build("same", lambda: codex_build(ORACLE_VERSION))
 BUNDLED = Build("bundled", pinned_codex)
-NEWEST = Build("newest", newest_npm_build)
+NPM = Build("npm", lambda: codex_build(NPM_VERSION))
+NEWEST = Build("newest", newest_codex)
 
 # The removed server to the letter, where ours adds something of its own.
 STRICT = Build("strict", lambda: codex_build(ORACLE_VERSION), options=("--strict-compat",))
 
-OURS = (SAME, BUNDLED, NEWEST)
+OURS = (SAME, BUNDLED, NPM, NEWEST)

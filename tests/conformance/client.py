@@ -33,6 +33,7 @@ class Client:
         self._process = process
         self._news = asyncio.Condition()
         self._ended = False
+        self._asked = 0
         self._stderr = bytearray()
 
     @property
@@ -50,6 +51,19 @@ class Client:
     async def send(self, message: Message) -> None:
         """Write a message."""
         await self.send_line(json.dumps(message))
+
+    async def ask(self, method: str, params: Message, timeout_s: float = WAIT_S) -> Message:
+        """Send a request and return its answer, which may be an error.
+
+        Raises:
+            NoAnswerError: None came in time, or the server's stdout ended.
+        """
+        self._asked += 1
+        number = f"asked {self._asked}"
+        await self.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        return await self.wait_for(
+            lambda each: each.get("id") == number and "method" not in each, method, timeout_s
+        )
 
     def close_stdin(self) -> None:
         """End the server's stdin."""

@@ -1,6 +1,6 @@
 """Where ours deliberately differs from the removed server, and in which way exactly.
 
-Owns the table `DIFFERENCES`; docs/differences.md shows it (`page`). Pure.
+Owns the table `DIFFERENCES`; docs/reference/differences.md shows it (`page`). Pure.
 """
 
 from __future__ import annotations
@@ -90,13 +90,14 @@ _ADDITIONS = (
     Difference(
         "added-arguments",
         "`codex` and `codex-reply` know the arguments of `tools/list`, and no others.",
-        "They know `output-schema`, `images`, `effort` and `timeout` as well, and `codex` knows "
-        "`profile`; `outputSchema` names `output`. Refusals of unknown fields list them.",
+        "They know `output-schema`, `images`, `effort` and `timeout` as well, `codex` knows "
+        "`profile`, and `codex-reply` `sandbox`; `outputSchema` names `output`. Refusals of "
+        "unknown fields list them.",
         "Callers have asked for them. Not with `--strict-compat`.",
         (
             Rule(
                 r"(answers/1/)?result/tools/\d/inputSchema/properties/"
-                r"(output-schema|images|effort|timeout|profile)",
+                r"(output-schema|images|effort|timeout|profile|sandbox)",
                 MISSING,
             ),
             Rule(r"(answers/1/)?result/tools/\d/outputSchema/properties/output", MISSING),
@@ -108,11 +109,20 @@ _ADDITIONS = (
             Rule(
                 "result/content/text/text",
                 re.compile(r".*: unknown field `profile`, .*"),
-                "there is no profile `x` (<home>/x.config.toml); there are none",
+                "unknown profile `x` (<home>/x.config.toml); no profiles exist",
                 "codex old profile",
             ),
         ),
         ("tools/list", "codex extra field", "codex old profile"),
+        DEFAULT,
+    ),
+    Difference(
+        "instructions",
+        "`initialize` tells no `instructions`.",
+        "It tells the model in two sentences how the tools work together.",
+        "The descriptions of single tools cannot. Not with `--strict-compat`.",
+        (Rule(r"(answers/\w+/)?result/instructions", MISSING),),
+        ("initialize twice",),
         DEFAULT,
     ),
     Difference(
@@ -147,15 +157,6 @@ _OTHERS = (
         "codexmcp.",
         (Rule(r"(answers/\w+/)?result/serverInfo/user_agent", ours=MISSING),),
         ("initialize twice",),
-    ),
-    Difference(
-        "goal-tools",
-        "The model is not offered the tools `get_goal`, `create_goal` and `update_goal`.",
-        "It is.",
-        "app-server offers them in every thread. `-c features.goals=false` takes them away.",
-        (Rule(r"requests/\d+/tools/function (get|create|update)_goal", MISSING),),
-        ("model sees defaults",),
-        frozenset({"same", "strict"}),
     ),
     Difference(
         "tolerated-lines",
@@ -197,6 +198,21 @@ _OTHERS = (
             Rule("error", MISSING, only="codex(-reply)? arguments (float|huge)"),
         ),
         ("codex arguments float", "codex-reply arguments huge"),
+    ),
+    Difference(
+        "answer-before-a-script",
+        "When the model answers, then calls a tool and then says nothing, the result is empty.",
+        "It is the answer, if the call was one without events: a script of code mode that runs "
+        "nothing, or `list_agents`.",
+        "app-server does not tell of such a call, and an answer is better than none.",
+        (
+            Rule(
+                "answers/1/result/.*|events/1/task_complete/last_agent_message",
+                ours="The answer.",
+                only="result of a final answer before a script",
+            ),
+        ),
+        ("result of a final answer before a script",),
     ),
     Difference(
         "late-answer",

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from tests.conformance.diff import MISSING
-from tests.conformance.rules import Difference, Rule
+from tests.conformance.rules import DEFAULT, Difference, Rule
 
 _EVENTS = r"events/\w+/"
+_UNREPORTED = (
+    "patch wrong context",
+    "patch missing file",
+    "patch broken",
+    "patch without questions",
+    "command without questions",
+    "code mode, script throws",
+    "command in a missing cwd",
+    "command with broken arguments",
+)
+_BETWEEN = "agent that ends between two calls"
 
 EVENT_DIFFERENCES: tuple[Difference, ...] = (
     Difference(
@@ -79,6 +90,38 @@ EVENT_DIFFERENCES: tuple[Difference, ...] = (
         ("patch add",),
     ),
     Difference(
+        "agent-nicknames",
+        "Messages about sub-agents of the plain tools tell the nickname that Codex gives each, as "
+        "`agent_nickname`, `new_agent_nickname` and `receiver_agent_nickname`.",
+        "They are left out.",
+        "app-server does not tell them with the items.",
+        (Rule(f"{_EVENTS}.*/(new_|receiver_)?agent_nickname", ours=MISSING),),
+        ("agent by plain tools",),
+    ),
+    Difference(
+        "agents-between-calls",
+        "A sub-agent that ends after the answer is told with the next `codex-reply`.",
+        "It is not told.",
+        "The next call may never come, and its caller asked about something else.",
+        (
+            Rule(
+                "events/2/(item_(started|completed) SubAgentActivity|sub_agent_activity)",
+                ours=MISSING,
+                only=_BETWEEN,
+            ),
+            Rule("events/2/(.*/item/id|.*/item_id)", only=_BETWEEN),
+        ),
+        (_BETWEEN,),
+    ),
+    Difference(
+        "deprecations",
+        "`deprecation_notice` names settings of `config.toml` that are deprecated.",
+        "It is not sent.",
+        "app-server tells it before there is a thread.",
+        (Rule(f"{_EVENTS}deprecation_notice", ours=MISSING),),
+        ("deprecated setting",),
+    ),
+    Difference(
         "cut-output",
         "`formatted_output` is a command's output as it was cut for the model.",
         "It is the whole output.",
@@ -89,5 +132,27 @@ EVENT_DIFFERENCES: tuple[Difference, ...] = (
             ),
         ),
         ("command writes much",),
+    ),
+    Difference(
+        "unreported-calls",
+        "A command that the sandbox denies at once has no events now and then; one that cannot be "
+        "started or read, a patch that does not apply, and a script that throws never have any.",
+        "They have those of a failed command or patch, told before the model goes on. Their output "
+        "is cut at 2 KiB, a script is the command `exec SCRIPT`, and it is told only if no call in "
+        "it has failed. Which of its calls made it throw is not known.",
+        "Callers took work for done of which nothing was. Codex's log has these results (commands "
+        "do not see its settings, `RUST_LOG` and `LOG_FORMAT`). Not with `--strict-compat`.",
+        (
+            Rule(
+                f"{_EVENTS}(item_(started|completed) CommandExecution|exec_command_(begin|end))",
+                native=MISSING,
+                only="|".join(_UNREPORTED),
+            ),
+            # Later items are counted on.
+            Rule(f"{_EVENTS}.*/(item/|item_)id", only="|".join(_UNREPORTED)),
+            Rule(r"requests/.*/call_id", only="|".join(_UNREPORTED)),
+        ),
+        _UNREPORTED,
+        builds=DEFAULT,
     ),
 )

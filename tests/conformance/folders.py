@@ -11,13 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codexmcp.home.binary import package_version
+from codexmcp.codex.binary import package_version
 from tests.conformance.builds import Build
 from tests.conformance.normalise import Names
 
 CONFIG = """\
-model = "rehearsal"
-model_provider = "t"
+{model}model_provider = "t"
 {more}
 [model_providers.t]
 name = "t"
@@ -45,18 +44,28 @@ class Stage:
         """The server's working directory."""
         return self.root / "project"
 
-    def prepare(self, base_url: str, more_config: str = "") -> None:
-        """Make the folders, and the very same config.toml for every server."""
+    def prepare(self, base_url: str, more_config: str = "", *, catalogue: bool = False) -> None:
+        """Make the folders, and the very same config.toml for every server.
+
+        Args:
+            base_url: The model's.
+            more_config: Added to config.toml.
+            catalogue: Whether the build's own default model is asked; else one that it does not
+                know, which gets plain tools.
+        """
         self.home.mkdir()
         self.project.mkdir()
         more = more_config.replace("<project>", str(self.project))
-        text = CONFIG.format(base_url=base_url, more=more)
+        more = more.replace("<home>", str(self.home))
+        model = "" if catalogue else 'model = "rehearsal"\n'
+        text = CONFIG.format(base_url=base_url, model=model, more=more)
         (self.home / "config.toml").write_text(text)
 
     def environment(self, build: Build) -> dict[str, str]:
         """Return the server's environment, without anything of the developer's."""
         own = {"HOME": str(self.root), "CODEX_HOME": str(self.home), "PATH": os.environ["PATH"]}
-        return {**own, "LANG": "C.UTF-8", **build.environment()}
+        own |= {"CODEXMCP_ENV_FILE": os.devnull, "LANG": "C.UTF-8"}
+        return {**own, **build.environment()}
 
     def names(self, build: Build) -> Names:
         """Return the names of this run's paths and of the version under test."""
@@ -83,7 +92,8 @@ async def set_up() -> AsyncIterator[Stage]:
 
 
 def _new_folder() -> Path:
-    # With a system bwrap Codex's sandbox fails for every Codex home below /tmp.
-    parent = Path.home() / ".cache" if shutil.which("bwrap") else Path(tempfile.gettempdir())
+    # Commands may write to /tmp, and a home there is protected by a permissions profile, which
+    # the removed server did not have. With a system bwrap the sandbox fails for such a home.
+    parent = Path.home() / ".cache"
     parent.mkdir(exist_ok=True)
     return Path(tempfile.mkdtemp(prefix="conformance-", dir=parent)).resolve()

@@ -23,12 +23,17 @@ RUN_IDS: Mapping[str, str] = {
 }
 """Fields whose value is new in each run: only their presence is compared."""
 
+SNAPSHOTS = frozenset({"turn_diff"})
+"""Events that tell a whole state anew: a repeat of it says nothing, and builds differ in how many
+they send (0.171.0 sends two for a patch, earlier builds three)."""
+
 TIMES = frozenset(
     {
         "completed_at",
         "completed_at_ms",
         "duration",
         "duration_ms",
+        "occurred_at_ms",
         "started_at",
         "started_at_ms",
         "time_to_first_token_ms",
@@ -55,6 +60,10 @@ class Names:
     def __init__(self, places: Mapping[str, str]) -> None:
         self._names = dict(places)
         self._counts: dict[str, int] = {}
+
+    def name(self, value: str, name: str) -> None:
+        """Name a value that is known only after the run."""
+        self._names[value] = name
 
     def learn(self, value: object, role: str) -> None:
         """Number an id among those of its role, by first sight."""
@@ -153,7 +162,21 @@ def _events_by_request(messages: Iterable[Message]) -> dict[str, list[Message]]:
             if params["msg"]["type"] not in UNNUMBERED:
                 of_request.append(params)
     # Sorted, because calls that run in parallel mix their events differently in each run.
-    return {key: _joined(events[key]) for key in sorted(events)}
+    return {key: _joined(_without_repeats(events[key])) for key in sorted(events)}
+
+
+def _without_repeats(events: Iterable[Message]) -> list[Message]:
+    """Leave out a snapshot that is the same as the one before it in its turn."""
+    last: dict[tuple[str, str], Message] = {}
+    told: list[Message] = []
+    for event in events:
+        msg, key = event["msg"], (event["id"], event["msg"]["type"])
+        if msg["type"] in SNAPSHOTS:
+            if last.get(key) == msg:
+                continue
+            last[key] = msg
+        told.append(event)
+    return told
 
 
 def _joined(events: Sequence[Message]) -> list[Message]:
@@ -186,9 +209,13 @@ def _learn_event(event: Message, names: Names) -> None:
     item = msg.get("item")
     names.learn(event["_meta"].get("threadId"), "thread")
     names.learn(event.get("id"), "turn")
-    names.learn(msg.get("call_id") or msg.get("item_id"), "item")
+    names.learn(msg.get("call_id") or msg.get("item_id") or msg.get("target_item_id"), "item")
+    if msg["type"] == "guardian_assessment":
+        names.learn(msg.get("id"), "review")
     if isinstance(item, dict):
         names.learn(item.get("id"), "item")
+        for thread in (item.get("agent_thread_id"), *item.get("receiver_thread_ids", [])):
+            names.learn(thread, "thread")
 
 
 def _event_document(event: Message, names: Names) -> Document:

@@ -1,4 +1,4 @@
-"""The text of docs/differences.md. Pure."""
+"""The text of docs/reference/differences.md. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from tests.conformance.build_differences import BUILD_DIFFERENCES
 from tests.conformance.differences import CALL_DIFFERENCES
 from tests.conformance.event_differences import EVENT_DIFFERENCES
 from tests.conformance.rules import Difference
+from tests.conformance.untranslated import ITEMS, NOTIFICATIONS
 
 _INTRODUCTION = """\
 # Differences from the removed `codex mcp-server`
 
-The conformance suite (`tests/conformance`) plays each of its conversations with the last
-`codex mcp-server`, that of Codex 0.153.4, and with ours, on the same Codex, on the one that comes
-with the package and on the newest, and compares what they say. This page is made from the suite's
-table. A test fails for a difference that is not here, and for one here that does not occur.
+Check a client of `codex mcp-server` before a move to `codexmcp mcp-server`: every difference is on
+this page. The conformance suite (`tests/conformance`) plays each of its conversations with the last
+`codex mcp-server`, of Codex 0.153.4, and with ours, and compares the results. Ours runs on the same
+Codex, on the bundled Codex and on 0.171.0 from npm. This page is made from the tables of the suite.
+A test fails for a difference missing here, and for a difference without an occurrence.
 
-With `--strict-compat`, ours leaves out what it adds; the rows say so.
+`--strict-compat` removes the additions of our server; the rows say so.
+"""
+
+_UNTRANSLATED = """\
+Every item and notification in the schemas of the three builds becomes an event or is listed here.
 """
 
 
@@ -30,7 +36,17 @@ def page() -> str:
         ("Events", EVENT_DIFFERENCES),
         ("Made by Codex itself, from a later build on", BUILD_DIFFERENCES),
     )
-    return "\n".join((_INTRODUCTION, *(_section(title, rows) for title, rows in parts)))
+    sections = (_section(title, rows) for title, rows in parts)
+    return "\n".join((_INTRODUCTION, *sections, _untranslated()))
+
+
+def _untranslated() -> str:
+    rows = "".join(
+        f"| {kind} | {', '.join(f'`{name}`' for name in names)} | {_cell(reason)} |\n"
+        for kind, table in (("item", ITEMS), ("notification", NOTIFICATIONS))
+        for reason, names in table.items()
+    )
+    return f"## Without an event\n\n{_UNTRANSLATED}\n| | Names | Why |\n|---|---|---|\n{rows}"
 
 
 def _section(title: str, differences: Iterable[Difference]) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 
 from tests.conformance.diff import ANYTHING, Change
 
-ALL = frozenset({"same", "bundled", "newest", "strict"})
+ALL = frozenset({"same", "bundled", "npm", "newest", "strict"})
 DEFAULT = ALL - {"strict"}
-LATER = frozenset({"bundled", "newest"})
+LATER = frozenset({"bundled", "npm", "newest"})
+LATEST = LATER - {"bundled"}
 
 
 @dataclass(frozen=True, slots=True)

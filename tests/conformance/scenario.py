@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from codexmcp.rehearsal.encoding import encode_event
 from codexmcp.testing import FunctionCall, Nonsense, Outcome, Reply, Request
 from codexmcp.testing import Step as ModelStep
 from tests.conformance.steps import Response, Step, codex, initialize, notify
@@ -34,10 +34,12 @@ class Scenario:
         model: Makes the model's script; the gate opens when the client plays `Release`.
         steps: What the client does.
         compare: The parts of the document that count.
-        config: Added to config.toml; `<project>` stands for the server's working directory.
+        config: Added to config.toml; `<project>` stands for the server's working directory, and
+            `<home>` for the Codex home.
         files: Files of the project, by name.
         options: Options of ours; the removed server had none of them.
         strict: Whether it is played with `--strict-compat` as well.
+        catalogue: Whether the build's own default model is asked, which gets code mode.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Scenario:
     files: Mapping[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     strict: bool = False
+    catalogue: bool = False
 
 
 HELLO: tuple[Step, ...] = (initialize(), Response(0), notify("notifications/initialized"))
@@ -82,8 +85,7 @@ def patch(text: str, call_id: str = "call_1") -> Reply:
 
 def streamed(*events: Mapping[str, object]) -> Nonsense:
     """Return an answer of raw events, for what the test kit has no words for."""
-    lines = (f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
-    return Nonsense("".join(lines).encode(), as_events=True)
+    return Nonsense(b"".join(map(encode_event, events)), as_events=True)
 
 
 def asking(name: str, *ask: Step, compare: frozenset[str] = ANSWERS) -> Scenario:
@@ -97,8 +99,10 @@ def one_call(
     compare: frozenset[str] = EVENTS,
     config_toml: str = "",
     files: Mapping[str, str] | None = None,
+    catalogue: bool = False,
     **arguments: Any,
 ) -> Scenario:
     """Return a scenario of one `codex` call."""
     steps = (*HELLO, codex(1, **arguments), Response(1))
-    return Scenario(name, says(*script), steps, compare, config_toml, files or {})
+    model = says(*script)
+    return Scenario(name, model, steps, compare, config_toml, files or {}, catalogue=catalogue)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from codexmcp.rehearsal.conversation import tools_of
 from codexmcp.testing import ModelServer, ScriptedModel, Text
 from tests.conformance import steps
 from tests.conformance.builds import Build
-from tests.conformance.client import running
+from tests.conformance.client import NoAnswerError, running
 from tests.conformance.folders import Stage, set_up
 from tests.conformance.lines import Line
 from tests.conformance.normalise import Document, Names, document, request_document
@@ -19,8 +20,8 @@ from tests.conformance.scenario import Scenario
 
 async def perform(scenario: Scenario, build: Build) -> Document:
     """Return the document of a scenario's run against a build."""
-    async with set_up() as stage, ScriptedModel(scenario.model(stage.gate)) as model:
-        stage.prepare(model.base_url, scenario.config)
+    async with set_up() as stage, ScriptedModel(scenario.model(stage.gate), surface=None) as model:
+        stage.prepare(model.base_url, scenario.config, catalogue=scenario.catalogue)
         for name, text in scenario.files.items():
             (stage.project / name).write_text(text)
         played = Played()
@@ -31,7 +32,18 @@ async def perform(scenario: Scenario, build: Build) -> Document:
                 player = Player(client, model, stage, played)
                 for step in part:
                     await player.play(step)
-        return _written(scenario, stage, stage.names(build), model, played)
+        names = stage.names(build)
+        if scenario.catalogue:
+            names.name(_catalogue_model(model), "<model>")
+        return _written(scenario, stage, names, model, played)
+
+
+def _catalogue_model(model: ModelServer) -> str:
+    """Return the model that was asked, which has to be one of the catalogue, in code mode."""
+    first = model.requests[0].body
+    if not any(tool.get("name") == "exec" for tool in tools_of(first)):
+        raise NoAnswerError(f"the model {first['model']} was not offered `exec`")
+    return str(first["model"])
 
 
 def _parts(all_steps: Sequence[steps.Step]) -> list[list[steps.Step]]:
@@ -48,7 +60,11 @@ def _parts(all_steps: Sequence[steps.Step]) -> list[list[steps.Step]]:
 def _written(
     scenario: Scenario, stage: Stage, names: Names, model: ModelServer, played: Played
 ) -> Document:
-    files = {p.name: p.read_text() for p in sorted(stage.project.iterdir()) if p.is_file()}
+    files = {
+        p.name: p.read_text(errors="replace")
+        for p in sorted(stage.project.iterdir())
+        if p.is_file()
+    }
     rules = stage.home / "rules" / "default.rules"
     whole = {
         **document(played.received, names),

@@ -13,6 +13,9 @@ from typing import Any, TypeAlias
 
 RequestId: TypeAlias = int | str
 
+PROMPT = "Say hello."
+"""What `codex` is asked unless a scenario says otherwise."""
+
 MAYBE_S = 5.0
 """How long to wait for what one of the servers never does, and the other may be slow to do."""
 
@@ -180,7 +183,7 @@ def call(name: str, arguments: object, request_id: RequestId = 1) -> Send:
 def codex(request_id: RequestId = 1, **arguments: object) -> Send:
     """Call `codex`; underscores in names become hyphens, and a prompt is added."""
     spelled = {name.replace("_", "-"): value for name, value in arguments.items()}
-    return call("codex", {"prompt": "Say hello.", **spelled}, request_id)
+    return call("codex", {"prompt": PROMPT, **spelled}, request_id)
 
 
 def reply(request_id: RequestId, to: RequestId = 1, prompt: str = "Go on.") -> Send:

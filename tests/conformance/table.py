@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tests.conformance.scenario import Scenario
+from tests.conformance.scenarios.agents import agents
 from tests.conformance.scenarios.approvals import approvals
+from tests.conformance.scenarios.catalogue import catalogue
 from tests.conformance.scenarios.commands import commands
 from tests.conformance.scenarios.endings import endings
 from tests.conformance.scenarios.initialization import initialization
@@ -23,4 +25,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     *mcp_tools(),
     *endings(),
     *approvals(),
+    *catalogue(),
+    *agents(),
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from tests.conformance.builds import ORACLE, OURS, SAME, STRICT, Build
+from tests.conformance.builds import NEWEST, ORACLE, OURS, SAME, STRICT, Build
 from tests.conformance.conftest import Recorder
 from tests.conformance.diff import MISSING, Change, changes
 from tests.conformance.differences import DIFFERENCES
@@ -18,20 +19,33 @@ from tests.conformance.rules import Difference, unexplained
 from tests.conformance.scenario import Scenario
 from tests.conformance.table import SCENARIOS
 
-PAGE = Path(__file__).parents[2] / "docs" / "differences.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "differences.md"
 ALL_OURS = (*OURS, STRICT)
 PLAYED = {scenario.name: scenario for scenario in SCENARIOS}
 SAID = frozenset(line.name for line in LINES)
 ASKED = frozenset(question.name for question in QUESTIONS)
 
 
+def _marks(build: Build) -> tuple[pytest.MarkDecorator, ...]:
+    return (pytest.mark.newest,) if build is NEWEST else ()
+
+
 def _builds(scenario: Scenario) -> tuple[Build, ...]:
     return ALL_OURS if scenario.strict else OURS
 
 
+def _on(builds: Iterable[Build]) -> pytest.MarkDecorator:
+    each = [pytest.param(build, id=build.name, marks=_marks(build)) for build in builds]
+    return pytest.mark.parametrize("build", each)
+
+
 @pytest.mark.parametrize(
     ("scenario", "build"),
-    [pytest.param(s, b, id=f"{s.name}-{b.name}") for s in SCENARIOS for b in _builds(s)],
+    [
+        pytest.param(s, b, id=f"{s.name}-{b.name}", marks=_marks(b))
+        for s in SCENARIOS
+        for b in _builds(s)
+    ],
 )
 def test_a_conversation_goes_as_it_went(
     scenario: Scenario, build: Build, recorder: Recorder
@@ -44,7 +58,7 @@ def test_a_conversation_goes_as_it_went(
     _fail_for(strange)
 
 
-@pytest.mark.parametrize("build", ALL_OURS, ids=lambda build: build.name)
+@_on(ALL_OURS)
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 def test_a_question_is_answered_as_it_was(
     question: Question, build: Build, recorder: Recorder
@@ -52,13 +66,13 @@ def test_a_question_is_answered_as_it_was(
     _fail_for(_strange(question.name, build, _found(question.name, build, recorder)))
 
 
-@pytest.mark.parametrize("build", ALL_OURS, ids=lambda build: build.name)
+@_on(ALL_OURS)
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.name)
 def test_a_line_leads_to_what_it_led_to(line: Line, build: Build, recorder: Recorder) -> None:
     _fail_for(_strange(line.name, build, _found(line.name, build, recorder)))
 
 
-@pytest.mark.parametrize("build", OURS, ids=lambda build: build.name)
+@_on(OURS)
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda difference: difference.id)
 def test_a_difference_that_is_listed_occurs(
     difference: Difference, build: Build, recorder: Recorder
@@ -72,7 +86,7 @@ def test_a_difference_that_is_listed_occurs(
     assert unseen == []
 
 
-@pytest.mark.parametrize("build", ALL_OURS, ids=lambda build: build.name)
+@_on(ALL_OURS)
 @pytest.mark.parametrize(
     ("name", "token"), [("progress token int", 5), ("progress token string", "five")]
 )

@@ -68,6 +68,20 @@ def test_output_that_the_end_repeats_is_left_out() -> None:
     assert kinds(document(other, Names({}))) == ["exec_command_output_delta", "exec_command_end"]
 
 
+def test_a_snapshot_counts_once_however_often_it_is_repeated_in_its_turn() -> None:
+    first, second = (event("turn_diff", unified_diff=text) for text in "ab")
+    told = [first, event("token_count"), first, second, first, event("turn_diff", unified_diff="a")]
+    other_turn = event("turn_diff", turn="u2", unified_diff="a")
+    seen = document([*told, other_turn], Names({}))["events"]["1"]
+    assert [(e["_id"], e.get("unified_diff")) for e in seen] == [
+        ("<turn 1>", "a"),
+        ("<turn 1>", None),
+        ("<turn 1>", "b"),
+        ("<turn 1>", "a"),
+        ("<turn 2>", "a"),
+    ]
+
+
 def test_answers_questions_and_the_rest_are_told_apart() -> None:
     answer = {"id": 1, "result": {}}
     question = {"id": 0, "method": "elicitation/create"}

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
+import sys
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from codexmcp.testing import ScriptedModel, ShellCall, Text
 from tests.support.builds import CHECKOUT
-from tests.support.containers import IMAGE, KEY, Engine
+from tests.support.containers import IMAGE, KEY, Engine, answered, asked
 from tests.support.ended import Ended
 
 FILE = CHECKOUT / "compose.yaml"
 KEY_FILE = "/run/secrets/openai_api_key"
+TOKEN_FILE = "/run/secrets/agentos_token"
+TOKEN = "token-of-the-tests-0123456789"
+ASK = """
+import json, sys, urllib.error, urllib.request
+url, token = sys.argv[1:]
+ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+headers |= {"mcp-protocol-version": "2025-06-18", "authorization": f"Bearer {token}"}
+request = urllib.request.Request(url, json.dumps(ask).encode(), headers)
+try:
+    answer = json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request))
+    print(*(tool["name"] for tool in answer["result"]["tools"]))
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
 CLIENT = ("exec", "--no-TTY", "serve", "/app/scripts/entrypoint.sh")
 
 
@@ -30,18 +47,22 @@ class Project:
         engine: Whose compose it is.
         name: Its name.
         key_file: The key's file.
+        token_file: That of the HTTP server's token.
         changes: A further compose file, laid over ours.
     """
 
     engine: Engine
     name: str
     key_file: Path
+    token_file: Path
     changes: Path
 
     async def call(self, *args: str, stdin: bytes = b"", **env: str) -> Ended:
         """Run a command of compose to its end."""
         files = [f"--file={file}" for file in (FILE, self.changes)]
-        given = {"CODEXMCP_IMAGE": IMAGE, "CODEXMCP_KEY_FILE": str(self.key_file), **env}
+        files_of = {"CODEXMCP_KEY_FILE": self.key_file, "CODEXMCP_TOKEN_FILE": self.token_file}
+        given = {"CODEXMCP_IMAGE": IMAGE, **{name: str(file) for name, file in files_of.items()}}
+        given |= env
         variables = self.changes.with_suffix(".env")
         variables.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
         named = ["compose", f"--project-name={self.name}", f"--env-file={variables}", *files]
@@ -59,13 +80,16 @@ async def project(
     key_file = folder / "key"
     key_file.write_text(KEY)
     key_file.chmod(0o644)
+    token_file = folder / "token"
+    token_file.write_text(f"{TOKEN}\n")
+    token_file.chmod(0o644)
     changes = folder / "changes.yaml"
     # The model listens on this machine's loopback.
     reach = {"network_mode": "host"}
     changes.write_text(yaml.safe_dump({"services": {"run": reach, "serve": reach}}))
-    made = Project(engine, f"codexmcp-test-{uuid.uuid4().hex[:12]}", key_file, changes)
+    made = Project(engine, f"codexmcp-test-{uuid.uuid4().hex[:12]}", key_file, token_file, changes)
     yield made
-    down = await made.call("--profile=run", "down", "--volumes", "--timeout=1")
+    down = await made.call("--profile=run", "--profile=http", "down", "--volumes", "--timeout=1")
     assert down.code == 0, down.err
 
 
@@ -89,26 +113,6 @@ async def test_one_prompt_is_one_run_whose_commands_do_not_see_the_key(project: 
     listing = ("--entrypoint=ls", "run", "/app/output")
     kept = await project.call("run", "--rm", "--no-TTY", *listing)
     assert kept.out.split() == ["seen"]
-
-
-def asked(*requests: tuple[str, dict[str, Any]]) -> bytes:
-    """Return what a client sends: its introduction, and then requests with ids from 2 on."""
-    client = {"name": "test", "version": "1"}
-    about = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
-    lines = [
-        json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-        for number, (method, params) in enumerate([("initialize", about), *requests], start=1)
-    ]
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
-def answered(ran: Ended, number: int) -> dict[str, Any]:
-    """Return the result that a client got."""
-    for message in map(json.loads, ran.out.splitlines()):
-        if message.get("id") == number and "method" not in message:
-            result: dict[str, Any] = message["result"]
-            return result
-    raise AssertionError(ran)
 
 
 async def test_the_supervisor_gets_healthy_and_clients_come_to_it(project: Project) -> None:
@@ -163,3 +167,73 @@ async def test_the_containers_are_hardened_and_bounded(project: Project) -> None
     assert any(option.startswith("seccomp={") for option in host["SecurityOpt"])
     assert (host["Memory"], host["MemorySwap"], host["PidsLimit"]) == (2**31, 2**31, 512)
     assert host["NanoCpus"] == 2_000_000_000
+
+
+async def test_another_container_uses_the_http_server_whose_token_outlives_restarts(
+    project: Project,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    here = str(port)
+    up = await project.call(
+        "up", "--detach", "--wait", "--wait-timeout=90", "http", CODEXMCP_PORT=here
+    )
+    assert up.code == 0, up.err
+
+    async def answer(token: str) -> str:
+        network = f"--network={project.name}_default"
+        url = "http://http:3000/mcp"
+        ran = await project.engine.run("python", "-c", ASK, url, token, flags=[network])
+        assert ran.code == 0, ran.err
+        return ran.out
+
+    assert {"codex_run", "agentOS_fs_read"} <= set((await answer(TOKEN)).split())
+    assert await answer("another-token-0123456789") == "401\n"
+    restarted = await project.call("restart", "http", CODEXMCP_PORT=here)
+    assert restarted.code == 0, restarted.err
+    up = await project.call(
+        "up", "--detach", "--wait", "--wait-timeout=90", "http", CODEXMCP_PORT=here
+    )
+    assert up.code == 0, up.err
+    assert "codex_run" in await answer(TOKEN)
+    # From this machine, and from no other.
+    ids = await project.call("ps", "--quiet", "http", CODEXMCP_PORT=here)
+    ports = await project.engine.call("port", ids.out.strip())
+    assert ports.out == f"3000/tcp -> 127.0.0.1:{port}\n"
+    argv = (sys.executable, "-c", ASK, f"http://127.0.0.1:{port}/mcp", TOKEN)
+    ran = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
+    out, _ = await asyncio.wait_for(ran.communicate(), 60.0)
+    assert b"codex_run" in out
+    kept = await project.call(
+        "exec",
+        "--no-TTY",
+        "http",
+        "stat",
+        "-c",
+        "%a",
+        "/home/codex/.agentos/token",
+        CODEXMCP_PORT=here,
+    )
+    assert kept.out == "600\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("short", "holds no token; it must hold one line of at least 16"),
+        (None, "cannot read the token"),
+    ],
+)
+async def test_a_token_that_cannot_be_used_is_told(
+    engine: Engine, folder: Path, text: str | None, message: str
+) -> None:
+    token = folder / "token"
+    if text is not None:
+        token.write_text(text)
+        token.chmod(0o644)
+    env = {"OPENAI_API_KEY": KEY, "CODEXMCP_AUTH": "proxy", "AGENTOS_TOKEN_FILE": "/run/t/token"}
+    ran = await engine.run("serve", "--http", flags=[f"--volume={folder}:/run/t:ro"], env=env)
+    assert (
+        ran.code,
+        f"AGENTOS_TOKEN_FILE /run/t/token {message}" in ran.err or message in ran.err,
+    ) == (78, True)

@@ -88,6 +88,27 @@ async def test_a_volume_works_as_it_is(engine: Engine) -> None:
     assert ran.code == 0, ran.err
 
 
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize("left", ["auth.json", "state_5.sqlite", "sessions"])
+async def test_a_home_with_the_state_of_another_user_is_told_with_the_remedy(
+    engine: Engine, folder: Path, left: str
+) -> None:
+    home = folder / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    state = home / left
+    if left == "sessions":
+        state.mkdir(mode=0o700)
+    else:
+        state.touch(mode=0o600)
+    os.chown(state, 4321, 4321)
+    flags = [f"--volume={home}:/app/.codex"]
+    ran = await engine.run("go on", flags=flags, env={"OPENAI_API_KEY": "sk-test"})
+    assert ran.code == 78
+    assert f"in use by another user: {left} belongs to 4321:4321" in ran.err
+    assert "--user 4321:4321" in ran.err
+
+
 async def test_skills_may_be_mounted_read_only(engine: Engine, folder: Path) -> None:
     skill = folder / "skills" / "greet"
     skill.mkdir(parents=True)
@@ -100,5 +121,6 @@ async def test_skills_may_be_mounted_read_only(engine: Engine, folder: Path) -> 
     ran = await engine.run("--rehearse", "$greet me", flags=flags)
     assert ran.code == 0, ran.err
     assert "greeted from /app/.codex/skills/greet/scripts/greet.sh" in ran.out
+    assert "ERROR" not in ran.err
     missing = await engine.run("--rehearse", SMOKE, flags=flags)
     assert SCRIPT not in missing.out

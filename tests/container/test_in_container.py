@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from codexmcp.server.contained import this_owner
+from codexmcp.codex.container.running import this_owner
 from codexmcp.testing import ScriptedModel, ShellCall, Stall, Text
 from tests.conformance.client import Client
 from tests.support.builds import CHECKOUT

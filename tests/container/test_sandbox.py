@@ -68,6 +68,29 @@ async def test_a_blocked_sandbox_is_refused_with_both_remedies(engine: Engine, m
         assert "CODEX_SANDBOX_MODE=danger-full-access" in ran.err
 
 
+@pytest.mark.parametrize("mode", ['"danger-full-access"', "'danger-full-access'\r"])
+async def test_quotes_around_the_mode_are_taken_off(engine: Engine, mode: str) -> None:
+    ran = await engine.run("--rehearse", "run `id`", env={"CODEX_SANDBOX_MODE": mode})
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize("arguments", [["go on"], ["newway", "go on"], ["serve"], ["mcp-server"]])
+async def test_a_mistyped_mode_is_not_taken_for_a_blocked_sandbox(
+    engine: Engine, arguments: list[str]
+) -> None:
+    env = {"CODEX_SANDBOX_MODE": "workspace_write", "OPENAI_API_KEY": "sk-test"}
+    ran = await engine.run(*arguments, env=env)
+    assert ran.code == 78
+    assert "CODEX_SANDBOX_MODE is `workspace_write`; it must be one of read-only" in ran.err
+    assert "blocked" not in ran.err
+
+
+async def test_a_mistyped_option_is_told_by_the_program(engine: Engine) -> None:
+    ran = await engine.run("--sandbox", "workspace_write", "--rehearse", "run `id`")
+    assert ran.code == 2
+    assert "argument --sandbox: invalid choice: 'workspace_write'" in ran.err
+
+
 async def test_a_broken_configuration_is_not_taken_for_a_blocked_sandbox(engine: Engine) -> None:
     ran = await engine.run(
         "run `id`",

@@ -92,7 +92,7 @@ async def test_a_codex_home_in_the_workspace_is_not_seen(engine: Engine, folder:
         here = box.here
         (here.home / "auth.json").write_text('{"OPENAI_API_KEY": "sk-not-for-containers"}')
         here.model.on("look", ShellCall(f"cat {here.home}/*; ls -A {here.home}; echo looked"))
-        async with box.client(workspace=folder) as client:
+        async with box.client("--allow-credentials", workspace=folder) as client:
             await client.wait(await client.run("look"))
             seen = answers_of(here.model.requests[-1])
             assert "looked" in seen
@@ -197,9 +197,9 @@ async def test_a_supervisor_in_the_foreground_is_found_and_stopped(box: Containe
         assert (started.code, started.out.strip()) == (0, "done: hello")
         status = await box.here.command("serve", "--status", "--json", *words)
         assert json.loads(status.out)["pid"] == process.pid
-        plain = await box.here.command("serve", "--status")
-        assert plain.code == 3
-        assert "a container is found by the same ones" in plain.out
+        plain = await box.here.command("serve", "--status", "--json")
+        assert [each["pid"] for each in json.loads(plain.out)["supervisors"]] == [process.pid]
+        assert (await box.here.command("serve", "--status", "--only", "mine")).code == 3
         assert (await box.here.command("serve", "--stop", *words)).code == 0
         assert await process.wait() == 0
     assert await box.boxes() == set()

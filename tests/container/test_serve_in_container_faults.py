@@ -96,7 +96,7 @@ async def test_a_turn_that_ended_unseen_is_settled_in_a_container_and_nowhere_el
 
 def forget_the_ending(store: Path, run_id: str) -> None:
     """Have a run stand as when its supervisor had died before it could record the ending."""
-    change = "UPDATE runs SET state = 'running', ended_at = NULL, owner = (SELECT id FROM owners)"
+    change = "UPDATE runs SET state = 'running', ended_at = NULL, owner = (SELECT id FROM keepers)"
     with contextlib.closing(sqlite3.connect(store)) as connection, connection:
         assert connection.execute(f"{change} WHERE id = ?", (run_id,)).rowcount == 1
         message = "UPDATE texts SET message = '' WHERE sequence = (SELECT MAX(sequence) FROM runs)"
@@ -140,10 +140,11 @@ async def test_a_kill_of_the_supervisor_and_of_the_engines_client_leaves_no_cont
 ) -> None:
     async with box.client() as client:
         await running_command(box, client)
+        # Before it starts another client of the engine, which is a copy of it for a moment.
+        (supervisor,) = box.here.supervisor_pids()
         for pid in box.here.matching("run --interactive"):
             os.kill(pid, signal.SIGSTOP)
             kill(pid)
-        (supervisor,) = box.here.supervisor_pids()
         await box.here.killed(supervisor)
     await box.emptied()
 

@@ -75,7 +75,7 @@ async def stop_a_run(engine: Engine) -> float:
 
 async def stop_a_server(engine: Engine) -> float:
     """Stop a supervisor; return the time that it took."""
-    async with engine.start("serve") as container:
+    async with engine.start("serve", env={"OPENAI_API_KEY": KEY}) as container:
 
         async def ready() -> bool:
             return "codexmcp: supervising" in await container.logs()

@@ -237,7 +237,7 @@ async def test_a_request_of_codex_is_refused_when_nobody_answers(
     fake.ask(0, "item/commandExecution/requestApproval", threadId="t")
     await fake.wait_for_message(lambda message: message.get("id") == 0)
     (answer,) = [each for each in fake.messages if "id" in each]
-    assert answer["error"]["message"] == "nobody answers here"
+    assert answer["error"]["message"] == "no handler"
 
 
 async def test_a_request_of_codex_is_answered_by_its_callback(fake: FakeAppServer) -> None:
@@ -261,4 +261,4 @@ async def test_a_line_that_is_no_message_is_logged_and_passed_over(
 ) -> None:
     fake.write(b"thread 'main' says hello\n")
     await server.call("sync", {})
-    assert "no message: not JSON" in caplog.text
+    assert "an invalid line: not JSON" in caplog.text

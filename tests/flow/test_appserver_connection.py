@@ -11,7 +11,7 @@ import pytest
 
 from codexmcp.errors import AppServerClosedError, DeadlineError, ProtocolError, RequestError
 from codexmcp.jsonrpc.connection import Connection, NoAnswer
-from codexmcp.jsonrpc.messages import Dialect, Junk, Notification, Request
+from codexmcp.jsonrpc.messages import Dialect, InvalidMessage, Notification, Request
 from tests.support.streams import MemoryStream, stream_pair
 
 BOUND_S = 10.0
@@ -23,7 +23,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.notifications: list[Notification] = []
-        self.junk: list[Junk] = []
+        self.invalid: list[InvalidMessage] = []
         self.noted = asyncio.Event()
         self.answer: Callable[[Request], Awaitable[object]] = self._echo
 
@@ -36,8 +36,8 @@ class Recorder:
         if notification.method == "raise":
             raise ValueError("a broken handler")
 
-    def on_junk(self, junk: Junk) -> None:
-        self.junk.append(junk)
+    def on_invalid(self, message: InvalidMessage) -> None:
+        self.invalid.append(message)
 
     async def _echo(self, request: Request) -> object:
         return request.params
@@ -95,6 +95,20 @@ async def test_a_request_returns_its_result(link: Link) -> None:
     assert request == {"id": request["id"], "method": "m", "params": {"a": 1}}
     link.peer.write_message({"id": request["id"], "result": {"b": 2}})
     assert await asking == {"b": 2}
+
+
+async def test_what_has_another_name_is_read_by_it() -> None:
+    aliases = {"http://127.0.0.1:4000/v1": "https://api.example/v1"}
+    async with connected() as link:
+        link.connection.set_aliases(aliases)
+        asking = asyncio.create_task(link.ask())
+        request = await receive(link.peer)
+        told = {"message": "401, url: http://127.0.0.1:4000/v1/responses"}
+        link.peer.write_message({"method": "error", "params": told})
+        link.peer.write_message({"id": request["id"], "result": told})
+        named = {"message": "401, url: https://api.example/v1/responses"}
+        assert await asking == named
+        assert link.handlers.notifications[0].params == named
 
 
 async def test_answers_may_come_in_any_order(link: Link) -> None:
@@ -201,7 +215,7 @@ async def test_notifications_come_in_wire_order_from_whatever_pieces(link: Link)
 async def test_junk_is_handed_over_and_harms_nothing(link: Link) -> None:
     link.peer.write(b"WARN not json\n[1,2]\n" + b"[" * 100_000 + b"\n")
     await link.passed()
-    assert len(link.handlers.junk) == 3
+    assert len(link.handlers.invalid) == 3
 
 
 async def test_a_notification_handler_that_raises_is_contained(

@@ -206,7 +206,7 @@ async def test_a_server_that_speaks_something_else_is_named(tmp_path: Path, answ
         writer.close()
 
     async with await asyncio.start_unix_server(other, tmp_path / "s"):
-        with pytest.raises(AppServerClosedError, match="is no app-server") as caught:
+        with pytest.raises(AppServerClosedError, match="is not an app-server") as caught:
             await asyncio.wait_for(WebSocketStream.open(tmp_path / "s"), BOUND_S)
     assert str(tmp_path / "s") in str(caught.value)
 

@@ -180,7 +180,7 @@ async def test_who_may_not_write_may_send_only_little(tmp_path: Path) -> None:
 
 async def test_a_request_of_very_many_arrays_is_refused(tmp_path: Path) -> None:
     async with opened(tmp_path) as door:
-        many = await door.rpc("tools/call", name="wait", arguments={"a": [[]] * 20_000})
+        many = await door.rpc("tools/call", name="wait", arguments={"a": [[]] * 40_000})
         assert many.status == 413
         await door.tool("agentOS_fs_write", path="a", content="[]" * 20_000)
         assert (door.root / "a").stat().st_size == 40_000

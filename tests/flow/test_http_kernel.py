@@ -17,7 +17,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.types import CallToolRequestParams, PaginatedRequestParams
 
-from codexmcp.http.kernel import Kernel
+from codexmcp.http.kernel import Kernel, request_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -116,7 +116,7 @@ def both(body: bytes, headers: Mapping[str, str]) -> tuple[Said, Said, int]:
         async with manager.run():
             behind = Counting(manager.handle_request)
             theirs = await _said(manager.handle_request, body, headers)
-            ours = await _said(Kernel(server, behind).answering(body), body, headers)
+            ours = await _said(Kernel(server, behind).answering(request_of(body)), body, headers)
             return theirs, ours, behind.requests
 
     return asyncio.run(ask())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from codexmcp.errors import ConfigurationError
-from codexmcp.home.putting import put
+from codexmcp.home.atomic_write import put
 from codexmcp.http.telemetry import KEPT_EVENTS, KEPT_NAMES
 from tests.support.http_door import Door, opened
 from tests.support.processes import until

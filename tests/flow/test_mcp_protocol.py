@@ -52,3 +52,18 @@ async def test_the_end_of_one_call_leaves_another_of_its_id_cancellable() -> Non
         await serving
         await server.connection.answers_done()
     assert engine.cancelled == [1]
+
+
+async def test_a_call_that_is_cancelled_in_the_moment_of_its_arrival_does_not_begin() -> None:
+    near, far = stream_pair()
+    engine = SlowEngine()
+    server = McpServer(near, ProtocolOptions(version="0"))
+    params: dict[str, Any] = {"name": "codex", "arguments": {"prompt": "x"}}
+    far.write_message({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params})
+    cancel = {"method": "notifications/cancelled", "params": {"requestId": 7}}
+    far.write_message({"jsonrpc": "2.0", **cancel})
+    far.close()
+    async with asyncio.timeout(BOUND_S):
+        await server.serve(Services(cast("Engine", engine)))
+        await server.connection.answers_done()
+    assert engine.ends == []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -48,8 +49,11 @@ class RecordedActions:
         self.note("question", run_id)
         return self.asks
 
-    def answer(self, run_id: str, question_id: str, decision: str) -> None:
-        self.note("answer", run_id, question_id, decision)
+    def answer(
+        self, run_id: str, question_id: str, decision: str, content: Mapping[str, Any]
+    ) -> None:
+        filled = [json.dumps(content)] if content else []
+        self.note("answer", run_id, question_id, decision, *filled)
 
     def attach(self, run_id: str) -> Attachment:
         self.note("attach", run_id)
@@ -230,6 +234,43 @@ async def test_a_question_is_shown_cleaned_and_answered(
         await desk.press(key)
         await desk.shows(app, f"answered: {decision.replace('_', ' ')}")
         assert desk.actions.done[-1] == ("answer", "live", "live.1", decision)
+
+
+FORM = {
+    "properties": {"name": {"type": "string", "minLength": 2}, "sure": {"type": "boolean"}},
+    "required": ["name"],
+}
+
+
+async def test_the_form_of_a_sub_agents_question_is_filled_in_field_by_field(desk: Desk) -> None:
+    running(desk, "live")
+    desk.actions.asks = Question("live.1", "stub asks: Who?", 1, "/root/a", FORM)
+    async with desk.shown() as app:
+        await desk.press("a")
+        await desk.shows(app, "asked by /root/a", "- name [string]", "fill it in")
+        await desk.press("y")
+        await desk.shows(app, "name [string]")
+        await desk.press("B", "enter")
+        await desk.shows(app, "is too short")
+        await desk.press("B", "o", "enter")
+        await desk.shows(app, "sure [boolean, optional]")
+        await desk.press("y", "enter")
+        await desk.shows(app, "answered: accept")
+        answer = ("answer", "live", "live.1", "accept", '{"name": "Bo", "sure": true}')
+        assert desk.actions.done[-1] == answer
+
+
+async def test_a_form_that_is_left_half_way_is_not_answered(desk: Desk) -> None:
+    running(desk, "live")
+    desk.actions.asks = Question("live.1", "stub asks: Who?", 1, "", FORM)
+    async with desk.shown() as app:
+        await desk.press("a")
+        await desk.shows(app, "fill it in")
+        await desk.press("y")
+        await desk.shows(app, "name [string]")
+        await desk.press("escape")
+        await desk.shows(app, "> Running")
+        assert desk.actions.done == [("question", "live")]
 
 
 async def test_a_question_that_is_left_stays_open(desk: Desk) -> None:

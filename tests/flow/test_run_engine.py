@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from codexmcp.runs.active import ActiveRun
+from codexmcp.runs import embedded
+from codexmcp.runs.attempt import Attempt
 from codexmcp.runs.embedded import Work
-from codexmcp.runs.memory_store import MemoryStore
 from codexmcp.runs.run import Run, RunRequest
-from codexmcp.runs.service import Order
+from codexmcp.runs.start_options import Order
 from codexmcp.runs.states import RunState
 from codexmcp.runs.store import Limits
+from tests.support.memory_store import MemoryStore
 from tests.support.processes import until
 from tests.support.run_service import InMemory
 
@@ -29,12 +30,13 @@ class EagerStore(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.claimed: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.claimed: asyncio.Future[Run] = self._loop.create_future()
 
     def claim(self, owner: str, group: str, limits: Limits, now: float) -> Run | None:
         run = super().claim(owner, group, limits, now)
         if run is not None:
-            self.claimed.set_result(run)
+            self._loop.call_soon_threadsafe(self.claimed.set_result, run)
         return run
 
 
@@ -44,15 +46,18 @@ class Office(InMemory):
     def __init__(self, folder: Path) -> None:
         self.store = EagerStore()
         self.sweeps = 0
+        self.gives_back = asyncio.Event()
+        self.gives_back.set()
         self.request = RunRequest(prompt="p", cwd=str(folder), audit_dir=str(folder / "runs"))
         super().__init__(self.store, Work(self._execute, self._sweep), folder)
 
-    async def _execute(self, active: ActiveRun) -> None:
+    async def _execute(self, active: Attempt) -> None:
         endless = asyncio.ensure_future(asyncio.Event().wait())
         active.works_in(endless)
         await asyncio.wait({endless})
         active.run = self.store.change(active.run.id, RunState.INTERRUPTED)
         active.end()
+        await self.gives_back.wait()
 
     async def _sweep(self) -> None:
         self.sweeps += 1
@@ -71,14 +76,14 @@ async def test_a_system_that_refuses_something_once_ends_no_work(
     office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with asyncio.timeout(BOUND_S):
-        run = await office.service.start(office.request, Order())
+        run = await office.service.submit(office.request, Order())
         await until(lambda: caplog.messages, "a warning")
         assert "Too many open files" in caplog.text
         assert (await office.service.interrupt(run.id, by="a test")).state is RunState.INTERRUPTED
 
 
 async def test_a_run_can_be_interrupted_from_the_moment_it_is_claimed(office: Office) -> None:
-    starting = asyncio.create_task(office.service.start(office.request, Order()))
+    starting = asyncio.create_task(office.service.submit(office.request, Order()))
     async with asyncio.timeout(BOUND_S):
         run = await office.store.claimed
         ended = await office.service.interrupt(run.id, by="a test")
@@ -91,7 +96,31 @@ async def test_a_repeated_call_gets_its_run_and_leaves_no_files_of_its_own(
 ) -> None:
     order = Order(idempotency_key="once")
     async with asyncio.timeout(BOUND_S):
-        first = await office.service.start(office.request, order)
-        again = await office.service.start(replace(office.request, timeout_s=9.0), order)
+        first = await office.service.submit(office.request, order)
+        again = await office.service.submit(replace(office.request, timeout_s=9.0), order)
     assert again.id == first.id
     assert [path.stem for path in (tmp_path / "runs").glob("2*.jsonl")] == [first.id]
+
+
+async def test_a_thread_that_is_not_given_back_holds_up_no_end(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "GIVE_BACK_S", 0.05)
+    office.gives_back.clear()
+    async with asyncio.timeout(BOUND_S):
+        run = await office.service.submit(office.request, Order())
+        await office.service.interrupt(run.id, by="a test")
+        await office.engine.drain(None)
+        assert (await office.engine.stats()).active == 0
+
+
+async def test_a_drain_lets_threads_be_given_back(office: Office) -> None:
+    office.gives_back.clear()
+    async with asyncio.timeout(BOUND_S):
+        run = await office.service.submit(office.request, Order())
+        await office.service.interrupt(run.id, by="a test")
+        draining = asyncio.create_task(office.engine.drain(None))
+        await asyncio.wait({draining}, timeout=0.05)
+        assert not draining.done()
+        office.gives_back.set()
+        await draining

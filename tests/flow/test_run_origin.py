@@ -1,15 +1,15 @@
-"""From where a run goes on: the store knows it, or only its audit files do."""
+"""From where a run goes on: the store knows it, and audit files are not believed."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from codexmcp.errors import StateError
+from codexmcp.errors import RunErrorKind, RunNotFoundError, StateError
+from codexmcp.runs import store_thread
 from codexmcp.runs.approvals import Approvals
 from codexmcp.runs.audit.names import default_audit_dir
 from codexmcp.runs.audit.redaction import Redactor
@@ -28,9 +28,8 @@ OUTSIDE = "is not in the container of this server"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[RunStore]:
-    with contextlib.closing(SqliteStore(tmp_path / "pointers/runs.sqlite3")) as store:
-        yield store
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "pointers/runs.sqlite3"
 
 
 def _record(project: Path, group: str) -> None:
@@ -50,37 +49,27 @@ def _service(store: RunStore, pointers: Path, group: str) -> RunService:
     )
 
 
-@pytest.mark.parametrize("is_reindexed", [False, True])
 @pytest.mark.parametrize(
     ("of_run", "of_server", "refusal"),
     [(CONTAINED, PLAIN, IN_CONTAINER), (PLAIN, CONTAINED, OUTSIDE)],
 )
-def test_a_conversation_is_only_gone_on_with_where_it_lies(
-    project: Path,
-    store: RunStore,
-    of_run: str,
-    of_server: str,
-    refusal: str,
-    *,
-    is_reindexed: bool,
+async def test_a_conversation_is_only_gone_on_with_where_it_lies(
+    project: Path, path: Path, of_run: str, of_server: str, refusal: str
 ) -> None:
     _record(project, of_run)
-    if is_reindexed:
-        assert store.restore(list(scan([default_audit_dir(project)], group=of_server))) == 1
-    pointers = project.parent / "pointers"
-    here, there = (_service(store, pointers, group) for group in (of_run, of_server))
-    assert here.origin("r-1").thread_id == "thread-of-r-1"
-    with pytest.raises(StateError, match=refusal):
-        there.origin("r-1")
+    with contextlib.closing(SqliteStore(path)) as blocking:
+        assert blocking.restore(list(scan([default_audit_dir(project)], group=of_server))) == 1
+    async with store_thread.opened(lambda: SqliteStore(path)) as store:
+        here, there = (_service(store, path.parent, group) for group in (of_run, of_server))
+        assert (await here.origin("r-1")).thread_id == "thread-of-r-1"
+        with pytest.raises(StateError, match=refusal):
+            await there.origin("r-1")
 
 
-@pytest.mark.parametrize("group", [PLAIN, CONTAINED])
-def test_a_run_whose_file_names_no_group_goes_on_anywhere(
-    project: Path, store: RunStore, group: str
-) -> None:
-    folder = default_audit_dir(project)
-    folder.mkdir(parents=True)
-    line = '{"method":"turn/started","params":{"threadId":"t","cwd":"/w"}}\n'
-    (folder / "old.jsonl").write_text(line)
-    service = _service(store, project.parent / "pointers", group)
-    assert service.origin("old", cwd=str(project)).thread_id == "t"
+async def test_audit_files_alone_lead_to_no_conversation(project: Path, path: Path) -> None:
+    _record(project, PLAIN)
+    async with store_thread.opened(lambda: SqliteStore(path)) as store:
+        service = _service(store, path.parent, PLAIN)
+        with pytest.raises(RunNotFoundError) as refused:
+            await service.origin("r-1")
+    assert refused.value.kind is RunErrorKind.NOT_IN_STORE

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from codexmcp.runs.active import ActiveRun
+from codexmcp.runs.attempt import Attempt
 from codexmcp.runs.embedded import Work
-from codexmcp.runs.memory_store import MemoryStore
 from codexmcp.runs.run import Run, RunRequest, Submission
 from codexmcp.runs.states import RunState
+from tests.support.memory_store import MemoryStore
 from tests.support.processes import until
 from tests.support.run_service import GROUP, InMemory
 
@@ -39,9 +39,9 @@ class Works:
         self._ends: dict[str, asyncio.Event] = {}
 
     def end(self, run_id: str) -> None:
-        self._ends[run_id].set()
+        self._ends.setdefault(run_id, asyncio.Event()).set()
 
-    async def execute(self, active: ActiveRun) -> None:
+    async def execute(self, active: Attempt) -> None:
         run_id = active.run.id
         await self._ends.setdefault(run_id, asyncio.Event()).wait()
         self._store.change(run_id, RunState.RUNNING)
@@ -65,7 +65,7 @@ class Office(InMemory):
         ids = [f"20260101-000000-{number:08x}" for number in range(count)]
         for run_id in ids:
             request = RunRequest(prompt="p", cwd="/w", audit_dir="/w")
-            self.engine.submit(Submission(run_id, request, GROUP, created_at=1.0))
+            await self.engine.submit(Submission(run_id, request, GROUP, created_at=1.0))
         await until(lambda: all(map(self.engine.active, ids)), "all runs are worked on")
         return ids
 

@@ -146,3 +146,11 @@ def multiply(home: Path, first: str) -> None:
         rollout.with_name(rollout.name.replace(first, other)).write_text(text.replace(first, other))
     for file in home.glob("*.sqlite*"):
         file.unlink()
+
+
+async def test_several_app_servers_start_at_once_on_a_new_home(codex_home: Path) -> None:
+    async def start() -> None:
+        async with on_pipes(codex_home, pinned_codex()):
+            pass
+
+    await asyncio.gather(*(start() for _ in range(4)))

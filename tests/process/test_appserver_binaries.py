@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ import pytest
 from codexmcp.appserver import client
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.codex.binary import find_codex, package_version
 from codexmcp.errors import AppServerClosedError, CodexBinaryError, CodexMCPError
-from codexmcp.home.binary import find_codex, package_version
 from tests.support.builds import codex_build, pinned_codex
+from tests.support.ended import run_to_end
 from tests.support.processes import BOUND_S, processes_of, until
 from tests.support.real_app_server import launch_options
 
@@ -110,8 +113,31 @@ async def test_a_codex_that_refuses_its_settings_is_reported_with_its_words(
     with pytest.raises(AppServerClosedError) as caught:
         async with AppServer.launch(broken):
             pytest.fail("the block must not run")
-    assert "exited with code" in caught.value.reason
-    assert caught.value.stderr_tail
+    assert caught.value.reason.startswith("Codex did not start: ")
+    assert "CODEX_BIN" not in caught.value.reason
+
+
+async def test_a_feature_that_codex_does_not_know_is_named(codex_home: Path) -> None:
+    options = launch_options(codex_home)
+    broken = LaunchOptions(options.codex, options.env, flags=["--enable=nonsense"])
+    with pytest.raises(AppServerClosedError, match="leave --enable or --disable nonsense out"):
+        async with AppServer.launch(broken):
+            pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize(
+    ("disk", "fault"),
+    [("read-only", "Read-only file system"), ("full", "No space left on device")],
+)
+async def test_a_home_that_codex_cannot_write_to_is_named(
+    codex_home: Path, disk: str, fault: str
+) -> None:
+    own_mounts = ("unshare", "--user", "--map-root-user", "--mount")
+    program = (sys.executable, "-m", "tests.support.unwritable_home", disk, str(codex_home))
+    ended = await run_to_end([*own_mounts, *program], dict(os.environ), bound_s=BOUND_S)
+    assert ended.code == 0, ended
+    assert f"Codex cannot write to its home {codex_home}: {fault}; make it" in ended.out
+    assert "CODEX_BIN" not in ended.out
 
 
 def test_the_bundled_binary_is_found_with_its_version() -> None:

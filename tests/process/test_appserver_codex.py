@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,20 +15,22 @@ import pytest
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import CommandExecution, ItemCompleted, TurnStatus
 from codexmcp.appserver.requests import ThreadOptions, text_input
-from codexmcp.appserver.turns import TurnLimits
+from codexmcp.codex.turns import TurnLimits
+from codexmcp.codex.unloading import leave, unload
 from codexmcp.errors import AppServerClosedError, DeadlineError, RequestError
 from codexmcp.testing import (
-    FunctionCall,
     HTTPError,
     Outcome,
-    Reply,
     Request,
     ScriptedModel,
     ShellCall,
+    Spawn,
     Stall,
+    Surface,
     Text,
 )
 from tests.support.builds import codex_build, pinned_codex
+from tests.support.model_steps import UNKNOWN_MODEL
 from tests.support.processes import group_of, processes_of, until
 from tests.support.real_app_server import (
     BOUND_S,
@@ -60,7 +63,7 @@ async def test_twenty_threads_work_at_once_over_one_process(
 ) -> None:
     count = 20
 
-    async def answer(request: Request) -> Outcome:
+    async def answer(request: Request) -> Text:
         # Nobody is answered before all have asked.
         await model.wait_for_requests(count, timeout_s=BOUND_S)
         return Text(f"answer to {request.turn.prompt}")
@@ -119,7 +122,7 @@ async def test_an_unloaded_thread_goes_on_in_another_process_and_in_its_own(
 ) -> None:
     model.add(Text("first"), Text("second"), Text("third"))
     await talk.say("ask")
-    await talk.server.unload_thread(talk.thread_id)
+    await unload(talk.server, talk.thread_id)
     async with AppServer.launch(launch_options(codex_home, model.base_url)) as other:
         await other.resume_thread(talk.thread_id, ThreadOptions())
         assert (await Conversation(other, talk.thread_id).say("go on")).message == "second"
@@ -133,24 +136,26 @@ async def test_sub_agents_are_unloaded_with_their_thread_and_nothing_stays_in_th
     codex_home: Path, model: ScriptedModel, build: str
 ) -> None:
     codex = pinned_codex() if build == "pinned" else codex_build(build)
-    spawn = FunctionCall("spawn_agent", {"message": "help"}, namespace="multi_agent_v1")
+    # In code mode the sub-agent's end may come after the answer, which is then lost.
+    model.surface = Surface.PLAIN
+    plain = replace(UNCONFINED, model=UNKNOWN_MODEL)
     asked = 0
 
-    async def answer(request: Request) -> Outcome:
+    async def answer(request: Request) -> Text | Spawn:
         nonlocal asked
         asked += 1
         if request.turn.prompt == "help":
             return Text("helped")
-        return Text("done") if request.turn.steps else Reply((spawn,))
+        return Text("done") if request.turn.steps else Spawn("helper", "help")
 
     model.add(answer, answer, answer)
     async with AppServer.launch(launch_options(codex_home, model.base_url, codex=codex)) as server:
-        talk = Conversation(server, (await server.start_thread(UNCONFINED)).id)
+        talk = Conversation(server, (await server.start_thread(plain)).id)
         assert (await talk.say("get help")).message == "done"
         await until(lambda: asked == 3, "the sub-agent was asked")
         before = rollouts(codex_home)
         assert len(before) == 2
-        await server.leave_thread(talk.thread_id)
+        await leave(server, talk.thread_id)
         assert (await server.call("thread/loaded/list", {}))["data"] == []
 
     assert rollouts(codex_home) == before

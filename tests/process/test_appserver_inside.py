@@ -35,7 +35,7 @@ def way_in(socket: Path) -> tuple[Path, Path]:
 async def inside(
     socket: Path, port: int, *command: str, serve: bool = False
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    module = ("-P", "-m", "codexmcp.appserver.inside")
+    module = ("-P", "-m", "codexmcp.codex.container.inside")
     options = [f"--socket={socket}", f"--port={port}"]
     if serve:
         outer, codex = way_in(socket)
@@ -167,7 +167,7 @@ async def test_a_blocked_sandbox_is_told_before_anything_runs(socket: Path, tmp_
     codex.write_text('#!/bin/sh\n[ "$1" = sandbox ] && echo "bwrap: no" >&2 && exit 1\necho ran\n')
     codex.chmod(0o755)
     ran = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "codexmcp.appserver.inside", "--probe-sandbox"),
+        *(sys.executable, "-P", "-m", "codexmcp.codex.container.inside", "--probe-sandbox"),
         *(f"--socket={socket}", "--port=1", "--", str(codex), "app-server"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -15,19 +15,17 @@ from codexmcp.appserver.launch import DELTAS
 from codexmcp.appserver.remote import TUI_CONFIG, prepare_tui_home, tui_command
 from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.appserver.shared import SharedAppServer
-from codexmcp.appserver.turns import TurnResult
-from codexmcp.testing import FunctionCall, Message, Reply, Request, ScriptedModel, Text
+from codexmcp.codex.turns import TurnResult
+from codexmcp.testing import Message, Reply, Request, ScriptedModel, Text
 from tests.support.builds import codex_build, pinned_codex
+from tests.support.model_steps import escalated
 from tests.support.real_app_server import BOUND_S, Conversation, launch_options
 from tests.support.screen import Screen
 
 OLDEST = "0.153.4"
-USERS_CONFIG = '# The user\'s own.\nmodel = "gpt-5.5"\n\n[tui]\ntheme = "mine"\n'
-ASKING = ThreadOptions(sandbox="read-only", approval_policy="on-request", model="gpt-5.5")
-ESCALATED = FunctionCall(
-    "exec_command",
-    {"cmd": "echo it ran", "sandbox_permissions": "require_escalated", "justification": "why not"},
-)
+USERS_CONFIG = '# The user\'s own.\nmodel = "gpt-5.6-sol"\n\n[tui]\ntheme = "mine"\n'
+ASKING = ThreadOptions(sandbox="read-only", approval_policy="on-request", model="gpt-5.6-sol")
+ESCALATED = escalated("echo it ran")
 
 
 @pytest.fixture
@@ -128,7 +126,7 @@ async def test_a_human_can_take_part_and_changes_no_setting(
 async def test_a_pending_approval_is_shown_and_can_be_answered(
     shared: SharedAppServer, talk: Conversation, model: ScriptedModel, codex_home: Path
 ) -> None:
-    model.add(Reply((ESCALATED,)), Reply((Message("it was allowed"),)))
+    model.add(ESCALATED, Reply((Message("it was allowed"),)))
     turn = talk.begin("escalate")
     await talk.heard.wait_for("commandExecution")
     async with attached(shared, talk.thread_id, codex_home) as terminal:

@@ -8,23 +8,25 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+from codexmcp.appserver import shared as shared_module
 from codexmcp.appserver.child import Child
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import ConnectionLost, TurnCompleted, TurnStatus
 from codexmcp.appserver.launch import DELTAS, LaunchOptions
 from codexmcp.appserver.requests import ThreadOptions, TurnOptions, text_input
 from codexmcp.appserver.shared import SharedAppServer
+from codexmcp.appserver.socket_file import remove_socket, stable_path
+from codexmcp.codex.unloading import unload
+from codexmcp.codex.writer import holder_of
 from codexmcp.errors import AppServerClosedError, CodexBinaryError, ConfigurationError
-from codexmcp.home.writer import holder_of
 from codexmcp.jsonrpc import messages
 from codexmcp.testing import (
     Deltas,
-    FunctionCall,
     Message,
     Reply,
     Request,
@@ -32,6 +34,8 @@ from codexmcp.testing import (
     Stall,
     Text,
 )
+from tests.support.builds import pinned_codex
+from tests.support.model_steps import escalated
 from tests.support.processes import is_alive, processes_of, until
 from tests.support.real_app_server import (
     BOUND_S,
@@ -44,10 +48,7 @@ from tests.support.real_app_server import (
 
 DELTA = "item/agentMessage/delta"
 ASKING = ThreadOptions(sandbox="read-only", approval_policy="on-request")
-ESCALATED = FunctionCall(
-    "exec_command",
-    {"cmd": "true", "sandbox_permissions": "require_escalated", "justification": "why not"},
-)
+ESCALATED = escalated("true")
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ async def test_a_connection_that_closes_leaves_the_process_and_its_turn(
 async def test_an_approval_is_answered_by_whichever_connection_answers_first(
     shared: SharedAppServer, stack: AsyncExitStack, model: ScriptedModel
 ) -> None:
-    model.add(Text("first"), Reply((ESCALATED,)), Reply((Message("allowed"),)))
+    model.add(Text("first"), ESCALATED, Reply((Message("allowed"),)))
     asked = asyncio.Event()
 
     async def never(_: messages.Request) -> object:
@@ -236,6 +237,54 @@ async def test_a_socket_in_use_is_left_to_its_owner(
         assert server.closed_by is None
 
 
+@pytest.mark.parametrize("keeps_folder", [False, True])
+async def test_a_socket_that_is_removed_while_it_is_made_is_made_again(
+    codex_home: Path,
+    model: ScriptedModel,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    keeps_folder: bool,
+) -> None:
+    removals: list[Path] = []
+
+    def stable_path_of_a_removed(socket: Path) -> AbstractContextManager[Path]:
+        if not removals:
+            removals.append(socket)
+            remove_socket(socket)
+            if not keeps_folder:
+                socket.parent.rmdir()
+        return stable_path(socket)
+
+    monkeypatch.setattr(shared_module, "stable_path", stable_path_of_a_removed)
+    options = launch_options(codex_home, model.base_url)
+    async with SharedAppServer.launch(options, path) as server, server.connect() as connection:
+        assert await connection.call("config/read", {"includeLayers": False})
+    assert removals == [path]
+
+
+async def test_a_folder_that_is_replaced_while_a_socket_is_made_costs_one_start(
+    codex_home: Path, model: ScriptedModel, path: Path
+) -> None:
+    slow = codex_home / "slow-codex"
+    slow.write_text(
+        f'#!/bin/sh\n[ -e "{slow}.began" ] && exec "{pinned_codex()}" "$@"\ntouch "{slow}.began"\n'
+        "exec sleep 60\n"
+    )
+    slow.chmod(0o755)
+    options = launch_options(codex_home, model.base_url, codex=slow)
+
+    async def replace_folder() -> None:
+        await until(lambda: Path(f"{slow}.began").exists(), "the first start")
+        path.parent.rename(codex_home / "gone")
+        path.parent.mkdir(mode=0o700)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(replace_folder())
+        async with SharedAppServer.launch(options, path) as server, server.connect() as connection:
+            assert await connection.call("config/read", {"includeLayers": False})
+
+
 async def test_a_path_too_long_for_a_socket_is_refused_before_the_start(codex_home: Path) -> None:
     path = codex_home / ("x" * 100)
     with pytest.raises(ConfigurationError, match="shorter CODEX_HOME"):
@@ -281,7 +330,7 @@ async def test_the_writer_of_a_thread_is_the_process_that_has_it_loaded(
     talk = await conversation(server)
     assert holder_of(codex_home, talk.thread_id) == shared.pid
     await talk.say("begin")
-    await server.unload_thread(talk.thread_id)
+    await unload(server, talk.thread_id)
     assert holder_of(codex_home, talk.thread_id) is None
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from codexmcp.appserver.answers import DECLINED
-from codexmcp.appserver.container import ContainerOptions
 from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.appserver.websocket import WebSocketStream
+from codexmcp.codex.container.options import ContainerOptions
+from codexmcp.codex.host import CodexHost
+from codexmcp.codex.options import CodexOptions
+from codexmcp.errors import AppServerClosedError
 from codexmcp.jsonrpc.messages import Request
-from codexmcp.server.codex import CodexOptions
-from codexmcp.supervisor.codex_host import CodexHost
 from tests.support import fake_engine
 from tests.support.builds import pinned_codex
 from tests.support.index_claim import FILE, claim, state_of
@@ -110,3 +111,16 @@ async def test_a_start_that_was_held_up_gets_another_container_while_the_first_i
         assert await codex.server.call("config/read", {"includeLayers": False})
         assert len(fake_engine.containers(folder)) == 1
     assert state_of(codex_home / FILE)[0] == "complete"
+
+
+async def test_an_engine_that_is_stopped_is_named_before_its_own_words(
+    codex_home: Path, folder: Path
+) -> None:
+    async with hosting(codex_home, folder) as host:
+        gone = "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?"
+        (folder / "docker").write_text(f"#!/bin/sh\necho '{gone}' >&2\nexit 125\n")
+        with pytest.raises(AppServerClosedError) as raised:
+            async with host.connect(on_request=_decline):
+                raise AssertionError
+    assert "the container engine docker is not running, or was stopped" in raised.value.reason
+    assert gone in raised.value.stderr_tail

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.support.builds import pinned_codex
 from tests.support.processes import processes_of, until
+from tests.support.real_app_server import environment
 
 KEY = "sk-canary-0123456789"
 BOUND_S = 60.0
@@ -24,7 +24,7 @@ async def started(home: Path, cwd: Path, *args: str, **env: str) -> asyncio.subp
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "codexmcp", "doctor", *args),
         cwd=cwd,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "CODEX_HOME": str(home), **env},
+        env={**environment(home), **env},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -41,20 +41,28 @@ async def doctor(home: Path, cwd: Path, *args: str, **env: str) -> tuple[int, st
 
 
 async def verdicts(home: Path, cwd: Path, **env: str) -> tuple[int, dict[str, Any]]:
-    code, said = await doctor(home, cwd, "--json", **env)
+    code, said = await doctor(home, cwd, "--json", "--no-call", **env)
     told = json.loads(said)
     assert told["ok"] == (code == 0)
     return code, {check["name"]: (check["verdict"], check["detail"]) for check in told["checks"]}
 
 
+def tree_of(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder that fit a pattern."""
+    return list(folder.glob(pattern))
+
+
 async def test_a_healthy_home_passes_and_the_key_is_not_shown(
     codex_home: Path, tmp_path: Path
 ) -> None:
-    code, said = await doctor(codex_home, tmp_path, OPENAI_API_KEY=KEY)
+    code, said = await doctor(codex_home, tmp_path, "--no-call", OPENAI_API_KEY=KEY)
     assert code == 0, said
     assert "ok      credentials: the key of the environment" in said
     assert "ok      sandbox workspace-write: a command ran in it" in said
     assert " starts (" in said
+    assert "ok      turn: a stand-in for the model answered" in said
+    # The turn has left no conversation behind.
+    assert not tree_of(codex_home, "sessions/**/*.jsonl*")
     assert KEY not in said
 
 
@@ -98,7 +106,7 @@ async def test_a_home_that_cannot_be_written_to_is_told_with_the_remedy(tmp_path
     assert code == 78
     verdict, detail = checks["codex home"]
     assert verdict == "broken"
-    assert "Codex cannot write to /proc/self" in detail
+    assert "Codex cannot write to its home /proc/self" in detail
     assert "CODEX_HOME" in detail
 
 

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from codexmcp.home.binary import find_codex
-from tests.clients.script import tool_call
+from codexmcp.codex.binary import find_codex
+from codexmcp.testing import MCPCall, Surface
 from tests.support.builds import CHECKOUT
 from tests.support.commands import codexmcp
 from tests.support.ended import run_to_end
 from tests.support.http_serving import Served, served, serving
+from tests.support.model_steps import LIST_TOOLS
 from tests.support.supervision import BOUND_S, station
 from tests.support.sync_places import tree
 
@@ -79,12 +80,14 @@ async def test_codex_lists_reads_and_replaces_and_gets_nothing_from_outside(
         (server.root / "portfolio").mkdir()
         (server.root / "portfolio" / "me.md").write_text("# Me\n")
         calls = [
-            tool_call(NAMESPACE, "agentOS_fs_list", path="."),
-            tool_call(NAMESPACE, "agentOS_fs_read", path="a.txt"),
-            tool_call(NAMESPACE, "list_portfolio_files"),
-            tool_call(NAMESPACE, "agentOS_fs_read", path="../config.toml"),
-            tool_call(
-                NAMESPACE, "agentOS_fs_replace", path="a.txt", old_text="two", new_text="three"
+            MCPCall(NAMESPACE, "agentOS_fs_list", {"path": "."}),
+            MCPCall(NAMESPACE, "agentOS_fs_read", {"path": "a.txt"}),
+            MCPCall(NAMESPACE, "list_portfolio_files"),
+            MCPCall(NAMESPACE, "agentOS_fs_read", {"path": "../config.toml"}),
+            MCPCall(
+                NAMESPACE,
+                "agentOS_fs_replace",
+                {"path": "a.txt", "old_text": "two", "new_text": "three"},
             ),
         ]
         server.here.model.on("work", *calls)
@@ -116,11 +119,15 @@ async def test_codex_with_a_wrong_token_or_without_the_server_goes_on_without_it
     async with station(codex_home) as here:
         async with serving(here) as server:
             connect(codex_home, server.url)
+            for prompt in ("with", "one", "two"):
+                here.model.on(prompt, LIST_TOOLS)
+            await codex_exec(server, "with", AGENTOS_TOKEN=server.token)
             await codex_exec(server, "one", AGENTOS_TOKEN="x" * 40)
             await here.killed(server.pid)
             await codex_exec(server, "two", AGENTOS_TOKEN=server.token)
-        for request in here.model.requests:
-            assert NAMESPACE not in json.dumps(request.body["tools"])
+        listed = [request.turn.steps[-1]["output"] for request in here.model.requests[1::2]]
+        assert ["exec_command" in json.dumps(each) for each in listed] == [True, True, True]
+        assert [NAMESPACE in json.dumps(each) for each in listed] == [True, False, False]
 
 
 @pytest.fixture
@@ -171,7 +178,9 @@ def _point(repository: Path, url: str) -> None:
 async def _use(server: Served, home: Path, role: str) -> None:
     """Have Codex work with a profile, and call a tool over HTTP."""
     model = server.here.model
-    model.on(role, tool_call(NAMESPACE, "agentOS_fs_list", path="."))
+    # Codex does not know these models, and so offers them plain tools.
+    model.surface = Surface.PLAIN
+    model.on(role, MCPCall(NAMESPACE, "agentOS_fs_list", {"path": "."}))
     endpoint = f'model_providers.openrouter.base_url="{model.base_url}"'
     told = await codex_exec(
         server,

@@ -72,7 +72,11 @@ async def test_a_server_with_the_token_of_its_environment(codex_home: Path) -> N
     [
         (["--host", EVERYWHERE], 2, "--allow-remote"),
         (["--host", "::"], 2, "--allow-remote"),
-        (["--host", "no.such.host.invalid", "--allow-remote"], 78, "no address of this machine"),
+        (
+            ["--host", "no.such.host.invalid", "--allow-remote"],
+            78,
+            "not an address of this machine",
+        ),
         (["--host", "203.0.113.7", "--allow-remote"], 78, "cannot listen on"),
         (["--path", "mcp"], 2, "--path"),
         (["--path", "/status"], 2, "is taken"),
@@ -242,15 +246,18 @@ async def test_kill_nine_leaves_a_port_that_can_be_had_again(codex_home: Path) -
 
 
 async def test_commands_of_runs_cannot_read_the_token(codex_home: Path) -> None:
-    env = {"AGENTOS_TOKEN_COPY": "x"}
+    withheld = codex_home.parent / "withheld.txt"
+    withheld.write_text("what is withheld")
+    env = {"AGENTOS_TOKEN_COPY": "x", "CODEXMCP_WITHHELD": str(withheld)}
     async with served(codex_home, env=env) as server:
         token_file = codex_home / ".agentos" / "token"
-        command = f"cat {token_file}; env > seen.txt"
+        command = f"cat {token_file} {withheld}; env > seen.txt"
         server.here.model.on("look", ShellCall(command))
         ended = await server.tool("codex_run", prompt="look", cwd=str(server.root), wait_ms=25_000)
         assert ended["status"] == "completed"
         (asked,) = [request for request in server.here.model.requests if request.turn.steps]
         assert server.token not in json.dumps(asked.body)
+        assert withheld.read_text() not in json.dumps(asked.body)
         assert "AGENTOS" not in (server.root / "seen.txt").read_text()
 
 
@@ -269,6 +276,24 @@ async def test_tokens_and_the_codex_home_are_served_to_nobody(codex_home: Path) 
             arguments={"pattern": server.token, "path": home, **hidden},
         )
         assert not found.fields["result"].get("structuredContent", {}).get("matches")
+
+
+async def test_what_the_server_works_with_is_served_to_nobody_wherever_it_lies(
+    codex_home: Path,
+) -> None:
+    folder = codex_home.parent
+    (folder / "openai.key").write_text("sk-withheld")
+    env = {
+        "CODEX_MCP_WRAPPER_POINTER_DIR": str(folder / "store"),
+        "CODEX_MCP_WRAPPER_RUN_DIR": str(folder / "audit"),
+        "CODEXMCP_WITHHELD": str(folder / "openai.key"),
+    }
+    async with served(codex_home, "--fs-root", str(folder), env=env) as server:
+        for path in ("store/runs.sqlite3", "audit/index.jsonl", "openai.key"):
+            for tool, more in (("read", {}), ("write", {"content": "x", "create_parents": True})):
+                said = await server.failing(f"agentOS_fs_{tool}", path=path, **more)
+                assert "sk-withheld" not in said
+    assert (folder / "openai.key").read_text() == "sk-withheld"
 
 
 async def test_a_token_in_a_prompt_is_not_kept_in_the_audit_files(codex_home: Path) -> None:

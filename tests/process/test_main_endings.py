@@ -106,8 +106,12 @@ async def test_the_bound_on_time_ends_everything(project: Project, program: str)
 @pytest.mark.parametrize(
     ("victim", "program", "message"),
     [
-        ("responses-api-proxy", "main.py", "the key proxy ended: codex was ended by SIGKILL"),
-        ("responses-api-proxy", "newway.py", "the key proxy ended: codex was ended by SIGKILL"),
+        ("codexmcp.codex.forwarder", "main.py", "the key proxy ended: python was ended by SIGKILL"),
+        (
+            "codexmcp.codex.forwarder",
+            "newway.py",
+            "the key proxy ended: python was ended by SIGKILL",
+        ),
         ("mcp-server", "main.py", "Codex failed: the call of codex broke off"),
         ("app-server", "main.py", "`codex app-server` ended: codex was ended by SIGKILL"),
         ("codex exec", "newway.py", "Codex failed: Codex was ended by SIGKILL"),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
-from codexmcp.testing import Role, ScriptedModel, ShellCall, Step, Text
+import pytest
+
+from codexmcp.testing import Role, ScriptedModel, ShellCall, Step, Surface, Text
+from tests.support.model_steps import UNKNOWN_MODEL
 from tests.support.programs import KEY, Project
 
 WRITE = ShellCall("mkdir -p game; echo '<h1>Snake</h1>' | tee index.html game/snake.js")
@@ -46,7 +49,9 @@ async def test_resume_continues_the_thread_in_a_second_process(
 async def test_every_line_of_json_output_is_an_event_and_the_result_comes_last(
     project: Project, program: str
 ) -> None:
-    async with ScriptedModel([WRITE, Text("I made it.")]) as model:
+    # Codex does not know the model that is named, and so offers it plain tools.
+    script: list[Step] = [WRITE, Text("I made it.")]
+    async with ScriptedModel(script, surface=Surface.PLAIN) as model:
         project.reach(model.base_url)
         ran = await project.run(
             program,
@@ -75,7 +80,7 @@ async def test_every_line_of_json_output_is_an_event_and_the_result_comes_last(
 async def test_read_only_blocks_a_write_and_the_work_counts_as_failed(
     project: Project, program: str
 ) -> None:
-    # The second, because Codex tells nothing of a command that fails with its sandbox's error.
+    # The second, because Codex may tell nothing of a command that its sandbox denies at once.
     script: list[Step] = [ShellCall("echo no > index.html"), ShellCall("exit 3"), Text("All done!")]
     async with ScriptedModel(script) as model:
         project.reach(model.base_url)
@@ -86,7 +91,10 @@ async def test_read_only_blocks_a_write_and_the_work_counts_as_failed(
     # The agent sounds content, and yet nothing was done.
     assert "All done!" in ran.out
     assert ran.code == 1
-    assert ran.error == "error: the one command that Codex ran failed, and no file changed"
+    # Source: whether Codex 0.163.0 tells of the first one is a race, on a busy machine it does.
+    told = ("the only command", "all 2 commands")
+    ends = [f"error: {which} failed, and no file changed" for which in told]
+    assert ran.error in ends
 
 
 async def test_cwd_and_the_sandbox_variable_decide_where_codex_works(
@@ -102,15 +110,24 @@ async def test_cwd_and_the_sandbox_variable_decide_where_codex_works(
     assert not (folder.parent / "outside.txt").exists()
 
 
-async def test_a_rehearsal_needs_no_key(project: Project, program: str) -> None:
-    ran = await project.run(program, "--rehearse", "$mcp-skill-smoke run the smoke script")
+@pytest.mark.parametrize(
+    ("named", "tool"), [([], "exec"), (["--model", UNKNOWN_MODEL], "exec_command")]
+)
+async def test_a_rehearsal_needs_no_key_and_uses_the_tools_of_its_model(
+    project: Project, program: str, named: list[str], tool: str
+) -> None:
+    ran = await project.run(program, "--rehearse", *named, "$mcp-skill-smoke run the smoke script")
     assert ran.code == 0
     assert ran.err.startswith("rehearsal: no model is called\n")
-    assert "warning" not in ran.err
+    assert ("warning" in ran.err) == bool(named)
     result = (project.output / "skill-smoke-result.txt").read_text()
     assert result.startswith("skill=mcp-skill-smoke\n")
     assert result in ran.out
     assert "--rehearse --resume " in ran.out
+    (rollout,) = project.home.glob("sessions/**/*.jsonl")
+    lines = [json.loads(line)["payload"] for line in rollout.read_text().splitlines()]
+    called = [line["name"] for line in lines if str(line.get("type")).endswith("_call")]
+    assert called == [tool]
 
 
 async def test_a_rehearsal_says_that_it_cannot_think(project: Project, program: str) -> None:

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from codexmcp.appserver.client import AppServer
+from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.errors import ExitCode
 from codexmcp.home.mcp_servers import McpServer
 from codexmcp.home.mcp_stdio import check_stdio
-from tests.support.builds import pinned_codex
+from codexmcp.testing import Script, ScriptedModel, Text
+from tests.support.builds import ORACLE_VERSION, codex_build, pinned_codex
 from tests.support.commands import codexmcp
+from tests.support.mcp_stub import hinted
 from tests.support.processes import processes_of, until
-from tests.support.real_app_server import environment, launch_options
+from tests.support.real_app_server import Conversation, environment, launch_options
 
 STUB = Path(__file__).parent.parent / "support" / "mcp_stub.py"
 BOUND_S = 30.0
+PINNED = installed_version("openai-codex-cli-bin")
 
 
 def stub(mode: str) -> list[str]:
@@ -92,7 +98,7 @@ async def test_what_is_added_is_what_codex_starts(codex_home: Path) -> None:
     (report,) = checked.json
     assert (report["server"], report["ok"]) == ("files", True)
     assert await tools_by_codex(codex_home) == {"files": ["goodbye", "hello"], "off": []}
-    assert report["tools"] == ["hello", "goodbye"]
+    assert report["tools"] == ["goodbye", "hello"]
     for name in ("files", "off"):
         assert (await codexmcp(codex_home, "mcp", "remove", name)).code == 0
     assert (codex_home / "config.toml").read_text() == "# mine\n[features]\n"
@@ -133,7 +139,7 @@ async def test_a_server_is_broken_for_us_if_it_is_for_codex(codex_home: Path, na
 
 async def test_a_broken_server_is_told_with_its_cause(codex_home: Path) -> None:
     await add(codex_home, "dies", "--", *stub("dies"))
-    await add(codex_home, "glued", "--", *stub("glued"))
+    await add(codex_home, "glued", "--startup-timeout", "3", "--", *stub("glued"))
     await add(codex_home, "gone", "--", "no-such-program")
     await add(codex_home, "far", "--url", "http://127.0.0.1:9/mcp")
     checked = await codexmcp(codex_home, "mcp", "check")
@@ -142,6 +148,83 @@ async def test_a_broken_server_is_told_with_its_cause(codex_home: Path) -> None:
     assert "it wrote other text right before a message: 'Ok to proceed?" in checked.out
     assert "there is no program 'no-such-program'" in checked.out
     assert "it cannot be reached" in checked.out
+
+
+def table(name: str, mode: str, more: str = "") -> str:
+    command, *args = stub(mode)
+    words = f"command = {json.dumps(command)}\nargs = {json.dumps(args)}\n"
+    return f"[mcp_servers.{json.dumps(name)}]\n{words}{more}"
+
+
+@pytest.mark.parametrize("build", [ORACLE_VERSION, PINNED])
+async def test_a_name_from_which_codex_gets_no_tools_is_told_with_a_remedy(
+    codex_home: Path, build: str
+) -> None:
+    config = table("two words", "plain") + table("a.b/c:d@e", "plain")
+    (codex_home / "config.toml").write_text(config)
+    codex = str(codex_build(build))
+    checked = await codexmcp(codex_home, "mcp", "check", "--json", CODEX_BIN=codex)
+    assert [each["ok"] for each in checked.json] == [False, True], checked.err
+    (fault,) = checked.json[0]["faults"]
+    assert "Codex gets no tools from it" in fault
+    assert "rename its table" in fault
+
+
+async def test_every_table_that_codex_refuses_is_told_and_none_is_called_enabled(
+    codex_home: Path,
+) -> None:
+    good = table("good", "plain")
+    odd = {
+        "none": "enabled = false\n",
+        "tool": '[mcp_servers.tool.tools.x]\napproval_mode = "approve"\n',
+        "both": 'command = "x"\nurl = "https://h/mcp"\n',
+    }
+    tables = (f"[mcp_servers.{name}]\n{text}" for name, text in odd.items())
+    (codex_home / "config.toml").write_text(good + "".join(tables))
+    listed = (await codexmcp(codex_home, "mcp", "list", "--json")).json
+    checked = await codexmcp(codex_home, "mcp", "check", "--json")
+    assert {each["name"] for each in listed if each["fault"]} == odd.keys()
+    faults = {each["server"]: each["faults"][0] for each in checked.json}
+    assert checked.code == 1
+    assert faults.pop("good").startswith("not checked, because Codex refuses config.toml: ")
+    assert faults.keys() == odd.keys()
+    for fault in faults.values():
+        assert "and with it all of config.toml" in fault
+        assert "give it either a command or a url" in fault
+
+
+async def test_tools_that_codex_refuses_unattended_are_those_that_the_check_names(
+    codex_home: Path,
+) -> None:
+    modes = ("", "auto", "prompt", "writes", "approve")
+    lines = {
+        f"m{mode}": f'default_tools_approval_mode = "{mode}"\n' if mode else "" for mode in modes
+    }
+    odd = '[mcp_servers.mwrites.tools.nnn]\napproval_mode = "approve"\n'
+    odd += '[mcp_servers.mapprove.tools.nnn]\napproval_mode = "prompt"\n'
+    config = "".join(
+        table(name, "hints", f"required = true\n{text}") for name, text in lines.items()
+    )
+    (codex_home / "config.toml").write_text(config + odd)
+    names = [f"{server}__{tool}" for server in lines for tool in hinted()]
+    calls = (
+        "const done = {};"
+        f"for (const name of {json.dumps(names)}) "
+        "done[name] = JSON.stringify(await tools['mcp__' + name]({})).includes('called');"
+        "text('DONE' + JSON.stringify(done) + 'DONE')"
+    )
+    options = ThreadOptions(sandbox="workspace-write", approval_policy="never")
+    async with ScriptedModel([Script(calls), Text("ok")]) as model:
+        async with AppServer.launch(launch_options(codex_home, model.base_url)) as server:
+            talk = Conversation(server, (await server.start_thread(options)).id)
+            await talk.say("go")
+        told = json.dumps(model.requests[-1].body).replace("\\", "")
+    done = json.loads(told.split("DONE")[-2])
+    checked = await codexmcp(codex_home, "mcp", "check", "--json")
+    asked = {f"{each['server']}__{tool}" for each in checked.json for tool in each["asked_for"]}
+    assert asked == {name for name, was_called in done.items() if not was_called}
+    assert checked.code == 0
+    assert "unattended runs" in checked.json[0]["notes"][-1]
 
 
 async def test_a_server_that_never_answers_is_ended_with_what_it_started(codex_home: Path) -> None:
@@ -186,19 +269,22 @@ async def test_a_remote_server_is_asked_with_the_token_of_its_variable(codex_hom
     async with remote_stub("right") as url:
         await add(codex_home, "far", "--url", url, "--bearer-token-env-var", "FAR_TOKEN")
         checked = await codexmcp(codex_home, "mcp", "check", "--json", FAR_TOKEN="right")
-        assert (checked.code, checked.json[0]["tools"]) == (0, ["hello", "goodbye"]), checked.out
+        assert (checked.code, checked.json[0]["tools"]) == (0, ["goodbye", "hello"]), checked.out
         assert await tools_by_codex(codex_home, FAR_TOKEN="right") == {"far": ["goodbye", "hello"]}
-        wrong = await codexmcp(codex_home, "mcp", "check", FAR_TOKEN="wrong")
-        unset = await codexmcp(codex_home, "mcp", "check")
         await add(codex_home, "open", "--url", url)
-        no_token = await codexmcp(codex_home, "mcp", "check", "open")
         await add(codex_home, "path", "--url", f"{url}-not", "--bearer-token-env-var", "FAR_TOKEN")
-        elsewhere = await codexmcp(codex_home, "mcp", "check", "path", FAR_TOKEN="right")
+        # At once, because Codex tries each of them for seconds.
+        wrong, unset, no_token, elsewhere = await asyncio.gather(
+            codexmcp(codex_home, "mcp", "check", "far", FAR_TOKEN="wrong"),
+            codexmcp(codex_home, "mcp", "check", "far"),
+            codexmcp(codex_home, "mcp", "check", "open"),
+            codexmcp(codex_home, "mcp", "check", "path", FAR_TOKEN="right"),
+        )
     assert [ran.code for ran in (wrong, unset, no_token, elsewhere)] == [1] * 4
-    assert "it refuses the token (401)" in wrong.out
+    assert "it refuses the token in FAR_TOKEN (401)" in wrong.out
     assert "not set here: FAR_TOKEN" in unset.out
-    assert "it wants a token or a login (401)" in no_token.out
-    assert "there is no MCP at /mcp-not (404)" in elsewhere.out
+    assert "a token or login is required (401)" in no_token.out
+    assert "no MCP endpoint at /mcp-not (404)" in elsewhere.out
     assert "right" not in (codex_home / "config.toml").read_text()
 
 

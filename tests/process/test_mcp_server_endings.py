@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from codexmcp.appserver.orphans import REAP_INTERVAL_S
 from codexmcp.testing import Delay, ScriptedModel, ShellCall, Stall, Text
 from tests.support.mcp_server import (
     SERVER,
@@ -83,10 +84,10 @@ async def test_a_killed_server_takes_its_key_proxy_along(codex_home: Path, tmp_p
     async with ScriptedModel([Stall()]) as model:
         env = environment(codex_home, OPENAI_API_KEY="sk-mark", OPENAI_BASE_URL=model.base_url)
         async with mcp_server(codex_home, tmp_path, env=env) as client:
-            await start_call(client, 1, prompt="x", model="rehearsal")
+            await start_call(client, 1, prompt="x")
             await model.wait_for_requests(1)
             names = " ".join(processes_of(codex_home).values())
-            assert "responses-api-proxy" in names
+            assert "codexmcp.codex.forwarder" in names
             assert "sk-mark" not in names
             client.signal(signal.SIGKILL)
             await client.wait_exit(5)
@@ -167,3 +168,21 @@ def test_streams_that_cannot_be_used_end_in_one_line(
     assert run.returncode == code
     assert words in run.stderr
     assert len(run.stderr.splitlines()) == 1
+
+
+async def test_a_read_only_command_outlives_the_start_of_another_server(
+    codex_home: Path, tmp_path: Path
+) -> None:
+    # Longer than servers take to look for what others have left.
+    command = f"sleep {REAP_INTERVAL_S + 2}; echo $((6 * 7))"
+    other_home = codex_home / "other"
+    other_home.mkdir()
+    async with ScriptedModel([ShellCall(command), Text("done")]) as model:
+        configure(codex_home, model)
+        async with mcp_server(codex_home, tmp_path) as client:
+            await start_call(client, 1, prompt="x", sandbox="read-only")
+            await event(client, "exec_command_begin")
+            async with mcp_server(other_home, tmp_path):
+                ended = (await event(client, "exec_command_end"))["msg"]
+            assert (ended["exit_code"], ended["stdout"]) == (0, "42\n")
+            assert text_of(await result_of(client, 1)) == "done"

@@ -42,16 +42,19 @@ async def test_an_answer_that_fits_the_schema_comes_as_a_value(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"output_schema": {"type": 5}}, "output-schema is no JSON Schema"),
+        ({"output_schema": {"type": 5}}, "output-schema is not a JSON Schema"),
         ({"output_schema": {"type": "string"}}, "output-schema must describe an object"),
         ({"images": ["missing.png"]}, "image `missing.png` cannot be read: No such file"),
-        ({"images": ["text.png"]}, "image `text.png` is no PNG"),
-        ({"images": ["fifo.png"]}, "image `fifo.png` is no regular file"),
-        ({"output_schema": {"type": "object", "$ref": "http://h/"}}, "only to parts of itself"),
+        ({"images": ["text.png"]}, "image `text.png` is not a PNG"),
+        ({"images": ["fifo.png"]}, "image `fifo.png` is not a regular file"),
+        (
+            {"output_schema": {"type": "object", "$ref": "http://h/"}},
+            "only have references inside itself",
+        ),
         ({"timeout": 10**20}, "`timeout` must be at most 1000000000 seconds"),
         ({"images": "a.png"}, "expected a sequence"),
-        ({"profile": "nope"}, "there is no profile `nope`"),
-        ({"profile": "../evil"}, "profile `../evil` is no name"),
+        ({"profile": "nope"}, "unknown profile `nope`"),
+        ({"profile": "../evil"}, "invalid profile name `../evil`"),
         ({"profile": "broken"}, "profile `broken` is broken"),
         ({"timeout": 0}, "`timeout` must be more than 0 seconds"),
         ({"timeout": True}, "expected a number of seconds"),
@@ -78,12 +81,12 @@ async def test_images_effort_and_profile_reach_the_model(codex_home: Path, tmp_p
     async with ScriptedModel([Text("ok")]) as model:
         configure(codex_home, model)
         (codex_home / "terse.config.toml").write_text(
-            'model = "gpt-5.5"\ndeveloper_instructions = "Be terse."\n'
+            'model = "gpt-5.6-sol"\ndeveloper_instructions = "Be terse."\n'
         )
         async with mcp_server(codex_home, tmp_path) as client:
             await call(client, 1, prompt="x", images=["dot.png"], effort="low", profile="terse")
         body = model.requests[0].body
-        assert body["model"] == "gpt-5.5"
+        assert body["model"] == "gpt-5.6-sol"
         assert body["reasoning"]["effort"] == "low"
         assert "Be terse." in str(body["input"])
         assert "data:image/png;base64," in str(body["input"])

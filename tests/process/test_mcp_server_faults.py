@@ -13,11 +13,9 @@ from pathlib import Path
 import pytest
 
 from codexmcp.appserver.client import AppServer
-from codexmcp.appserver.threads import MAX_LOADED
+from codexmcp.codex.threads import MAX_LOADED
 from codexmcp.testing import (
     Deltas,
-    FunctionCall,
-    Reply,
     ScriptedModel,
     ShellCall,
     Stall,
@@ -37,6 +35,7 @@ from tests.support.mcp_server import (
     text_of,
     thread_of,
 )
+from tests.support.model_steps import escalated
 from tests.support.processes import processes_of, until
 from tests.support.real_app_server import launch_options
 
@@ -182,7 +181,7 @@ async def test_a_prompt_beyond_codexs_bound_is_refused_and_the_thread_goes_on(
         configure(codex_home, model)
         async with mcp_server(codex_home, tmp_path) as client:
             assert text_of(await call(client, 1, prompt="w" * MIB)) == "long"
-            refused = await call(client, 2, prompt="w" * 10 * MIB)
+            refused = await call(client, 2, prompt="w" * 4 * MIB)
             assert refused["isError"]
             assert "exceeds the maximum length of 1048576 characters" in text_of(refused)
             thread_id = thread_of(refused)
@@ -224,19 +223,24 @@ async def test_a_line_beyond_all_bounds_ends_the_connection_with_the_reason(
 async def test_an_unreachable_model_ends_the_call_with_the_cause(
     codex_home: Path, tmp_path: Path
 ) -> None:
+    away = unreachable_base_url()
     env = environment(
         codex_home,
         OPENAI_API_KEY="sk-x",
-        OPENAI_BASE_URL=unreachable_base_url(),
+        OPENAI_BASE_URL=away,
         # With the 7 of the default Codex goes on for 80 s.
         CODEXMCP_REQUEST_RETRIES="1",
     )
     async with mcp_server(codex_home, tmp_path, env=env) as client:
-        await start_call(client, 1, prompt="x", model="rehearsal")
+        await start_call(client, 1, prompt="x")
         result = await result_of(client, 1, 60)
         assert result["isError"]
-        assert "the model's endpoint could not be reached (the key proxy: " in text_of(result)
-        assert "sk-x" not in json.dumps(client.received) + client.stderr
+        assert f"502 Bad Gateway: cannot reach {away}: Connection refused" in text_of(result)
+        assert f", url: {away}/responses" in text_of(result)
+        told = json.dumps(client.received)
+        # Nobody knows the URL of the key proxy.
+        assert "http://127.0.0.1" not in told.replace(away, "")
+        assert "sk-x" not in told + client.stderr
 
 
 async def test_a_broken_codex_is_named_in_the_call(codex_home: Path, tmp_path: Path) -> None:
@@ -272,9 +276,7 @@ async def test_a_codex_that_died_is_told_in_the_event_stream(
 async def test_a_question_is_withdrawn_when_its_call_is_cancelled(
     codex_home: Path, tmp_path: Path
 ) -> None:
-    arguments = {"cmd": "touch x", "sandbox_permissions": "require_escalated", "justification": "y"}
-    asking = Reply((FunctionCall("exec_command", arguments, "call_1"),))
-    async with ScriptedModel([asking, Text("after")]) as model:
+    async with ScriptedModel([escalated("touch x"), Text("after")]) as model:
         configure(codex_home, model)
         async with mcp_server(codex_home, tmp_path) as client:
             await start_call(client, 1, prompt="x", sandbox="workspace-write")

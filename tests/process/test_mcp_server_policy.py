@@ -8,24 +8,23 @@ from typing import Any
 
 import pytest
 
-from codexmcp.appserver.threads import MAX_LOADED
+from codexmcp.codex.threads import MAX_LOADED
+from codexmcp.rehearsal.conversation import text_of as output_text
 from codexmcp.testing import Rehearse, ScriptedModel, ShellCall, Step, Text
-from tests.conformance.client import running
 from tests.support.mcp_server import (
-    SERVER,
     call,
     configure,
-    environment,
     mcp_server,
     text_of,
     thread_of,
 )
+from tests.support.supervision import Station
 
 
 def outputs(model: ScriptedModel) -> str:
     """Return what the model was told of its commands."""
     items = model.requests[-1].body["input"]
-    return "\n".join(str(i["output"]) for i in items if i.get("type") == "function_call_output")
+    return "\n".join(output_text(item["output"]) for item in items if "output" in item)
 
 
 async def test_arguments_that_ask_for_more_are_refused(codex_home: Path, tmp_path: Path) -> None:
@@ -46,7 +45,7 @@ async def test_arguments_that_ask_for_more_are_refused(codex_home: Path, tmp_pat
         {"config": {"notify": ["touch", "/tmp/x"]}},
         {"images": ["../secret.png"]},
     ]
-    flags = ["--sandbox", "workspace-write", "--approval-policy", "never", "--model", "rehearsal"]
+    flags = ["--sandbox", "workspace-write", "--approval-policy", "never", "--model", "the-one"]
     async with ScriptedModel() as model:
         configure(codex_home, model)
         async with mcp_server(codex_home, tmp_path, *flags, "--cwd", str(inside)) as client:
@@ -121,18 +120,6 @@ async def test_a_thread_keeps_its_settings_when_it_was_unloaded(
         assert str(model.requests[-1].body["input"]).count("Be brief.") == 1
 
 
-async def test_a_hidden_file_that_could_be_moved_is_refused_at_the_start(
-    codex_home: Path, tmp_path: Path
-) -> None:
-    secret = tmp_path / "project" / ".env"
-    secret.parent.mkdir()
-    secret.write_text("KEY=mark\n")
-    flags = ["--cwd", str(tmp_path), "--deny-read", str(secret)]
-    async with running([*SERVER, *flags], environment(codex_home), tmp_path) as client:
-        assert await client.wait_exit() == 2
-        assert "could rename" in client.stderr
-
-
 @pytest.mark.parametrize("sandbox", ["read-only", "workspace-write"])
 async def test_hidden_files_cannot_be_read_by_commands(
     codex_home: Path, tmp_path: Path, sandbox: str
@@ -167,3 +154,27 @@ async def test_the_config_of_the_user_stays_as_it_is(
             arguments = {"sandbox": sandbox} if sandbox else {}
             await call(client, 1, prompt="`pwd`", cwd=str(project), **arguments)
         assert (codex_home / "config.toml").read_bytes() == before
+
+
+@pytest.mark.parametrize("tool", ["codex", "codex_run"])
+@pytest.mark.parametrize("fixed", [("--cwd", "."), ()])
+async def test_settings_that_a_command_has_written_start_no_program(
+    here: Station, tmp_path: Path, tool: str, fixed: tuple[str, ...]
+) -> None:
+    started = tmp_path / "started"
+    # The project begins here, and so do its settings.
+    (here.project / ".git").mkdir()
+    with (here.home / "config.toml").open("a") as config:
+        config.write(f'[projects."{here.project}"]\ntrust_level = "trusted"\n')
+    settings = f'[mcp_servers.x]\ncommand = "touch"\nargs = ["{started}"]\n'
+    (here.project / "planted").write_text(settings)
+    plant = "mkdir -p sub/.codex && cp planted sub/.codex/config.toml"
+    here.model.on("plant", ShellCall(plant), Text("done"))
+    flags = ("--sandbox", "workspace-write", "--approval-policy", "never", *fixed)
+    asked = {"cwd": "sub", "sandbox": "read-only"}
+    async with here.client("--tools", "codex,runs", *flags) as client:
+        await client.tool("codex", prompt="plant")
+        assert (here.project / "sub" / ".codex" / "config.toml").read_text() == settings
+        wait = {} if tool == "codex" else {"wait_ms": 20_000}
+        await client.tool(tool, prompt="again", **asked, **wait)
+    assert not started.exists()

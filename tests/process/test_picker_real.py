@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from codexmcp.testing import FunctionCall, Reply, Text
+from codexmcp.testing import Text
+from tests.support.model_steps import escalated
 from tests.support.screen import Screen
 from tests.support.supervision import Station, kill
 
@@ -23,10 +24,7 @@ PICKER = [
 ]
 USERS_CONFIG_MARK = "# the user's own\n"
 
-ESCALATED = FunctionCall(
-    "exec_command",
-    {"cmd": "echo it ran", "sandbox_permissions": "require_escalated", "justification": "why not"},
-)
+ESCALATED = escalated("echo it ran")
 ENTER, LEFT = "\r", "\x1b[D"
 CTRL_C, CTRL_D = "\x03", "\x04"
 
@@ -128,7 +126,7 @@ async def test_a_run_is_interrupted_only_after_a_yes(here: Station) -> None:
 
 
 async def test_an_approval_is_answered(here: Station) -> None:
-    here.model.on("do something bold", Reply((ESCALATED,)), Text("it was allowed"))
+    here.model.on("do something bold", ESCALATED, Text("it was allowed"))
     async with here.client() as client:
         run_id = await client.run(
             "do something bold", sandbox="read-only", approval_policy="on-request"

@@ -10,7 +10,7 @@ import pytest
 
 from codexmcp.home.profiles.check import Checker, StandIn
 from codexmcp.home.profiles.fragments import FRAGMENTS
-from codexmcp.testing import HTTPError, ScriptedModel, Text, unreachable_base_url
+from codexmcp.testing import HTTPError, ScriptedModel, Surface, Text, unreachable_base_url
 from tests.support.builds import codex_build, pinned_codex
 from tests.support.commands import codexmcp
 from tests.support.real_app_server import environment
@@ -84,7 +84,7 @@ async def test_a_profile_for_openrouter_offers_the_model_functions_only(
 ) -> None:
     codex = pinned_codex() if version == "0.163.0" else codex_build(version)
     await codexmcp(codex_home, "profiles", "add", "planner")
-    async with ScriptedModel([Text("OK")]) as model:
+    async with ScriptedModel([Text("OK")], surface=Surface.PLAIN) as model:
         checker = Checker(codex_home, codex, environment(codex_home))
         origin = model.base_url.removesuffix("/v1")
         verdict = await checker.check("planner", StandIn(origin, lambda: model.requests))
@@ -160,7 +160,7 @@ async def test_a_missing_profile_is_an_error_though_codex_ignores_it(codex_home:
 async def test_a_live_check_calls_the_endpoint_with_the_key_and_warns_of_the_cost(
     codex_home: Path,
 ) -> None:
-    async with ScriptedModel([Text("OK")]) as model:
+    async with ScriptedModel([Text("OK")], surface=Surface.PLAIN) as model:
         write(
             codex_home, "mine", PROVIDER.replace("https://nowhere.invalid/openai", model.base_url)
         )
@@ -176,7 +176,7 @@ async def test_a_live_check_calls_the_endpoint_with_the_key_and_warns_of_the_cos
 
 @pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "MINE_KEY"])
 async def test_a_live_check_tells_why_an_endpoint_refuses(codex_home: Path, variable: str) -> None:
-    async with ScriptedModel([HTTPError(401, "wrong key")]) as model:
+    async with ScriptedModel([HTTPError(401, "wrong key")], surface=Surface.PLAIN) as model:
         text = PROVIDER.replace("https://nowhere.invalid/openai", model.base_url)
         write(codex_home, "mine", text.replace("MINE_KEY", variable))
         checked = await codexmcp(codex_home, "profiles", "check", "--live", **{variable: "k"})
@@ -214,6 +214,21 @@ async def test_profiles_of_old_become_files_by_which_codex_works(codex_home: Pat
     assert (checked.code, checked.json[0]["model"]) == (0, "m2")
     again = await codexmcp(codex_home, "profiles", "migrate")
     assert (again.code, len(backups(codex_home))) == (0, 1)
+
+
+async def test_a_profile_that_cannot_be_moved_does_not_keep_codex_from_the_others(
+    codex_home: Path,
+) -> None:
+    tables = '[profiles.mine]\nmodel = "m2"\nmodel_provider = "mine"\n\n[profiles."a b"]\nx = 1\n'
+    provider = PROVIDER.replace('model = "m"\nmodel_provider = "mine"\n', "")
+    (codex_home / "config.toml").write_text(tables + provider)
+    moved = await codexmcp(codex_home, "profiles", "migrate", "--json")
+    assert (moved.code, moved.json["profiles"]) == (1, ["mine"])
+    assert "not moved: " in moved.err
+    assert f"{codex_home / 'config.toml'}, line 5: invalid profile name 'a b'" in moved.err
+    # Codex works with the file although the odd table is still in config.toml.
+    checked = await codexmcp(codex_home, "profiles", "check", "--json")
+    assert (checked.code, checked.json[0]["model"]) == (0, "m2")
 
 
 async def test_two_commands_at_once_both_get_done(codex_home: Path) -> None:

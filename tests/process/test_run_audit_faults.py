@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from codexmcp.errors import AuditError
-from codexmcp.runs.audit.finding import find_run
+from codexmcp.runs.audit.finding import find_folder
 from codexmcp.runs.audit.index import entries
 from codexmcp.runs.audit.names import POINTER_INDEX, PROJECT_INDEX, default_audit_dir
 from codexmcp.runs.audit.redaction import Redactor
@@ -300,7 +300,7 @@ async def test_what_a_killed_writer_wrote_is_there(project: Path, pointers: Path
     trail.state(ended(a_run(project)))
     trail.close()
     assert [each["state"] for each in scan([folder])] == ["completed"]
-    assert find_run("r-1", pointer_dir=pointers) is not None
+    assert find_folder("r-1", pointer_dir=pointers) is not None
 
 
 @pytest.mark.parametrize("umask", [0, 0o022])

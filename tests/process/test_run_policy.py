@@ -53,7 +53,7 @@ async def test_a_narrower_run_does_not_start_on_a_thread_that_somebody_looks_at(
         refused = await client.tool("codex_resume", run_id=wide, **narrow)
         assert refused["status"] == "failed"
         assert "somebody is attached" in refused["reason"]
-        assert "codex_fork" in refused["reason"]
+        assert "work on a fork of it" in refused["reason"]
         same = await client.tool("codex_resume", run_id=wide, prompt="as before", wait_ms=20_000)
         assert same["message"] == "done: as before"
 

@@ -9,15 +9,13 @@ import pytest
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.runs.audit.reading import read_records
-from codexmcp.testing import FunctionCall, Reply, ShellCall, Text
+from codexmcp.testing import ShellCall, Text
+from tests.support.model_steps import escalated
 from tests.support.processes import until
 from tests.support.real_app_server import launch_options
 from tests.support.supervision import RefusedError, RunClient, Station
 
-ESCALATION = FunctionCall(
-    "exec_command",
-    {"cmd": "touch asked", "sandbox_permissions": "require_escalated", "justification": "why not"},
-)
+ESCALATION = escalated("touch asked")
 
 
 async def approval_of(client: RunClient, run_id: str) -> str:
@@ -129,7 +127,7 @@ async def test_a_run_that_works_can_be_forked_steered_and_interrupted(here: Stat
 async def test_a_question_waits_for_its_answer(
     here: Station, decision: str, *, touched: bool
 ) -> None:
-    here.model.on("ask", Reply((ESCALATION,)), Text("went on"))
+    here.model.on("ask", ESCALATION, Text("went on"))
     async with here.client() as client:
         run_id = await client.run("ask", approval_policy="on-request", sandbox="read-only")
         waiting = await approval_of(client, run_id)
@@ -144,7 +142,7 @@ async def test_a_question_waits_for_its_answer(
 
 
 async def test_a_run_that_waits_for_an_answer_can_be_interrupted(here: Station) -> None:
-    here.model.on("ask", Reply((ESCALATION,)))
+    here.model.on("ask", ESCALATION)
     async with here.client() as client:
         run_id = await client.run("ask", approval_policy="on-request", sandbox="read-only")
         await approval_of(client, run_id)
@@ -153,7 +151,7 @@ async def test_a_run_that_waits_for_an_answer_can_be_interrupted(here: Station) 
 
 
 async def test_a_client_with_a_fixed_policy_reaches_no_wider_run(here: Station) -> None:
-    here.model.on("ask", Reply((ESCALATION,)), Text("went on"))
+    here.model.on("ask", ESCALATION, Text("went on"))
     tight = ("--sandbox", "workspace-write", "--approval-policy", "never", "--cwd", ".")
     async with here.client() as free, here.client(*tight) as bound:
         run_id = await free.run("ask", approval_policy="on-request", sandbox="read-only")
@@ -309,7 +307,7 @@ async def test_what_cannot_be_done_says_what_to_do(here: Station) -> None:
             assert text in str(refused.value)
 
 
-async def test_runs_of_an_old_record_can_be_resumed(here: Station) -> None:
+async def test_runs_of_an_old_record_can_be_resumed_once_they_are_reindexed(here: Station) -> None:
     async with here.client() as client:
         ended = await client.wait(await client.run("first"))
         await client.ask("codexmcp/stop")
@@ -317,9 +315,11 @@ async def test_runs_of_an_old_record_can_be_resumed(here: Station) -> None:
     for file in (here.home / "mcp-wrapper").glob("runs.sqlite3*"):
         file.unlink()
     async with here.client() as client:
-        again = await client.tool(
-            "codex_resume", run_id=ended["runId"], prompt="second", wait_ms=20_000
-        )
+        second = {"run_id": ended["runId"], "prompt": "second", "wait_ms": 20_000}
+        with pytest.raises(RefusedError, match="codexmcp runs reindex"):
+            await client.tool("codex_resume", **second)
+        assert (await here.command("runs", "reindex")).code == 0
+        again = await client.tool("codex_resume", **second)
     assert (again["status"], again["threadId"]) == ("completed", ended["threadId"])
 
 
@@ -350,7 +350,7 @@ async def test_a_thread_in_use_elsewhere_is_said_to_be_and_can_be_forked(here: S
             refused = await client.tool("codex_resume", run_id=run_id, prompt="x", wait_ms=20_000)
             assert refused["status"] == "failed"
             assert f"process {other.pid} writes to it" in refused["reason"]
-            assert "codex_fork" in refused["reason"]
+            assert "work on a fork of it" in refused["reason"]
             forked = await client.tool("codex_fork", run_id=run_id, prompt="y", wait_ms=20_000)
             assert forked["message"] == "done: y"
 

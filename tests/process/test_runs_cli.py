@@ -13,21 +13,15 @@ from typing import Any
 
 import pytest
 
-from codexmcp.testing import FunctionCall, Reply, ShellCall, Text
+from codexmcp.testing import ShellCall, Text
 from tests.support.ended import Ended
+from tests.support.model_steps import escalated
 from tests.support.processes import until
 from tests.support.screen import Screen
 from tests.support.supervision import BOUND_S, PYTHON, Station, kill
 
 RUNS = [*PYTHON, "codexmcp", "runs"]
-ESCALATION = Reply(
-    (
-        FunctionCall(
-            "exec_command",
-            {"cmd": "echo asked", "sandbox_permissions": "require_escalated", "justification": "y"},
-        ),
-    )
-)
+ESCALATION = escalated("echo asked")
 
 
 @contextlib.asynccontextmanager

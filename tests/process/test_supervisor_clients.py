@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import codexmcp
+from codexmcp.supervisor.address import registry_of
 from codexmcp.supervisor.hello import Hello, welcome
 from tests.support.processes import until
 from tests.support.supervision import BOUND_S, RunClient, Station, kill
@@ -128,29 +129,29 @@ async def test_a_stop_ends_a_supervisor_that_waits_for_another_to_end(here: Stat
     async with here.supervisor() as supervisor:
         kill(supervisor.pid, signal.SIGTERM)
         await asyncio.wait_for(supervisor.wait(), BOUND_S)
-    (lock,) = here.sockets.glob("*.lock")
+    (lock,) = registry_of(here.home).glob("*.lock")
 
     def waiting() -> list[int]:
-        """Return the supervisors that have come to the lock, by when they heed signals."""
-        return [pid for pid in here.supervisor_pids() if lock in files_of(pid)]
+        """Return the supervisors that heed signals, which they do before they try the lock."""
+        return [pid for pid in here.supervisor_pids() if catches(pid, signal.SIGTERM)]
 
     with lock.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         serving = asyncio.create_task(here.command("serve"))
-        await until(waiting, "a supervisor at the lock")
+        await until(waiting, "a supervisor that heeds signals")
         kill(waiting()[0], signal.SIGTERM)
         ended = await serving
     assert (ended.code, ended.err) == (0, "")
 
 
-def files_of(pid: int) -> list[Path]:
-    """Return what a process has open."""
-    found = []
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        # It may be closed while it is looked at.
-        with contextlib.suppress(OSError):
-            found.append(entry.readlink())
-    return found
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Return whether a process has a handler for a signal."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "SigCgt":
+                return bool(int(value, 16) >> (number - 1) & 1)
+    return False
 
 
 async def test_a_client_of_a_supervisor_that_hangs_is_told_so(here: Station) -> None:

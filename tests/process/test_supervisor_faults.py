@@ -149,13 +149,13 @@ def behind_the_proxy(base_url: str, retries: int) -> dict[str, str]:
 async def test_a_run_behind_the_key_proxy_outlasts_an_outage_and_says_why_it_waits(
     here: Station,
 ) -> None:
-    (here.home / "config.toml").write_text('model = "rehearsal"\n')
+    (here.home / "config.toml").unlink()
     away = unreachable_base_url()
     # Three rounds of 6 s each; the default of 7 makes them 25 s.
     async with here.client(env=behind_the_proxy(away, retries=5)) as client:
         run_id = await client.run("patient")
-        why = "the key proxy: forwarding error: forwarding request to upstream"
-        await client.until_step(run_id, f"Reconnecting... 1/2 ({why})")
+        why = f"cannot reach {away}: Connection refused; check OPENAI_BASE_URL and the network"
+        await client.until_step(run_id, f"Reconnecting... 1/2 (the key proxy: {why})")
         async with ScriptedModel([Text("back again")], port=urlsplit(away).port or 0):
             done = await client.wait(run_id)
     assert (done["status"], done["message"]) == ("completed", "back again")
@@ -164,7 +164,7 @@ async def test_a_run_behind_the_key_proxy_outlasts_an_outage_and_says_why_it_wai
 async def test_a_dead_endpoint_behind_the_key_proxy_ends_a_run_that_can_be_resumed(
     here: Station,
 ) -> None:
-    (here.home / "config.toml").write_text('model = "rehearsal"\n')
+    (here.home / "config.toml").unlink()
     away = unreachable_base_url()
     async with here.client(env=behind_the_proxy(away, retries=1)) as client:
         run_id = await client.run("first")
@@ -174,7 +174,8 @@ async def test_a_dead_endpoint_behind_the_key_proxy_ends_a_run_that_can_be_resum
                 "codex_resume", run_id=run_id, prompt="go on", wait_ms=20_000
             )
     assert told["status"] == "failed"
-    assert "In fact the model's endpoint could not be reached (the key proxy: " in told["reason"]
+    assert f"502 Bad Gateway: cannot reach {away}: Connection refused" in told["reason"]
+    assert f"url: {away}/responses" in told["reason"]
     assert resumed["message"] == "back again"
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import signal
 import time
 
 import pytest
 
-from codexmcp.home.writer import writer_lock
+from codexmcp.codex.writer import writer_lock
 from codexmcp.runs.preparation import CONTINUE_PROMPT
-from codexmcp.testing import FunctionCall, Reply, ShellCall
+from codexmcp.testing import ShellCall
+from tests.support.faulty_supervisor import NO_TURN, PROGRAM, dying
 from tests.support.index_claim import FILE, claim
+from tests.support.model_steps import escalated
 from tests.support.processes import is_alive, until
-from tests.support.supervision import FOUND_S, RefusedError, Station, kill
+from tests.support.supervision import BOUND_S, FOUND_S, RefusedError, Station, kill
 
 FULL_ACCESS = {"permissions": "yolo"}
-ESCALATED = {"cmd": "true", "sandbox_permissions": "require_escalated", "justification": "why not"}
+ESCALATED = escalated("true")
 
 
 async def kill_during(here: Station, prompt: str, **arguments: object) -> str:
@@ -47,6 +50,52 @@ async def test_a_run_of_a_killed_supervisor_is_found_lost_and_can_be_resumed(her
     assert ended["status"] == "completed"
     assert ended["threadId"] == told["threadId"]
     assert here.model.prompts == ["first", "go on"]
+
+
+async def test_a_lost_run_can_be_forked_with_what_its_conversation_knew(here: Station) -> None:
+    run_id = await kill_during(here, "first")
+
+    async with here.client() as client:
+        assert (await client.wait(run_id))["status"] == "lost"
+        for prompt in ("before", "after"):
+            fork = await client.tool("codex_fork", run_id=run_id, prompt=prompt, wait_ms=20_000)
+            assert fork["message"] == f"done: {prompt}"
+            await client.tool("codex_resume", run_id=run_id, prompt="go on", wait_ms=20_000)
+
+    asked = [request for request in here.model.requests if request.turn.prompt == "before"]
+    assert "first" in json.dumps(asked[-1].body)
+
+
+@pytest.mark.parametrize("audit", ["kept", "lost"])
+async def test_a_prompt_is_not_sent_again_although_neither_store_nor_thread_has_its_turn(
+    here: Station, audit: str
+) -> None:
+    """As in a Codex home that was full: the rollout is empty, and the store has no turn."""
+    here.model.hold("first")
+    supervisor = here.supervisor(program=[*PROGRAM, "serve"], env={NO_TURN: "1"})
+    async with supervisor as process, here.client() as client:
+        run_id = await client.run("first", retries=1)
+        await here.model.wait_until_asked("first")
+        kill(process.pid)
+        await process.wait()
+    await here.emptied()
+    (rollout,) = here.home.glob("sessions/**/*.jsonl")
+    rollout.write_bytes(b"")
+    if audit == "lost":
+        (here.project / f".codex/codex-mcp/runs/{run_id}.jsonl").unlink()
+
+    async with here.client() as client:
+        told = await client.wait(run_id)
+        resumed = await client.tool("codex_resume", run_id=run_id, prompt="more", wait_ms=20_000)
+        forked = await client.tool("codex_fork", run_id=run_id, prompt="more", wait_ms=20_000)
+
+    assert told["status"] == "lost"
+    doubt = "its turn had begun" if audit == "kept" else "it cannot be told whether it was sent"
+    assert doubt in told["reason"]
+    assert "cannot be resumed" in told["reason"]
+    assert "Start it anew" in resumed["reason"]
+    assert "Start it anew" in forked["reason"]
+    assert here.model.prompts == ["first"]
 
 
 async def test_a_run_with_retries_continues_and_never_repeats_its_prompt(here: Station) -> None:
@@ -153,7 +202,7 @@ async def test_a_run_starts_though_codex_was_killed_while_it_indexed_its_convers
         told = await client.tool("codex_run", prompt="second", wait_ms=20_000)
 
     assert told["message"] == "done: second"
-    assert "unfinished; the next one goes on with it" in here.log
+    assert "unfinished; the next Codex continues the index" in here.log
 
 
 async def test_a_repeated_call_after_the_kill_gets_the_same_run(here: Station) -> None:
@@ -168,10 +217,26 @@ async def test_a_repeated_call_after_the_kill_gets_the_same_run(here: Station) -
     assert here.model.asked("first") == 1
 
 
+async def test_a_repeated_call_with_another_api_key_gets_the_same_run(here: Station) -> None:
+    arguments = {"prompt": "first", "idempotency_key": "once", "wait_ms": 20_000}
+    async with here.client(env={"OPENAI_API_KEY": "sk-one"}) as client:
+        first = await client.tool("codex_run", **arguments)
+        kill((await client.status())["pid"], signal.SIGTERM)
+    await here.emptied()
+
+    async with here.client(env={"OPENAI_API_KEY": "sk-two"}) as client:
+        again = await client.tool("codex_run", **arguments)
+        with pytest.raises(RefusedError, match="was given another prompt"):
+            await client.run("second", idempotency_key="once")
+
+    assert (again["runId"], again["message"]) == (first["runId"], "done: first")
+    assert here.model.prompts == ["first"]
+
+
 async def test_a_question_that_waits_when_the_supervisor_dies_does_not_keep_its_run_active(
     here: Station,
 ) -> None:
-    here.model.on("ask", Reply((FunctionCall("exec_command", ESCALATED),)))
+    here.model.on("ask", ESCALATED)
     async with here.client() as client:
         run_id = await client.run("ask", approval_policy="on-request")
         await client.until_state(run_id, "waiting_for_approval")
@@ -192,9 +257,8 @@ async def test_a_question_that_waits_when_the_supervisor_dies_does_not_keep_its_
 async def test_an_answer_to_a_question_from_before_the_kill_answers_none_of_after_it(
     here: Station,
 ) -> None:
-    asks = Reply((FunctionCall("exec_command", ESCALATED),))
-    here.model.on("ask", asks)
-    here.model.on(CONTINUE_PROMPT, asks)
+    here.model.on("ask", ESCALATED)
+    here.model.on(CONTINUE_PROMPT, ESCALATED)
     async with here.client() as client:
         run_id = await client.run("ask", approval_policy="on-request", retries=1)
         await client.until_state(run_id, "waiting_for_approval")
@@ -235,6 +299,26 @@ async def test_what_a_lost_run_has_left_running_is_ended_by_the_next_supervisor(
     await until(lambda: not any(map(is_alive, left)), "the end of what the run left running")
 
 
+async def test_what_a_completed_run_has_left_running_is_ended_when_its_supervisor_could_not(
+    here: Station,
+) -> None:
+    """It is killed after the ending was recorded and before the thread was given back."""
+    here.model.on("leave", ShellCall("(setsid sleep 300 & echo $! > pid)"))
+    faulty = here.supervisor(program=[*PROGRAM, "serve"], env=dying(6, "add"))
+    async with faulty as supervisor, here.client() as client:
+        run_id = await client.run("leave", **FULL_ACCESS)
+        await supervisor.wait()
+    await until(lambda: not here.matching("app-server"), "the end of app-server")
+    left = int((here.project / "pid").read_text())
+    assert is_alive(left)
+
+    async with here.client() as client:
+        told = await client.wait(run_id)
+        await until(lambda: not is_alive(left), "the end of what the run left running")
+
+    assert told["status"] == "completed"
+
+
 async def test_commands_are_spared_when_somebody_else_has_taken_up_the_thread(
     here: Station,
 ) -> None:
@@ -272,3 +356,19 @@ async def test_a_supervisor_that_a_lost_run_has_started_spares_itself(here: Stat
     async with here.supervisor(env={"CODEX_THREAD_ID": thread_id}), here.client() as client:
         assert (await client.wait(run_id))["status"] == "lost"
         assert (await client.tool("codex_run", prompt="next", wait_ms=20_000))["message"]
+
+
+async def test_a_sandboxed_command_of_a_call_that_outlives_its_codex_is_ended_too(
+    here: Station,
+) -> None:
+    """No run is on record for it: it was started by the tool `codex` of the dead supervisor."""
+    async with here.client() as client:
+        await here.killed((await client.status())["pid"])
+    await here.emptied()
+    helper = here.home / "tmp" / "codex-linux-sandbox"
+    helper.parent.mkdir(exist_ok=True)
+    helper.symlink_to("/bin/sh")
+    env = {**here.env, "CODEX_THREAD_ID": "thread-of-a-call"}
+    left = await asyncio.create_subprocess_exec(helper, "-c", "sleep 300; :", env=env)
+    async with here.client():
+        await asyncio.wait_for(left.wait(), BOUND_S)

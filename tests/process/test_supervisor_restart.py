@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from codexmcp.testing import FunctionCall, Reply
+from tests.support.model_steps import escalated
 from tests.support.processes import until
 from tests.support.supervision import FOUND_S, RefusedError, RunClient, Station, kill
 
@@ -147,8 +147,7 @@ async def test_a_client_is_told_why_no_supervisor_can_be_started_and_may_try_aga
 
 async def asked(here: Station, client: RunClient) -> int:
     """Have a call of `codex` put a question to the client; return the id of the call."""
-    arguments = {"cmd": "true", "sandbox_permissions": "require_escalated", "justification": "why"}
-    here.model.on("ask", Reply((FunctionCall("exec_command", arguments),)))
+    here.model.on("ask", escalated("true"))
     number = await call(client, "codex", prompt="ask", **{"approval-policy": "on-request"})
     await client.raw.wait_for(lambda each: each.get("method") == "elicitation/create", "a question")
     return number
@@ -194,4 +193,4 @@ async def test_whoever_follows_a_run_is_told_that_its_supervisor_died(here: Stat
         ended = await following
 
     assert ended.code == 0
-    assert f"run {run_id}: lost: its supervisor died; the run can be resumed" in ended.err
+    assert f"run {run_id}: lost: its supervisor died; the next one settles it" in ended.err

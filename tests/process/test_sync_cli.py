@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from codexmcp.home.binary import find_codex
+from codexmcp.codex.binary import find_codex
 from codexmcp.home.sync.repository import FRAGMENT, SKILLS
 from codexmcp.home.sync.strict_check import strict_problems
 from codexmcp.settings import child_environment
@@ -20,6 +20,7 @@ from tests.support.screen import Screen
 from tests.support.sync_places import OWNER, fill, tree
 
 BOUND_S = 60
+STUB = Path(__file__).parent.parent / "support" / "mcp_stub.py"
 SECRET = "sk-proj-0123456789abcdefghijklmnop"
 
 
@@ -79,6 +80,37 @@ def test_a_first_push_deploys_all_and_codex_takes_it(machine: Machine) -> None:
     }
     assert machine.sync("check-sync").returncode == 0
     assert machine.json("check-sync")["inSync"] is True
+
+
+ASKING = 'default_tools_approval_mode = "approve"\n'
+
+
+def test_push_and_check_tell_of_tools_that_unattended_runs_cannot_use(machine: Machine) -> None:
+    fragment = machine.repository / FRAGMENT
+    assert ASKING in fragment.read_text()
+    machine.env |= {"MCP_STUB_TOKEN": "right", "AGENTOS_TOKEN": "right"}
+    with subprocess.Popen(
+        [sys.executable, str(STUB), "http"], env=machine.env, stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().strip()
+            text = fragment.read_text().replace("http://127.0.0.1:3000/mcp", url)
+            fragment.write_text(text)
+            assert "agentOS-portfolio: " not in machine.sync("push-runtime").stderr
+            fragment.write_text(text.replace(ASKING, ""))
+            told = machine.sync("push-runtime").stderr
+            assert "agentOS-portfolio: refused when nobody can be asked" in told
+            assert "every tool" in told
+            # Codex was asked elsewhere: the home holds nothing of it.
+            assert not list(machine.home.glob("*.sqlite"))
+            machine.env["AGENTOS_TOKEN"] = "wrong"
+            (target,) = machine.json("check-sync")["targets"]
+            assert "it refuses the token in AGENTOS_TOKEN (401)" in "".join(target["notes"])
+        finally:
+            server.terminate()
+    (target,) = machine.json("check-sync")["targets"]
+    assert "`codexmcp mcp check agentOS-portfolio` names them" in "".join(target["notes"])
 
 
 def test_codex_itself_lists_what_was_deployed(machine: Machine) -> None:
@@ -262,7 +294,7 @@ def test_pulling_takes_no_secrets_no_links_out_and_nothing_of_codex(
     done = machine.sync("pull-runtime", "--yes")
     assert done.returncode == 0, done.stderr
     assert "skills/new/key.sh: line 2 holds what looks like a secret; it is left out" in done.stdout
-    assert "skills/out is left out: it is a link that leads out" in done.stderr
+    assert "skills/out is left out: a link out of the folder" in done.stderr
     pulled = tree(machine.repository / "clients/codex")
     assert {path for path, each in pulled.items() if each[1] is not None} == {
         "config-fragment.toml",

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.sync.repository import FRAGMENT, MEMORY, SKILLS, read_repository
-from codexmcp.home.sync.use_cases import Asked, Manner, warnings
+from codexmcp.home.sync.use_cases import PushOptions, RequestedChoices, warnings
 from tests.support.sync_places import FRAGMENT_TEXT, OWNER, Sync, fill, tree
 
-FORCE = Manner(force=True)
+FORCE = PushOptions(force=True)
 
 
 @pytest.fixture
@@ -104,15 +104,14 @@ def test_a_skill_is_expanded_for_its_client_and_reports_its_use(sync: Sync) -> N
 @pytest.mark.parametrize(
     ("path", "text", "told"),
     [
-        (f"{SKILLS}/one/SKILL.md", "a\n{{nobody}}\n", "SKILL.md, line 2: there is no token"),
-        (FRAGMENT, "a = 1\nb =\n", "config-fragment.toml, line 2: this is no valid TOML"),
+        (FRAGMENT, "a = 1\nb =\n", "config-fragment.toml, line 2: invalid TOML"),
         (FRAGMENT, "model = 'x'\n", "config.toml, line 2: `model` is also set by block 'sync'"),
         ("clients/codex/profiles/p.config.toml", "[", "p.config.toml, line 1"),
-        ("clients/codex/profiles/a b.config.toml", "", "cannot name a profile"),
+        ("clients/codex/profiles/a b.config.toml", "", "invalid profile name"),
         (f"{SKILLS}/two/readme.md", "x", "has no SKILL.md"),
         (f"{SKILLS}/two/nul", "x", "is the name of a device on Windows"),
-        (f"{MEMORY}/global.md", b"a\n\xff\n", "global.md, line 2: this is no UTF-8 text"),
-        (f"{MEMORY}/global.md", "<!-- >>> codexmcp: x >>> -->\n", "holds a marker"),
+        (f"{MEMORY}/global.md", b"a\n\xff\n", "global.md, line 2: not UTF-8 text"),
+        (f"{MEMORY}/global.md", "<!-- >>> codexmcp: x >>> -->\n", "contains a marker"),
     ],
 )
 def test_what_is_wrong_in_the_repository_is_named_and_nothing_is_written(
@@ -126,12 +125,52 @@ def test_what_is_wrong_in_the_repository_is_named_and_nothing_is_written(
     assert tree(sync.home) == before
 
 
+def test_all_that_is_wrong_in_the_repository_is_named_at_once(sync: Sync) -> None:
+    odd: dict[str, str | bytes] = {
+        FRAGMENT: "b =\n",
+        "clients/codex/profiles/p.config.toml": "[",
+        "clients/codex/profiles/a b.config.toml": "",
+        f"{MEMORY}/global.md": b"\xff",
+        f"{SKILLS}/three/nul": "x",
+        f"{SKILLS}/two/readme.md": "x",
+    }
+    fill(sync.repository, odd)
+    with pytest.raises(ConfigurationError) as raised:
+        sync.push()
+    named = str(raised.value).replace(f"{SKILLS}/two ", f"{SKILLS}/two/readme.md ")
+    assert [path for path in odd if path not in named] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "told"),
+    [
+        ("SKILL.md", "a\n{{WORD}}\n", "SKILL.md, line 2: {{WORD}} stays as it is"),
+        ("more/notes.md", "{{WORD}}\n", "more/notes.md, line 1: {{WORD}} stays as it is"),
+        ("SKILL.md", b"a\n\xff\n", "SKILL.md, line 2: not UTF-8 text"),
+        ("SKILL.md", "<!-- >>> codexmcp: x >>> -->\n", "SKILL.md, line 1: "),
+    ],
+)
+def test_an_odd_skill_is_deployed_as_it_is_with_the_rest_and_named(
+    sync: Sync, path: str, text: str | bytes, told: str
+) -> None:
+    good = {"SKILL.md": "---\nname: odd\ndescription: x\n---\n"}
+    files = {f"{SKILLS}/odd/{name}": data for name, data in {**good, path: text}.items()}
+    fill(sync.repository, files)
+    sync.push()
+    deployed = (sync.home / "skills/odd" / path).read_bytes()
+    assert deployed.startswith(text.encode() if isinstance(text, str) else text)
+    assert "for codex" in (sync.home / "skills/one/SKILL.md").read_text()
+    assert sync.drift() == {}
+    (note,) = warnings(read_repository(sync.repository), sync.place)
+    assert told in note
+
+
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        ("a = 1\nb = \n", "config.toml, line 2: this is no valid TOML"),
+        ("a = 1\nb = \n", "config.toml, line 2: invalid TOML"),
         ("# >>> codexmcp: sync >>>\n", "config.toml, line 1: block 'sync' has no end marker"),
-        (b"a = '\xff'\n", "config.toml, line 1: this is no UTF-8 text"),
+        (b"a = '\xff'\n", "config.toml, line 1: not UTF-8 text"),
         ("\n[model_providers.openrouter]\n", "config.toml, line 2: `[model_providers.openrouter]`"),
     ],
 )
@@ -282,7 +321,7 @@ def test_cleaning_anew_puts_everything_back(sync: Sync) -> None:
     sync.push()
     first = tree(sync.home)
     (sync.home / "skills/one/SKILL.md").unlink()
-    sync.push(Manner(rebuild=True))
+    sync.push(PushOptions(rebuild=True))
     assert sync.drift() == {}
     kept = {path for path in first if ".bak-" not in path and path != ".codexmcp-sync.json"}
     after = tree(sync.home)
@@ -291,7 +330,7 @@ def test_cleaning_anew_puts_everything_back(sync: Sync) -> None:
 
 def test_a_dry_run_writes_nothing(sync: Sync) -> None:
     before = tree(sync.home)
-    assert sync.push(Manner(dry_run=True)).plan.changes
+    assert sync.push(PushOptions(dry_run=True)).plan.changes
     assert tree(sync.home) == before
 
 
@@ -307,12 +346,12 @@ def test_another_repository_does_not_take_a_home_over_unasked(sync: Sync, tmp_pa
 
 
 def test_native_memories_are_remembered_until_told_otherwise(sync: Sync) -> None:
-    sync.push(Manner(asked=Asked(native_memories=True, report_use=False)))
+    sync.push(PushOptions(asked=RequestedChoices(native_memories=True, report_use=False)))
     assert (sync.home / "memories/global.md").read_text() == "# Me\n"
     assert not (sync.home / "agentos-memories").exists()
     assert "command-log" not in (sync.home / "skills/one/SKILL.md").read_text()
     assert sync.drift() == {}
-    sync.push(Manner(asked=Asked(native_memories=False)))
+    sync.push(PushOptions(asked=RequestedChoices(native_memories=False)))
     assert not (sync.home / "memories").exists()
     assert (sync.home / "agentos-memories/global.md").exists()
 
@@ -339,7 +378,7 @@ def test_a_file_that_became_a_link_is_not_written_through(sync: Sync, tmp_path: 
     skill.unlink()
     skill.symlink_to(outside / "x")
     assert sync.drift() == {"skills/one/SKILL.md": "in-the-way"}
-    with pytest.raises(ConfigurationError, match="no plain file"):
+    with pytest.raises(ConfigurationError, match="not a plain file"):
         sync.push(FORCE)
     sync.clean()
     assert (outside / "x").read_text() == "x"
@@ -350,7 +389,7 @@ def test_links_that_lead_out_of_the_repository_are_not_followed(sync: Sync, tmp_
     secret = fill(tmp_path / "outside", {"id_rsa": "key"}) / "id_rsa"
     link = sync.repository / SKILLS / "one/notes.md"
     link.symlink_to(secret)
-    with pytest.raises(ConfigurationError, match="a link that leads out"):
+    with pytest.raises(ConfigurationError, match="a link out of"):
         sync.push()
     link.unlink()
     link.symlink_to("SKILL.md")
@@ -371,7 +410,7 @@ def test_an_override_that_hides_the_memory_is_told(sync: Sync) -> None:
     repository = read_repository(sync.repository)
     assert warnings(repository, sync.place) == ()
     fill(sync.home, {"AGENTS.override.md": "mine\n"})
-    assert "takes the place of AGENTS.md" in warnings(repository, sync.place)[0]
+    assert "replaces AGENTS.md" in warnings(repository, sync.place)[0]
 
 
 def test_claude_gets_skills_and_memory_and_no_config(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from codexmcp.home.applying import apply
 from codexmcp.home.mcp_plans import plan_add_server
 from codexmcp.home.mcp_servers import McpServer
 from codexmcp.home.sync.repository import FRAGMENT
-from codexmcp.home.sync.use_cases import Manner
+from codexmcp.home.sync.use_cases import PushOptions
 from tests.support.builds import pinned_codex
 from tests.support.real_app_server import environment
 from tests.support.sync_places import Sync, fill
@@ -158,12 +158,12 @@ def test_a_copy_of_an_edited_block_stays_whatever_comes_after(sync: Sync, name: 
     file = sync.home / name
     old = b"3000" if name == "config.toml" else b"# Me"
     file.write_bytes(edited := file.read_bytes().replace(old, b"4000 my words"))
-    sync.push(Manner(force=True))
+    sync.push(PushOptions(force=True))
     (copy,) = (path for path in sync.home.glob(f"{name}.bak-*") if b"my words" in path.read_bytes())
     for text in ("# one\n", "# two\n"):
         fill(sync.repository, {"clients/shared/memory/global.md": text, FRAGMENT: text + SERVER})
         sync.push()
-    sync.push(Manner(rebuild=True))
+    sync.push(PushOptions(rebuild=True))
     sync.clean()
     assert copy.read_bytes() == edited
 

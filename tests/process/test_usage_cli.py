@@ -21,17 +21,16 @@ import pytest
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import TokenUsage
-from codexmcp.appserver.requests import ThreadOptions, TurnOptions, text_input
-from codexmcp.appserver.turns import run_turn
-from codexmcp.home.access import provider_overrides
+from codexmcp.appserver.requests import ThreadOptions, text_input
+from codexmcp.codex.access import provider_overrides
+from codexmcp.codex.turns import Turn, run_turn
 from codexmcp.runs.run import RunRequest
 from codexmcp.runs.sqlite_store import SqliteStore
 from codexmcp.supervisor.directory import STORE_NAME
 from codexmcp.testing import ScriptedModel, ShellCall, Step, Text, Usage
 from codexmcp.usage.rollouts import find_rollouts
 from codexmcp.usage.tokens import Tokens
-from tests.conformance.builds import ORACLE_VERSION
-from tests.support.builds import codex_build, pinned_codex
+from tests.support.builds import ORACLE_VERSION, codex_build, pinned_codex
 from tests.support.commands import BOUND_S, codexmcp
 from tests.support.processes import until
 from tests.support.real_app_server import LIMITS, Listener, environment, launch_options
@@ -52,9 +51,7 @@ def options(model: str, cwd: Path) -> ThreadOptions:
 
 
 async def say(server: AppServer, thread: str, prompt: str = "Say something.") -> None:
-    result = await run_turn(
-        server, thread, [text_input(prompt)], TurnOptions(), LIMITS, lambda event: None
-    )
+    result = await run_turn(server, thread, Turn([text_input(prompt)], limits=LIMITS))
     assert result.error is None
 
 
@@ -69,7 +66,8 @@ async def counting_model() -> AsyncIterator[tuple[ScriptedModel, list[tuple[str,
         answered.append((request.body["model"], Tokens(1000 + number, 300, 0, 100 + number, 40)))
         return Text(f"answer {number}", usage)
 
-    async with ScriptedModel([answer] * 50) as model:
+    # Models with plain tools are among those that are counted.
+    async with ScriptedModel([answer] * 50, surface=None) as model:
         yield model, answered
 
 
@@ -187,12 +185,12 @@ async def test_a_turn_with_a_command_has_two_requests(codex_home: Path, tmp_path
         ScriptedModel(steps) as model,
         AppServer.launch(launch_options(codex_home, model.base_url)) as server,
     ):
-        thread = (await server.start_thread(options("gpt-5.5", tmp_path))).id
+        thread = (await server.start_thread(options("gpt-6.1-sol", tmp_path))).id
         await say(server, thread)
     # The first one reports no tokens, so there is nothing to count of it.
     ran = await codexmcp(codex_home, "usage", "--json")
     assert ran.json["total"]["requests"] == 1
-    assert ran.json["total"]["costUsd"] == pytest.approx((1000 * 5 + 10 * 30) / 1e6)
+    assert ran.json["total"]["costUsd"] == pytest.approx((1000 * 2 + 10 * 10) / 1e6)
 
 
 def fill(home: Path, model: str = "gpt-5.5") -> None:
@@ -282,7 +280,7 @@ async def test_a_compressed_rollout_that_is_damaged_is_named(codex_home: Path) -
     for _ in range(2):
         ran = await codexmcp(codex_home, "usage")
         assert ran.code == 0
-        assert f"1 compressed rollouts are damaged (such as {packed}: it is cut off)" in ran.err
+        assert f"1 compressed rollouts are damaged (such as {packed}: truncated)" in ran.err
         assert ran.out.splitlines()[1].split()[:2] == ["gpt-5.5", "3"]
 
 
@@ -382,3 +380,21 @@ async def test_runs_without_a_rollout_are_counted_from_the_store(codex_home: Pat
     rows = {row["project"]: (row["inputTokens"], row["costUsd"]) for row in ran.json["rows"]}
     assert rows["/elsewhere"] == (1000, None)
     assert ran.json["total"]["inputTokens"] == 3 * SOME.input + 1000
+
+
+async def test_claude_code_is_counted_beside_codex_and_can_be_left_out(codex_home: Path) -> None:
+    fill(codex_home)
+    transcript = codex_home / ".claude" / "projects" / "-work" / "s.jsonl"
+    transcript.parent.mkdir(parents=True)
+    usage = {"input_tokens": 1_000_000, "output_tokens": 100_000}
+    message = {"id": "msg_1", "model": "claude-opus-5-5", "usage": usage}
+    line = {"type": "assistant", "timestamp": "2026-11-20T10:00:00Z", "message": message}
+    transcript.write_text(json.dumps(line) + "\n")
+    rows: dict[str, dict[str, float]] = {}
+    for client in ("all", "codex", "claude"):
+        ran = await codexmcp(codex_home, "usage", "--by", "client", "--client", client, "--json")
+        rows[client] = {row["client"]: row["costUsd"] for row in ran.json["rows"]}
+        assert ran.json["problems"] == []
+    assert set(rows["all"]) == {"Codex", "Claude Code"}
+    assert rows["all"] == {**rows["codex"], **rows["claude"]}
+    assert rows["claude"]["Claude Code"] == pytest.approx(4.0 + 2.0)

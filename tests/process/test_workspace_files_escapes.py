@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.files.writing import Terms, write_file
+from codexmcp.workspace.files.writing import WriteConditions, write_file
 from codexmcp.workspace.paths.roots import Roots
 from tests.support.builds import CHECKOUT
 from tests.support.workspace_paths import SECRET, make_tree, paths
@@ -43,7 +43,7 @@ def _try_folder(roots: Roots, path: str) -> str:
 
 def _try_write(roots: Roots, path: str) -> str:
     place = roots.locate(path)
-    write_file(roots, place, b"written", Terms(create_parents=True))
+    write_file(roots, place, b"written", WriteConditions(create_parents=True))
     with roots.open_file(place) as (file, _):
         return _where(file)
 

@@ -70,7 +70,7 @@ async def test_what_another_changes_during_an_edit_is_not_lost(
     }
     for path, change in changes.items():
         monkeypatch.setattr(put, "_make_like", lambda *_, change=change: change())
-        with pytest.raises(WorkspaceError, match="changed by somebody else"):
+        with pytest.raises(WorkspaceError, match="changed by another program"):
             await tools("replace", path=path, old_text="one", new_text="1")
     assert (root / "file").read_text() == "theirs one"
     assert (root / "same").read_text() == "one two"

@@ -302,7 +302,7 @@ async def test_the_answer_names_some_of_many_files(ground: GitGround) -> None:
         ("plain", "is not in a git repository; run `git init`"),
         ("repo/.git", "name its work tree"),
         ("../outside", r"holds `\.\.`"),
-        ("/", "lies outside the folders that are served"),
+        ("/", "is outside the served folders"),
     ],
 )
 async def test_a_folder_without_a_repository_is_refused(

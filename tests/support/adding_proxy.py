@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from tests.support.loopback_server import pipe, serving
+
 
 @contextlib.asynccontextmanager
 async def adding(header: str, port: int) -> AsyncIterator[int]:
@@ -18,28 +20,14 @@ async def adding(header: str, port: int) -> AsyncIterator[int]:
     name = header.partition(":")[0].lower()
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip()
-            dropped = (f"{name}:", "connection:")
-            kept = [line for line in head.split("\r\n") if not line.lower().startswith(dropped)]
-            # One request on a connection, so that no second one goes without the header.
-            lines = [*kept, header, "Connection: close", "", ""]
-            there, to = await asyncio.open_connection("127.0.0.1", port)
-            to.write("\r\n".join(lines).encode("latin-1"))
-            await asyncio.gather(_copy(reader, to), _copy(there, writer))
-        writer.close()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip()
+        dropped = (f"{name}:", "connection:")
+        kept = [line for line in head.split("\r\n") if not line.lower().startswith(dropped)]
+        # One request on a connection, so that no second one goes without the header.
+        lines = [*kept, header, "Connection: close", "", ""]
+        there, to = await asyncio.open_connection("127.0.0.1", port)
+        to.write("\r\n".join(lines).encode("latin-1"))
+        await pipe(reader, writer, there, to)
 
-    server = await asyncio.start_server(forward, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.close()
+    async with serving(forward) as own_port:
+        yield own_port

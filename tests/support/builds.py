@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
+from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from codex_cli_bin import bundled_codex_path
 
+from tests.support import npm
+
 CHECKOUT = Path(__file__).resolve().parents[2]
+
+ORACLE_VERSION = "0.153.4"
+"""The last build with `codex mcp-server`."""
+NPM_VERSION = "0.171.0"
+"""The newest build that the tests hold to: npm has later releases than PyPI."""
 
 _INSTALL_TIMEOUT_S = 110.0
 
@@ -20,27 +30,57 @@ def pinned_codex() -> Path:
     return Path(bundled_codex_path())
 
 
-def codex_build(version: str) -> Path:
-    """Return the binary of a version of the `openai-codex-cli-bin` wheel; install it once.
-
-    The folder is `CODEXMCP_TEST_CACHE`, or `.cache/codex-builds` in the checkout.
-    """
+def cache_folder() -> Path:
+    """Return where builds are kept: `CODEXMCP_TEST_CACHE`, or a folder in the checkout."""
     named = os.environ.get("CODEXMCP_TEST_CACHE")
     cache = Path(named) if named else CHECKOUT / ".cache" / "codex-builds"
     cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / version
-    # Test workers are processes of their own, and only one of them may install.
-    with (cache / f"{version}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            _install(version, folder)
+    return cache
+
+
+@functools.cache
+def codex_build(version: str) -> Path:
+    """Return the binary of a version of Codex; install it once.
+
+    `NPM_VERSION` comes from npm, into the folder `npm-VERSION` of the cache; the pinned version is
+    there already; every other comes from PyPI, into the folder `VERSION`. The cache is the folder
+    `CODEXMCP_TEST_CACHE`, or `.cache/codex-builds` in the checkout.
+    """
+    if version == installed_version("openai-codex-cli-bin"):
+        return pinned_codex()
+    if version == NPM_VERSION:
+        return _npm_build(version)
+    folder = _installed(version, lambda partial: _install_wheel(version, partial))
     return folder / "codex_cli_bin" / "bin" / "codex"
 
 
-def _install(version: str, folder: Path) -> None:
-    # Renamed at the end, so that an installation which was cut off is not taken for a whole one.
-    partial = folder.with_name(f"{version}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+@functools.cache
+def newest_codex() -> Path:
+    """Return the binary of npm's newest release; install it once."""
+    return _npm_build(npm.newest_version())
+
+
+def _npm_build(version: str) -> Path:
+    folder = _installed(f"npm-{version}", lambda partial: npm.install(version, partial))
+    return npm.native_binary(folder)
+
+
+def _installed(name: str, install: Callable[[Path], None]) -> Path:
+    cache = cache_folder()
+    folder = cache / name
+    # Test workers are processes of their own, and only one of them may install.
+    with (cache / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            # Renamed at the end, so that an interrupted install is never taken for a whole one.
+            partial = cache / f"{name}.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            install(partial)
+            partial.rename(folder)
+    return folder
+
+
+def _install_wheel(version: str, partial: Path) -> None:
     package = f"openai-codex-cli-bin=={version}"
     # `uv run` names its own program in UV, which need not be on PATH.
     uv = os.environ.get("UV", "uv")
@@ -49,4 +89,3 @@ def _install(version: str, folder: Path) -> None:
         check=True,
         timeout=_INSTALL_TIMEOUT_S,
     )
-    partial.rename(folder)

@@ -161,6 +161,14 @@ class RunningContainer:
         """Run a command in the container."""
         return await self.engine.call("exec", self.name, *command)
 
+    async def succeeds(self, *command: str) -> None:
+        """Wait until a command in the container ends with 0."""
+        for _ in range(120):
+            if (await self.execute(*command)).code == 0:
+                return
+            await asyncio.sleep(0.5)
+        raise AssertionError(f"{command} did not succeed\n{await self.logs()}")
+
     async def logs(self) -> str:
         """Return what the container wrote so far."""
         ran = await self.engine.call("logs", self.name)
@@ -171,6 +179,26 @@ class RunningContainer:
         ran = await self.engine.call("inspect", "--format", "{{json .State}}", self.name)
         state: dict[str, Any] = json.loads(ran.out)
         return state
+
+
+def asked(*requests: tuple[str, dict[str, Any]]) -> bytes:
+    """Return what a client sends: its introduction, and then requests with ids from 2 on."""
+    client = {"name": "test", "version": "1"}
+    about = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+    lines = [
+        json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        for number, (method, params) in enumerate([("initialize", about), *requests], start=1)
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def answered(ran: Ended, number: int) -> dict[str, Any]:
+    """Return the result that a client got."""
+    for message in map(json.loads, ran.out.splitlines()):
+        if message.get("id") == number and "method" not in message:
+            result: dict[str, Any] = message["result"]
+            return result
+    raise AssertionError(ran)
 
 
 def settings_of_engines() -> dict[str, str]:

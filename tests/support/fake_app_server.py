@@ -69,6 +69,9 @@ class FakeAppServer:
     async def last_words(self) -> str:
         return self.stderr_tail
 
+    def read_stderr(self) -> None:
+        """Nothing is written there but the last words."""
+
     async def exited(self, timeout_s: float) -> bool:
         return self._exit is not None
 

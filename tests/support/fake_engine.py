@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from codexmcp.appserver import inside
+from codexmcp.codex.container import inside
 
 FOLDER = "FAKE_ENGINE"
 _INSIDE = "inside"
@@ -70,7 +70,7 @@ def _run(argv: Sequence[str], folder: Path, codex: str) -> int:
         return _CANNOT_RUN
     mount = next(word for word in argv if word.endswith("dst=/run/codexmcp,readonly"))
     box = mount.split("src=")[1].split(",")[0]
-    words = [*argv[argv.index("codexmcp.appserver.inside") + 1 :]]
+    words = [*argv[argv.index("codexmcp.codex.container.inside") + 1 :]]
     words[words.index("codex")] = codex
     # Not the other way round: the box itself lies in such a folder.
     for there, path in (("/tmp/codexmcp/", f"{box}/own/"), ("/run/codexmcp/", f"{box}/")):

@@ -2,7 +2,8 @@
 
 DIE_AT=N kills it right after the N-th step that a store has written, counted from the first one
 that DIE_FROM names; the progress of runs is not counted, because time decides when it is written.
-FULL=FILE refuses to record that a run is running while a file exists. CLOCK=FILE adds the seconds
+FULL=FILE refuses to record that a run is running while a file exists. NO_TURN refuses to record the
+ids of turns. CLOCK=FILE adds the seconds
 in a file to the clock on the wall.
 """
 
@@ -16,10 +17,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from codexmcp.cli.app import main as codexmcp
+from codexmcp.cli import main as codexmcp
 from codexmcp.errors import StoreError
 from codexmcp.runs import sqlite_store
-from codexmcp.runs.run import Run, Submission
+from codexmcp.runs.run import Claim, Run, Submission
 from codexmcp.runs.sqlite_store import SqliteStore
 from codexmcp.runs.states import RunState
 from codexmcp.runs.store import Change, Limits, Owner
@@ -27,6 +28,7 @@ from codexmcp.runs.store import Change, Limits, Owner
 DIE_AT = "CODEXMCP_TEST_DIE_AT"
 DIE_FROM = "CODEXMCP_TEST_DIE_FROM"
 FULL = "CODEXMCP_TEST_FULL"
+NO_TURN = "CODEXMCP_TEST_NO_TURN"
 CLOCK = "CODEXMCP_TEST_CLOCK"
 
 _T = TypeVar("_T")
@@ -55,12 +57,14 @@ class DyingStore(SqliteStore):
         return None if run is None else self._counted("claim", run)
 
     def change(
-        self, run_id: str, to: RunState, change: Change = _NOTHING, *, owner: str | None = None
+        self, run_id: str, to: RunState, change: Change = _NOTHING, *, by: Claim | None = None
     ) -> Run:
         full = os.environ.get(FULL)
         if full and to is RunState.RUNNING and Path(full).exists():
             raise StoreError("the store is full for this test: delete the file")
-        return self._counted("change", super().change(run_id, to, change, owner=owner))
+        if NO_TURN in os.environ and change.turn_id is not None:
+            raise StoreError("the store takes no turns in this test")
+        return self._counted("change", super().change(run_id, to, change, by=by))
 
     def add_owner(self, owner: Owner) -> None:
         super().add_owner(owner)
@@ -87,7 +91,7 @@ def jumping(file: Path) -> Callable[[], float]:
 
 def main(env: Mapping[str, str]) -> int:
     """Run `codexmcp` with the faults that the environment asks for."""
-    if DIE_AT in env or FULL in env:
+    if {DIE_AT, FULL, NO_TURN} & set(env):
         sqlite_store.SqliteStore = DyingStore  # type: ignore[misc]
     if CLOCK in env:
         time.time = jumping(Path(env[CLOCK]))

@@ -72,8 +72,10 @@ class HttpClient:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request, and return the answer."""
-        data = b"" if body is None else json.dumps(body).encode()
+        """Send a request with a body of JSON or of bytes, and return the answer."""
+        data = body if isinstance(body, bytes) else b""
+        if not data and body is not None:
+            data = json.dumps(body).encode()
         own = {"Host": f"127.0.0.1:{self.port}", "Connection": "close"}
         if body is not None:
             own |= {"Content-Type": "application/json", "Content-Length": str(len(data))}

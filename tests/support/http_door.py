@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from codexmcp.cli.serve_http import PortfolioLibrary
-from codexmcp.http.binding import Place
+from codexmcp.http.binding import ListenAddress
 from codexmcp.http.door import DoorOptions, http_door
 from codexmcp.http.token_files import TokenFiles
 from codexmcp.runs.service import RunService
@@ -96,7 +96,7 @@ async def opened(
     status: dict[str, Any] = {"draining": False}
     options = DoorOptions(
         version="0",
-        place=Place(port=0),
+        place=ListenAddress(port=0),
         tokens=tokens,
         folder=folder / "state",
         caller=None,
@@ -104,8 +104,12 @@ async def opened(
         library=PortfolioLibrary(Portfolio(portfolio)),
         secrets=tokens.secrets(),
     )
+
+    async def told_status() -> Mapping[str, Any]:
+        return status
+
     # No run tool is offered, so nobody asks for a run.
-    inside = Inside(cast("RunService", None), lambda _caller: _nothing, lambda: status)
+    inside = Inside(cast("RunService", None), lambda _caller: _nothing, told_status)
     async with http_door(replace(options, **changes))(inside) as told:
         yield Door(told["http"]["url"], folder, tokens, gate, status)
 

@@ -22,9 +22,11 @@ def configure(home: Path, model: ScriptedModel, *more: str) -> None:
 
 
 def write_config(home: Path, base_url: str, *more: str) -> None:
-    """Write a config.toml that leads to a model without a key, with further settings."""
+    """Write a config.toml that leads to a model without a key, with further settings.
+
+    It names no model, so that Codex takes the default of its catalogue, as it does for users.
+    """
     lines = [
-        'model = "rehearsal"',
         'model_provider = "scripted"',
         *more,
         "[model_providers.scripted]",
@@ -85,6 +87,7 @@ async def result_of(client: Client, call_id: int, timeout_s: float = 20.0) -> Me
         return message.get("id") == call_id and "method" not in message
 
     answer = await client.wait_for(is_answer, f"the answer to {call_id}", timeout_s)
+    assert "result" in answer, answer
     return dict(answer["result"])
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import Event, ItemStarted
 from codexmcp.appserver.launch import LaunchOptions
-from codexmcp.appserver.requests import ThreadOptions, TurnOptions, text_input
-from codexmcp.appserver.turns import TurnLimits, TurnResult, run_turn
-from codexmcp.home.access import provider_overrides, retry_overrides
+from codexmcp.appserver.requests import ThreadOptions, text_input
+from codexmcp.codex.access import provider_overrides, retry_overrides
+from codexmcp.codex.turns import Turn, TurnLimits, TurnResult, run_turn
 from codexmcp.testing import ScriptedModel
 from tests.support.builds import pinned_codex
 
@@ -25,17 +25,21 @@ UNCONFINED = ThreadOptions(sandbox="danger-full-access", approval_policy="never"
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return a whole environment for Codex that names a home."""
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "CODEX_HOME": str(home)}
+    """Return a whole environment for Codex that names a home, without the checkout's `.env`."""
+    named = {"HOME": str(home), "CODEX_HOME": str(home), "CODEXMCP_ENV_FILE": os.devnull}
+    return {"PATH": os.environ["PATH"], **named}
 
 
 def launch_options(
     home: Path, base_url: str | None = None, *, codex: Path | None = None
 ) -> LaunchOptions:
-    """Return how to start an app-server whose model is at `base_url`; None leaves its own."""
+    """Return how to start an app-server whose model is at `base_url`; None leaves its own.
+
+    No model is named, so that Codex takes the default of its catalogue, as it does for users.
+    """
     access = []
     if base_url is not None:
-        access = [*retry_overrides(1), *provider_overrides(base_url), 'model="rehearsal"']
+        access = [*retry_overrides(1), *provider_overrides(base_url)]
     return LaunchOptions(
         codex=codex or pinned_codex(), env=environment(home), overrides=access, cwd=home
     )
@@ -83,7 +87,9 @@ class Conversation:
     async def say(self, prompt: str, limits: TurnLimits = LIMITS) -> TurnResult:
         """Run one turn."""
         items = [text_input(prompt)]
-        return await run_turn(self.server, self.thread_id, items, TurnOptions(), limits, self.heard)
+        return await run_turn(
+            self.server, self.thread_id, Turn(items, limits=limits, on_event=self.heard)
+        )
 
     def begin(self, prompt: str) -> asyncio.Task[TurnResult]:
         """Start one turn."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codexmcp.codex.unpacking import zstd
 from codexmcp.usage.tokens import Tokens
-from codexmcp.usage.unpacking import zstd
 
 NOON = "2026-11-20T12:00:00.000Z"
 

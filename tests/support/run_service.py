@@ -10,11 +10,18 @@ from pathlib import Path
 from codexmcp.runs.approvals import Approvals
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.embedded import EmbeddedEngine, Work
-from codexmcp.runs.memory_store import MemoryStore
 from codexmcp.runs.service import Keeping, RunService
-from codexmcp.runs.store import Limits, Owner
+from codexmcp.runs.store import BlockingStore, Limits, Owner
+from codexmcp.runs.store_thread import StoreThread
+from codexmcp.worker_thread import Worker
+from tests.support.memory_store import MemoryStore
 
 GROUP = "group"
+
+
+def in_a_thread(store: BlockingStore) -> StoreThread:
+    """Return a blocking store as the use cases take it; nobody else may use it meanwhile."""
+    return StoreThread(store, Worker("test-store"))
 
 
 class InMemory:
@@ -25,8 +32,9 @@ class InMemory:
         service: The use cases on them.
     """
 
-    def __init__(self, store: MemoryStore, work: Work, folder: Path) -> None:
+    def __init__(self, blocking: MemoryStore, work: Work, folder: Path) -> None:
         owner = Owner("owner", 1, "", GROUP)
+        store = in_a_thread(blocking)
         self.engine = EmbeddedEngine(store, owner, Limits(1000, 1000), work)
         keeping = Keeping(store, folder, GROUP, Redactor(()))
         self.service = RunService(keeping, self.engine, Approvals(lambda _run_id: None))

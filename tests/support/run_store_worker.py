@@ -50,8 +50,8 @@ def work(path: Path, owner: str) -> None:
         most = max(Counter(each.key for each in active).values())
         if len(active) > LIMITS.total or most > LIMITS.per_key:
             say("too many")
-        store.change(run.id, RunState.RUNNING, owner=owner)
-        store.change(run.id, RunState.COMPLETED, owner=owner)
+        store.change(run.id, RunState.RUNNING, by=run.claim)
+        store.change(run.id, RunState.COMPLETED, by=run.claim)
     store.close()
 
 

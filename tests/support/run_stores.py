@@ -6,7 +6,7 @@ from typing import Any
 
 from codexmcp.runs.run import Run, RunRequest, Submission
 from codexmcp.runs.states import RunState
-from codexmcp.runs.store import Limits, RunStore
+from codexmcp.runs.store import BlockingStore, Limits
 
 AMPLE = Limits(total=1000, per_key=1000)
 
@@ -24,14 +24,16 @@ def ended(run_id: str, *, created_at: float = 1.0, **more: Any) -> dict[str, Any
     return {**fields, "group": "g", **more}
 
 
-def claim(store: RunStore, owner: str = "o", limits: Limits = AMPLE, now: float = 200.0) -> Run:
+def claim(
+    store: BlockingStore, owner: str = "o", limits: Limits = AMPLE, now: float = 200.0
+) -> Run:
     """Claim the next run of the group `g`, which must be there."""
     run = store.claim(owner, "g", limits, now)
     assert run is not None
     return run
 
 
-def running(store: RunStore, run_id: str, owner: str = "o", **more: Any) -> Run:
+def running(store: BlockingStore, run_id: str, owner: str = "o", **more: Any) -> Run:
     """Add a run, claim it and let it run; nothing else may be waiting."""
     store.add(submission(run_id, **more))
     assert claim(store, owner).id == run_id

@@ -11,17 +11,15 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from codexmcp.rehearsal.shell import start_call
-from codexmcp.testing import ModelServer, Outcome, Reply, Request, ShellCall, Text
 from tests.conformance.client import Client, running
 from tests.support.ended import Ended, run_to_end
 from tests.support.mcp_server import environment, write_config
 from tests.support.processes import processes_of, until
+from tests.support.prompt_model import PromptModel
 
 logger = logging.getLogger(__name__)
 
@@ -36,74 +34,6 @@ BOUND_S = 30.0
 
 FOUND_S = 10.0
 """Bound on finding the run of a dead supervisor. Source: ours, it is what users are told."""
-
-Step = Outcome | ShellCall | Callable[[], Awaitable[Outcome | ShellCall]]
-
-
-class PromptModel(ModelServer):
-    """Answers each prompt by a script of its own; one without says `done: ` and the prompt."""
-
-    def __init__(self) -> None:
-        super().__init__(self._answer, keep=20_000)
-        self._scripts: dict[str, deque[Step]] = defaultdict(deque)
-        self._news = asyncio.Condition()
-        self._arrivals: list[str] = []
-        self._all: list[str] = []
-
-    def on(self, prompt: str, *steps: Step) -> None:
-        """Say what a prompt is answered with, one step per request."""
-        self._scripts[prompt].extend(steps)
-
-    def hold(self, prompt: str, answer: Outcome | ShellCall | None = None) -> asyncio.Event:
-        """Hold the next answer to a prompt back until the event that is returned is set."""
-        release = asyncio.Event()
-
-        async def held() -> Outcome | ShellCall:
-            await release.wait()
-            return answer or _default(prompt)
-
-        self.on(prompt, held)
-        return release
-
-    @property
-    def prompts(self) -> list[str]:
-        """The prompts in the order they came, each as often as a turn was begun with it."""
-        return list(self._arrivals)
-
-    def asked(self, prompt: str) -> int:
-        """Return how often a turn was begun with a prompt."""
-        return self._arrivals.count(prompt)
-
-    async def wait_until_asked(self, prompt: str, times: int = 1) -> None:
-        """Wait until turns were begun with a prompt."""
-        try:
-            async with asyncio.timeout(BOUND_S), self._news:
-                await self._news.wait_for(lambda: self.asked(prompt) >= times)
-        except TimeoutError:
-            raise AssertionError(f"{prompt!r} did not come; these did: {self.prompts}") from None
-
-    async def wait_for_requests_of(self, prompt: str, times: int) -> None:
-        """Wait until a prompt has led to requests: the first, and one per command."""
-        async with asyncio.timeout(BOUND_S), self._news:
-            await self._news.wait_for(lambda: self._all.count(prompt) >= times)
-
-    async def _answer(self, request: Request) -> Outcome:
-        prompt = request.turn.prompt
-        self._all.append(prompt)
-        if not request.turn.steps:
-            self._arrivals.append(prompt)
-        async with self._news:
-            self._news.notify_all()
-        script = self._scripts[prompt]
-        step = script.popleft() if script else _default(prompt)
-        made = await step() if callable(step) else step
-        if isinstance(made, ShellCall):
-            return Reply((start_call(request.body, made.command),))
-        return made
-
-
-def _default(prompt: str) -> Text:
-    return Text(f"done: {prompt}")
 
 
 class RefusedError(Exception):
@@ -228,21 +158,25 @@ class Station:
         self, *flags: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> AsyncIterator[RunClient]:
         """Run a relay, which finds or starts the supervisor, and introduce a client."""
-        async with self._introduced([*RELAY, *flags], env, cwd) as client:
+        async with self.introduced([*RELAY, *flags], env, cwd) as client:
             yield client
 
     @contextlib.asynccontextmanager
     async def sidecar(self, env: Mapping[str, str] | None = None) -> AsyncIterator[RunClient]:
         """Run the server under the name of its forerunner, and introduce a client."""
-        async with self._introduced(SIDECAR, env, None) as client:
+        async with self.introduced(SIDECAR, env) as client:
             yield client
             client.raw.close_stdin()
             await client.raw.wait_exit()
 
     @contextlib.asynccontextmanager
-    async def _introduced(
-        self, program: list[str], env: Mapping[str, str] | None, cwd: Path | None
+    async def introduced(
+        self,
+        program: list[str],
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> AsyncIterator[RunClient]:
+        """Run an MCP server and introduce a client."""
         whole = {**self.env, **(env or {})}
         async with running(program, whole, cwd or self.project) as raw:
             client = RunClient(raw, raw._process.pid)

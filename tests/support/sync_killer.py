@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp.home.sync.repository import MEMORY, SKILLS
-from codexmcp.home.sync.use_cases import Manner
+from codexmcp.home.sync.use_cases import PushOptions
 from tests.support.sync_places import OWNER, Sync, fill, tree
 
 _WRITES = ("replace", "unlink", "mkdir", "rmdir", "fsync", "rename")
-_FORCE = Manner(force=True)
+_FORCE = PushOptions(force=True)
 Tree = dict[str, tuple[int, bytes | str | None]]
 
 

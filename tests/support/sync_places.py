@@ -7,7 +7,15 @@ from pathlib import Path
 
 from codexmcp.home.sync.repository import FRAGMENT, MEMORY, PROFILES, SKILLS, read_repository
 from codexmcp.home.sync.targets import TARGETS
-from codexmcp.home.sync.use_cases import Asked, Done, Manner, Place, check, clean, push
+from codexmcp.home.sync.use_cases import (
+    ClientFolder,
+    PushOptions,
+    PushResult,
+    RequestedChoices,
+    check,
+    clean,
+    push,
+)
 
 FRAGMENT_TEXT = """\
 [mcp_servers.agentOS-portfolio]
@@ -72,17 +80,17 @@ class Sync:
         (self.repository / SKILLS / "one/scripts/run.sh").chmod(0o755)
         self.home = folder / target
         self.home.mkdir()
-        self.place = Place(TARGETS[target], self.home)
+        self.place = ClientFolder(TARGETS[target], self.home)
 
-    def push(self, manner: Manner | None = None) -> Done:
+    def push(self, options: PushOptions | None = None) -> PushResult:
         """Push."""
-        return push(read_repository(self.repository), self.place, manner or Manner())
+        return push(read_repository(self.repository), self.place, options or PushOptions())
 
-    def clean(self, manner: Manner | None = None) -> Done:
+    def clean(self, options: PushOptions | None = None) -> PushResult:
         """Take everything out."""
-        return clean(self.place, manner or Manner(rebuild=True))
+        return clean(self.place, options or PushOptions(rebuild=True))
 
-    def drift(self, choices: Asked | None = None) -> dict[str, str]:
+    def drift(self, choices: RequestedChoices | None = None) -> dict[str, str]:
         """Return the states of what is not as it shall be, by path."""
-        found = check(read_repository(self.repository), self.place, choices or Asked())
+        found = check(read_repository(self.repository), self.place, choices or RequestedChoices())
         return {each.path: each.state.value for each in found}

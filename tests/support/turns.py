@@ -8,8 +8,8 @@ from typing import Any
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import Event
-from codexmcp.appserver.requests import TurnOptions, text_input
-from codexmcp.appserver.turns import TurnLimits, TurnResult, run_turn
+from codexmcp.appserver.requests import text_input
+from codexmcp.codex.turns import OnChildren, Turn, TurnLimits, TurnResult, run_turn
 from tests.support.fake_app_server import BOUND_S, Answer, FakeAppServer
 
 THREAD = "thread-1"
@@ -35,20 +35,34 @@ class Conversation:
         self.fake = fake
         self.server = server
         self.events: list[Event] = []
+        fake.answers["turn/start"] = self._start
+        fake.answers["turn/interrupt"] = self._interrupt
+        self.spent = 0
+
+    def _start(self, _params: Mapping[str, Any]) -> Answer:
+        self.emit("turn/started", turn={"id": TURN})
+        return {"turn": {"id": TURN}}
+
+    def _interrupt(self, params: Mapping[str, Any]) -> Answer:
+        ended = completed("interrupted", params["turnId"])
+        self.fake.emit("turn/completed", **{**ended, "threadId": params["threadId"]})
+        return {}
 
     def run(
-        self, limits: TurnLimits = NO_LIMITS, on_event: Callable[[Event], None] | None = None
+        self,
+        limits: TurnLimits = NO_LIMITS,
+        on_event: Callable[[Event], None] | None = None,
+        on_children: OnChildren = OnChildren.LEAVE,
     ) -> asyncio.Task[TurnResult]:
         """Start `run_turn`; its wait is bounded for the test."""
-        turn = run_turn(
-            self.server,
-            THREAD,
+        turn = Turn(
             [text_input("go")],
-            TurnOptions(),
-            limits,
-            on_event or self.events.append,
+            limits=limits,
+            on_children=on_children,
+            on_event=on_event or self.events.append,
         )
-        return asyncio.create_task(asyncio.wait_for(turn, BOUND_S))
+        running = run_turn(self.server, THREAD, turn)
+        return asyncio.create_task(asyncio.wait_for(running, BOUND_S))
 
     async def begin(self, limits: TurnLimits = NO_LIMITS) -> asyncio.Task[TurnResult]:
         """Start `run_turn` and wait until Codex has taken the turn on."""
@@ -60,8 +74,13 @@ class Conversation:
     def emit(self, method: str, **params: Any) -> None:
         self.fake.emit(method, **{"threadId": THREAD, "turnId": TURN, **params})
 
-    def emit_usage(self, tokens: int, turn_id: str = TURN) -> None:
-        usage = {"last": {"inputTokens": tokens, "totalTokens": tokens}}
+    def emit_usage(self, tokens: int, turn_id: str = TURN, *, again: bool = False) -> None:
+        """Tell the tokens of a response; `again`: repeat those of the last one."""
+        self.spent += 0 if again else tokens
+        usage = {
+            "total": {"inputTokens": self.spent, "totalTokens": self.spent},
+            "last": {"inputTokens": tokens, "totalTokens": tokens},
+        }
         self.emit("thread/tokenUsage/updated", tokenUsage=usage, turnId=turn_id)
 
     def finish(self, text: str, thread_id: str = THREAD) -> None:

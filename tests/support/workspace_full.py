@@ -13,7 +13,7 @@ from pathlib import Path
 
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.files import put
-from codexmcp.workspace.files.writing import Terms, replace_in_file, write_file
+from codexmcp.workspace.files.writing import WriteConditions, replace_in_file, write_file
 from codexmcp.workspace.paths.roots import Roots
 from tests.support.workspace_tools import fill, tree
 
@@ -35,13 +35,13 @@ def _check(root: Path) -> None:
     large = b"x" * _SIZE_BYTES
     fill(root, {"file": "small"})
     before = tree(root)
-    _refused(lambda: write_file(roots, roots.locate("file"), large, Terms()))
-    _refused(lambda: write_file(roots, roots.locate("new"), large, Terms()))
-    parents = Terms(create_parents=True)
+    _refused(lambda: write_file(roots, roots.locate("file"), large, WriteConditions()))
+    _refused(lambda: write_file(roots, roots.locate("new"), large, WriteConditions()))
+    parents = WriteConditions(create_parents=True)
     _refused(lambda: write_file(roots, roots.locate("a/b/new"), large, parents))
     _refused(lambda: replace_in_file(roots, roots.locate("file"), "small", large.decode()))
     assert tree(root) == before
-    write_file(roots, roots.locate("file"), b"y" * (_SIZE_BYTES // 4), Terms())
+    write_file(roots, roots.locate("file"), b"y" * (_SIZE_BYTES // 4), WriteConditions())
 
 
 def main(root: Path) -> None:

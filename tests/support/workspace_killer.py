@@ -15,7 +15,7 @@ from typing import Any
 
 from codexmcp.workspace.files import put
 from codexmcp.workspace.files.put import TEMPORARY
-from codexmcp.workspace.files.writing import Terms, replace_in_file, write_file
+from codexmcp.workspace.files.writing import WriteConditions, replace_in_file, write_file
 from codexmcp.workspace.paths.roots import Roots
 
 _CALLS = ("write", "fsync", "fchmod", "fchown", "link", "replace", "unlink", "mkdir", "close")
@@ -79,11 +79,11 @@ def _tell(folder: Path, number: int, fault: str) -> None:
 
 
 def _over(roots: Roots) -> None:
-    write_file(roots, roots.locate("file"), NEW, Terms())
+    write_file(roots, roots.locate("file"), NEW, WriteConditions())
 
 
 def _new(roots: Roots) -> None:
-    write_file(roots, roots.locate("sub/file"), NEW, Terms(create_parents=True))
+    write_file(roots, roots.locate("sub/file"), NEW, WriteConditions(create_parents=True))
 
 
 def _edit(roots: Roots) -> None:

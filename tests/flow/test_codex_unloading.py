@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from codexmcp.appserver import unloading
 from codexmcp.appserver.client import AppServer
+from codexmcp.codex import unloading
 from codexmcp.errors import RequestError
 from tests.support.fake_app_server import Answer, FakeAppServer, Refuse
 
@@ -30,14 +30,13 @@ class Home(FakeAppServer):
         self.others: set[str] = set()
         self.works: set[str] = set()
         self.answers |= {
-            "thread/loaded/list": lambda _: {"data": [*self.parents], "nextCursor": None},
             "thread/read": self._read,
             "thread/unsubscribe": self._unsubscribe,
         }
 
     def asked(self) -> list[tuple[str, str]]:
         """Return what was asked about which thread, but for questions."""
-        asking = {"initialize", "thread/loaded/list", "thread/read"}
+        asking = {"initialize", "thread/read", "sync"}
         return [(name, given["threadId"]) for name, given in self.calls if name not in asking]
 
     def _read(self, params: Mapping[str, Any]) -> Answer:
@@ -77,20 +76,28 @@ async def old_server(home: Home) -> AsyncIterator[AppServer]:
         yield attached
 
 
+async def spawned(home: Home, server: AppServer, child: str, parent: str) -> None:
+    """Have a thread start a sub-agent, and the connection hear of it."""
+    home.parents[child] = parent
+    item = {"type": "subAgentActivity", "id": "call", "agentThreadId": child, "kind": "started"}
+    home.emit("item/started", threadId=parent, item=item)
+    await server.call("sync", {})
+
+
 async def test_a_thread_is_left_and_not_archived(home: Home, server: AppServer) -> None:
-    await server.unload_thread("t")
+    await unloading.unload(server, "t")
     assert home.asked() == [("thread/unsubscribe", "t")]
     assert set(home.parents) == {"other"}
 
 
 async def test_a_thread_that_is_not_loaded_is_not_archived(home: Home, server: AppServer) -> None:
-    await server.unload_thread("gone")
+    await unloading.unload(server, "gone")
     assert home.asked() == [("thread/unsubscribe", "gone")]
 
 
 async def test_a_thread_of_others_is_left_to_them(home: Home, server: AppServer) -> None:
     home.others.add("t")
-    await server.leave_thread("t")
+    await unloading.leave(server, "t")
     assert home.asked() == [("thread/unsubscribe", "t")]
 
 
@@ -98,22 +105,24 @@ async def test_a_thread_of_others_is_archived_when_it_must_be_unloaded(
     home: Home, server: AppServer
 ) -> None:
     home.others.add("t")
-    await server.unload_thread("t")
+    await unloading.unload(server, "t")
     assert [name for name, _ in home.asked()] == ["thread/unsubscribe", *ARCHIVED]
 
 
 async def test_its_sub_agents_go_with_a_thread(home: Home, server: AppServer) -> None:
-    home.parents |= {"child": "t", "grandchild": "child", "stranger": "other"}
-    await server.leave_thread("t")
+    home.parents["stranger"] = "other"
+    await spawned(home, server, "child", "t")
+    await spawned(home, server, "grandchild", "child")
+    await unloading.leave(server, "t")
     assert set(home.parents) == {"other", "stranger"}
     assert {name for name, _ in home.asked()} == {"thread/unsubscribe"}
 
 
 async def test_a_sub_agent_that_works_on_is_ended(home: Home, server: AppServer) -> None:
-    home.parents["child"] = "t"
+    await spawned(home, server, "child", "t")
     home.others.add("child")
     home.works.add("child")
-    await server.leave_thread("t")
+    await unloading.leave(server, "t")
     assert home.asked() == [
         ("thread/unsubscribe", "child"),
         ("thread/archive", "child"),
@@ -125,27 +134,27 @@ async def test_a_sub_agent_that_works_on_is_ended(home: Home, server: AppServer)
 async def test_a_sub_agent_that_somebody_looks_at_is_left_to_them(
     home: Home, server: AppServer
 ) -> None:
-    home.parents["child"] = "t"
+    await spawned(home, server, "child", "t")
     home.others.add("child")
-    await server.leave_thread("t")
+    await unloading.leave(server, "t")
     assert {name for name, _ in home.asked()} == {"thread/unsubscribe"}
 
 
 async def test_where_nothing_is_unloaded_when_it_is_left_a_thread_is_archived(
     home: Home, old_server: AppServer
 ) -> None:
-    await old_server.leave_thread("t")
-    await old_server.unload_thread("t")
+    await unloading.leave(old_server, "t")
+    await unloading.unload(old_server, "t")
     assert [name for name, _ in home.asked()] == [*ARCHIVED, *ARCHIVED]
 
 
 async def test_what_is_archived_with_a_thread_comes_back_with_it_each_time(
     home: Home, old_server: AppServer
 ) -> None:
-    home.parents["child"] = "t"
-    await old_server.leave_thread("t")
+    await spawned(home, old_server, "child", "t")
+    await unloading.leave(old_server, "t")
     del home.parents["child"]
-    await old_server.leave_thread("t")
+    await unloading.leave(old_server, "t")
     once = [("thread/archive", "t"), ("thread/unarchive", "child"), ("thread/unarchive", "t")]
     assert home.asked() == [*once, *once]
 
@@ -155,23 +164,19 @@ async def test_a_thread_that_does_not_come_back_from_the_archive_is_told(
 ) -> None:
     home.answers["thread/unarchive"] = Refuse("no archived rollout found")
     with pytest.raises(RequestError, match="no archived rollout"):
-        await old_server.leave_thread("t")
+        await unloading.leave(old_server, "t")
 
 
-async def test_each_other_thread_is_asked_for_its_parent_once(
+async def test_commands_in_the_background_are_ended_before_their_thread_is_left(
     home: Home, server: AppServer
 ) -> None:
-    home.parents["more"] = None
-    await server.leave_thread("t")
-    await server.leave_thread("more")
-    read = [given["threadId"] for name, given in home.calls if name == "thread/read"]
-    assert sorted(read) == ["more", "other"]
-
-
-async def test_threads_that_start_each_other_and_a_list_without_end_are_come_through(
-    home: Home, server: AppServer
-) -> None:
-    home.parents |= {"child": "t", "t": "child"}
-    home.answers["thread/loaded/list"] = lambda _: {"data": [*home.parents], "nextCursor": "more"}
-    await server.leave_thread("t")
-    assert set(home.parents) == {"other"}
+    await spawned(home, server, "child", "t")
+    command = {"type": "commandExecution", "id": "c"}
+    home.emit("item/started", threadId="child", item=command)
+    await server.call("sync", {})
+    await unloading.leave(server, "t")
+    assert home.asked() == [
+        ("thread/backgroundTerminals/clean", "child"),
+        ("thread/unsubscribe", "child"),
+        ("thread/unsubscribe", "t"),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codexmcp.appserver.events import ConnectionLost, Event, TokenUsage, TurnError, TurnStatus
-from codexmcp.appserver.turns import TurnLimits, TurnResult
+from codexmcp.codex.turns import TurnLimits, TurnResult
 from codexmcp.errors import AppServerClosedError, RequestError
 from tests.support.fake_app_server import Refuse, Silence
 from tests.support.turns import (
@@ -22,7 +22,6 @@ pytestmark = pytest.mark.timeout(20)
 
 async def test_a_turn_returns_its_last_message_and_what_it_spent(talk: Conversation) -> None:
     running = await talk.begin()
-    talk.emit("turn/started", turn={"id": TURN})
     talk.emit("item/completed", item=message("first"))
     talk.emit_usage(5)
     talk.emit_usage(7)
@@ -34,6 +33,7 @@ async def test_a_turn_returns_its_last_message_and_what_it_spent(talk: Conversat
         message="last",
         error=None,
         usage=TokenUsage(input_tokens=12, total_tokens=12),
+        last_message="last",
     )
     assert [event.method for event in talk.events] == [
         "turn/started",
@@ -44,6 +44,17 @@ async def test_a_turn_returns_its_last_message_and_what_it_spent(talk: Conversat
         "turn/completed",
     ]
     assert talk.after_start() == []
+
+
+async def test_a_count_that_codex_repeats_after_an_error_is_counted_once(
+    talk: Conversation,
+) -> None:
+    running = await talk.begin()
+    talk.emit("turn/started", turn={"id": TURN})
+    talk.emit_usage(5)
+    talk.emit_usage(5, again=True)
+    talk.finish("done")
+    assert (await running).usage == TokenUsage(input_tokens=5, total_tokens=5)
 
 
 async def test_a_turn_that_ends_before_its_start_is_answered_is_not_missed(
@@ -124,18 +135,16 @@ async def test_events_of_other_threads_and_of_none_are_ignored(talk: Conversatio
     talk.emit_usage(3)
     talk.finish("ours")
     assert (await running).message == "ours"
-    assert [event.thread_id for event in talk.events] == [THREAD] * 3
+    assert [event.thread_id for event in talk.events] == [THREAD] * 4
 
 
 async def test_what_an_earlier_turn_still_has_to_say_does_not_count(talk: Conversation) -> None:
     running = await talk.begin()
     talk.emit("item/completed", item=message("old"), turnId="turn-0")
-    talk.emit_usage(100, turn_id="turn-0")
     talk.fake.emit("turn/completed", **completed("interrupted", turn_id="turn-0"))
     talk.fake.emit("turn/completed", **completed())
     result = await running
     assert (result.status, result.message) == (TurnStatus.COMPLETED, "")
-    assert result.usage == TokenUsage()
 
 
 async def test_a_turn_that_cannot_start_raises_codexs_words(talk: Conversation) -> None:
@@ -197,4 +206,4 @@ async def test_a_turn_leaves_no_listener_behind(talk: Conversation) -> None:
     running = await talk.begin()
     talk.fake.emit("turn/completed", **completed())
     await running
-    assert talk.server._listeners == {}
+    assert talk.server._listeners._callbacks == {}

@@ -1,4 +1,4 @@
-"""The patience with a start, against an index that is played."""
+"""Waits for a start of app-server, against an index that is played."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from codexmcp.appserver import patience as module
+from codexmcp.appserver import startup as module
 from codexmcp.appserver.launch import LaunchOptions
-from codexmcp.appserver.patience import TRIES, Patience
+from codexmcp.appserver.startup import COLLISION_TRIES, TRIES, StartupWait
 from codexmcp.errors import AppServerClosedError
 from tests.support.index_claim import claim, complete, held_open, make_index, state_of
 from tests.support.processes import BOUND_S
 
 WAITING = "state db backfill is running at /home; waiting up to 30s"
 
-Step = Callable[[Patience], Awaitable[str]]
+Step = Callable[[StartupWait], Awaitable[str]]
 
 
 class Start:
@@ -26,33 +26,38 @@ class Start:
 
     def __init__(self, home: Path, *steps: Step) -> None:
         options = LaunchOptions(Path("/codex"), {"CODEX_HOME": str(home)})
-        self.patience = Patience(options)
+        self.startup = StartupWait(options)
         self.count = 0
         self._steps = steps
 
     async def __call__(self) -> str:
         self.count += 1
-        return await self._steps[min(self.count, len(self._steps)) - 1](self.patience)
+        return await self._steps[min(self.count, len(self._steps)) - 1](self.startup)
 
 
-async def comes_up(patience: Patience) -> str:
-    async with patience.bound(BOUND_S):
+async def comes_up(startup: StartupWait) -> str:
+    async with startup.bound(BOUND_S):
         return "up"
 
 
-async def waits(patience: Patience) -> str:
-    patience.on_stderr(WAITING)
-    async with patience.bound(BOUND_S):
+async def waits(startup: StartupWait) -> str:
+    startup.on_stderr(WAITING)
+    async with startup.bound(BOUND_S):
         await asyncio.Event().wait()
     return "never"
 
 
-async def gives_up_waiting(patience: Patience) -> str:
-    patience.on_stderr(WAITING)
+async def gives_up_waiting(startup: StartupWait) -> str:
+    startup.on_stderr(WAITING)
     raise AppServerClosedError("timed out waiting for state db backfill")
 
 
-async def fails(_patience: Patience) -> str:
+async def collides(startup: StartupWait) -> str:
+    startup.on_stderr("Error: failed to initialize state runtime at /home")
+    raise AppServerClosedError("no state runtime")
+
+
+async def fails(_startup: StartupWait) -> str:
     raise AppServerClosedError("no such model")
 
 
@@ -64,7 +69,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def see_through(start: Start) -> str:
     async with asyncio.timeout(BOUND_S):
-        return await start.patience.see_through(start)
+        return await start.startup.run(start)
 
 
 async def test_a_start_that_just_works_is_made_once(index: Path) -> None:
@@ -80,6 +85,19 @@ async def test_a_start_that_fails_for_another_reason_is_not_repeated(index: Path
         await see_through(start)
     assert start.count == 1
     assert state_of(index)[1] > 0
+
+
+async def test_a_start_that_collides_on_a_new_home_is_repeated(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COLLISION_PAUSE_S", 0.001)
+    start = Start(index.parent, collides, collides, comes_up)
+    assert await see_through(start) == "up"
+    assert start.count == 3
+    start = Start(index.parent, collides)
+    with pytest.raises(AppServerClosedError, match="no state runtime"):
+        await see_through(start)
+    assert start.count == COLLISION_TRIES
 
 
 @pytest.mark.parametrize("held_up", [waits, gives_up_waiting])
@@ -123,7 +141,7 @@ async def test_others_who_get_nowhere_end_the_wait_with_the_remedy(
     claim(index)
     start = Start(index.parent, gives_up_waiting)
     async with held_open(index):
-        with pytest.raises(AppServerClosedError, match="got nowhere") as caught:
+        with pytest.raises(AppServerClosedError, match="made no progress") as caught:
             await see_through(start)
     assert str(index.parent) in str(caught.value)
     assert "end every Codex that uses this home" in str(caught.value)
@@ -139,9 +157,9 @@ async def test_a_codex_that_heeds_no_expiry_is_not_started_for_ever(index: Path)
 
 
 async def test_the_bound_holds_where_nothing_is_indexed(index: Path) -> None:
-    patience = Start(index.parent).patience
+    startup = Start(index.parent).startup
     with pytest.raises(TimeoutError):
-        async with patience.bound(0.05):
+        async with startup.bound(0.05):
             await asyncio.Event().wait()
 
 
@@ -151,13 +169,13 @@ async def test_the_bound_is_put_off_while_the_index_is_filled_and_holds_afterwar
     monkeypatch.setattr(module, "_TELL_S", 0.0)
     caplog.set_level(logging.WARNING)
     claim(index, done_to="sessions/2026/11/05/rollout-1.jsonl")
-    patience = Start(index.parent).patience
+    startup = Start(index.parent).startup
     ended = asyncio.Event()
     bound_s = 1.0
     test_bound = asyncio.timeout(BOUND_S)
 
     async def wait() -> None:
-        async with test_bound, patience.bound(bound_s):
+        async with test_bound, startup.bound(bound_s):
             await asyncio.sleep(1.5 * bound_s)
             complete(index)
             ended.set()
@@ -175,10 +193,10 @@ async def test_indexing_that_gets_nowhere_is_cut_off(
 ) -> None:
     monkeypatch.setattr(module, "STALLED_S", 0.05)
     claim(index)
-    patience = Start(index.parent).patience
+    startup = Start(index.parent).startup
     test_bound = asyncio.timeout(BOUND_S)
     with pytest.raises(TimeoutError):
-        async with test_bound, patience.bound(2 * BOUND_S):
+        async with test_bound, startup.bound(2 * BOUND_S):
             await asyncio.Event().wait()
     assert not test_bound.expired()
 

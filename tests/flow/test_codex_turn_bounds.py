@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from codexmcp.appserver import client, turns
+from codexmcp.appserver import client
 from codexmcp.appserver.events import TurnError, TurnStatus
-from codexmcp.appserver.turns import TurnLimits
+from codexmcp.codex import stopping, turns
+from codexmcp.codex.turns import TurnLimits
 from codexmcp.errors import DeadlineError
 from tests.support.fake_app_server import BOUND_S, Answer, Refuse, Silence
 from tests.support.turns import (
@@ -32,7 +33,9 @@ async def test_a_lost_end_is_found_in_codexs_record(talk: Conversation, status: 
     talk.record({"id": "turn-0", "status": "failed"}, ended)
     result = await talk.run(TurnLimits(idle_s=SHORT_S))
     assert (result.status, result.message) == (TurnStatus(status), "recorded")
-    assert talk.after_start() == ["thread/read"]
+    # Sub-agents and commands of a turn that did not end well are ended.
+    cleaned = [] if status == "completed" else GIVEN_UP[1:]
+    assert talk.after_start() == ["thread/read", *cleaned]
 
 
 async def test_a_lost_end_without_items_keeps_what_was_heard(talk: Conversation) -> None:
@@ -146,6 +149,7 @@ async def test_cancelling_before_the_start_is_answered_interrupts_the_turn_too(
     await talk.server.call("sync", {})
     (request_id,) = [each for each in talk.server._connection._waiting if isinstance(each, int)]
     talk.fake.write(b'{"id":%d,"result":{"turn":{"id":"turn-1"}}}\n' % request_id)
+    talk.emit("turn/started", turn={"id": TURN})
     with pytest.raises(asyncio.CancelledError):
         await running
     assert talk.after_start() == GIVEN_UP
@@ -187,9 +191,15 @@ async def test_a_start_that_is_not_answered_in_time_is_given_up(
     assert ("turn/interrupt", {"threadId": THREAD, "turnId": TURN}) in talk.fake.calls
 
 
-async def test_whatever_breaks_the_wait_gives_the_turn_up(talk: Conversation) -> None:
+async def test_a_bound_that_cannot_be_kept_sends_nothing(talk: Conversation) -> None:
     with pytest.raises(OverflowError):
         await talk.run(TurnLimits(timeout_s=10**400))
+    assert talk.fake.methods() == []
+
+
+async def test_whatever_breaks_the_wait_gives_the_turn_up(talk: Conversation) -> None:
+    with pytest.raises(OverflowError):
+        await talk.run(TurnLimits(idle_s=10**400))
     assert talk.after_start() == GIVEN_UP
 
 
@@ -198,8 +208,10 @@ async def test_an_interrupt_that_is_never_answered_is_bounded(
     talk: Conversation, monkeypatch: pytest.MonkeyPatch, limits: TurnLimits
 ) -> None:
     monkeypatch.setattr(client, "INTERRUPT_TIMEOUT_S", 0.01)
-    for method in GIVEN_UP:
+    monkeypatch.setattr(stopping, "STOP_TIMEOUT_S", SHORT_S)
+    for method in (*GIVEN_UP, "thread/read"):
         talk.fake.answers[method] = Silence()
+    monkeypatch.setattr(turns, "SETTLE_TIMEOUT_S", SHORT_S)
     with pytest.raises(DeadlineError, match="was interrupted"):
         await talk.run(limits)
-    assert talk.after_start()[-2:] == GIVEN_UP
+    assert "turn/interrupt" in talk.after_start()
