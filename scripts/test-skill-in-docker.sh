@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves that a container image loads its skills and runs them. See --help and docs/skills.md.
+# Proves that a container image loads its skills and runs them. See --help and docs/how-to/skills.md.
 set -euo pipefail
 
 CHECKOUT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -27,7 +27,7 @@ for real, which costs a few tokens.
   --rehearse      rehearse although there is a key
   --real          run for real; fail when there is no key
   --skills DIR    check the skills of a folder instead, mounted read-only, and rehearse each that
-                  declares a smoke command (docs/skills.md)
+                  declares a smoke command (docs/how-to/skills.md)
   --timeout S     bound on each container in seconds; default: 120
   --keep          keep the files of a test that passed, too
   -- FLAG...      more flags for `docker run`, such as --security-opt seccomp=scripts/seccomp.json
