@@ -9,7 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench.script import answer_to
+from bench.script import Kind, answer_to
+from bench.stage import CATALOGUE_MODEL
 from bench.wire import AppServerClient, Json, LineClient, McpClient
 
 
@@ -86,7 +87,7 @@ class McpCalls(Calls):
 
     def _begin(self, asked: str) -> int:
         policy = {"sandbox": "danger-full-access", "approval-policy": "never", "cwd": self._work}
-        arguments = {"prompt": asked, **policy}
+        arguments = {"prompt": asked, **policy, **_model(asked)}
         return self._client.ask("tools/call", {"name": "codex", "arguments": arguments})
 
     def _take(self, message: Json) -> None:
@@ -120,7 +121,7 @@ class AppServerCalls(Calls):
 
     def _begin(self, asked: str) -> int:
         policy = {"sandbox": "danger-full-access", "approvalPolicy": "never", "cwd": self._work}
-        number = self._client.ask("thread/start", policy)
+        number = self._client.ask("thread/start", policy | _model(asked))
         self._inputs[number] = [{"type": "text", "text": asked}]
         return number
 
@@ -154,3 +155,8 @@ class AppServerCalls(Calls):
         self._calls[thread_id] = number
         items = self._inputs.pop(number)
         self._client.ask("turn/start", {"threadId": thread_id, "input": items})
+
+
+def _model(asked: str) -> dict[str, str]:
+    """Return the argument for another model where a prompt needs its tools."""
+    return {"model": CATALOGUE_MODEL} if asked.startswith(Kind.TREE) else {}

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import (
+    delays,
     deltas,
     endurance,
     http,
     interrupt,
+    key_proxy,
     main_program,
     model_cost,
     output,
@@ -29,6 +31,7 @@ from bench import (
     server_calls,
     shared_start,
     sync,
+    trees,
     usage,
     workspace,
 )
@@ -43,7 +46,9 @@ SUBJECTS: dict[str, OpenSubject] = {
     "server": server_calls.open_subject,
     "main": main_program.open_subject,
     "parallel": parallel.open_subject,
+    "trees": trees.open_subject,
     "deltas": deltas.open_subject,
+    "key-proxy": key_proxy.open_subject,
     "output": output.open_subject,
     "interrupt": interrupt.open_subject,
     "endurance": endurance.open_subject,
@@ -57,6 +62,7 @@ SUBJECTS: dict[str, OpenSubject] = {
     "usage": usage.open_subject,
     "sync": sync.open_subject,
     "http": http.open_subject,
+    "delays": delays.open_subject,
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.calls import AppServerCalls, Calls, McpCalls
 from bench.harness import Driver, Sample
-from bench.processes import child_of
+from bench.processes import child_of, descriptors, resident_mb
 from bench.script import prompt
 from bench.stage import Stage, codexmcp_command
 from bench.wire import AppServerClient, McpClient
@@ -31,6 +31,15 @@ class Running:
     codex: int
     ours: int | None
     home: Path
+
+    def held(self) -> dict[str, float]:
+        """Return the memory and descriptors that it holds, by metric."""
+        held = {"Codex's RSS, MB,": resident_mb(self.codex)}
+        held["Codex's descriptors"] = descriptors(self.codex)
+        if self.ours is not None:
+            held["our RSS, MB,"] = resident_mb(self.ours)
+            held["our descriptors"] = descriptors(self.ours)
+        return held
 
 
 @dataclass(frozen=True, slots=True)

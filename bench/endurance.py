@@ -14,7 +14,7 @@ from bench import contestants
 from bench.clock import Stopwatch
 from bench.contestants import Running
 from bench.harness import Sample, Subject
-from bench.processes import descriptors, folder_mb, resident_mb, written_mb
+from bench.processes import folder_mb, written_mb
 from bench.script import prompt
 from bench.stage import Stage
 
@@ -42,11 +42,11 @@ def open_subject(stage: Stage) -> Generator[Subject, None, None]:
 
 def _measure(running: Running, calls: int) -> Sample:
     early_ms = _make(running, EARLY_CALLS)
-    held, written, kept = _held(running), written_mb(running.codex), folder_mb(running.home)
+    held, written, kept = running.held(), written_mb(running.codex), folder_mb(running.home)
     late_ms = _make(running, calls - EARLY_CALLS)
     sample = {f"call, first {EARLY_CALLS}, ms": statistics.median(early_ms)}
     sample[f"call, last {EARLY_CALLS}, ms"] = statistics.median(late_ms[-EARLY_CALLS:])
-    for name, value in _held(running).items():
+    for name, value in running.held().items():
         sample[f"{name} after {EARLY_CALLS}"] = held[name]
         sample[f"{name} after {calls}"] = value
     later = calls - EARLY_CALLS
@@ -62,12 +62,3 @@ def _make(running: Running, calls: int) -> list[float]:
         running.calls.run(prompt())
         times_ms.append(watch.lap_ms())
     return times_ms
-
-
-def _held(running: Running) -> dict[str, float]:
-    held = {"Codex's RSS, MB,": resident_mb(running.codex)}
-    held["Codex's descriptors"] = descriptors(running.codex)
-    if running.ours is not None:
-        held["our RSS, MB,"] = resident_mb(running.ours)
-        held["our descriptors"] = descriptors(running.ours)
-    return held

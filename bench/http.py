@@ -39,7 +39,7 @@ _HEAD = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Server:
+class Server:
     """A server that is up.
 
     Attributes:
@@ -63,7 +63,7 @@ class _Server:
 def open_subject(stage: Stage) -> Generator[Subject, None, None]:
     """Give the subject."""
     calls = _QUICK_CALLS if stage.quick else _CALLS
-    with _sdk() as plain, _ours(stage) as ours:
+    with _sdk() as plain, served(stage) as ours:
         yield Subject(
             [
                 Driver("the SDK's empty tool", lambda: _measure(plain, calls, empty=True)),
@@ -72,7 +72,7 @@ def open_subject(stage: Stage) -> Generator[Subject, None, None]:
         )
 
 
-def _measure(server: _Server, calls: int, *, empty: bool) -> Sample:
+def _measure(server: Server, calls: int, *, empty: bool) -> Sample:
     return {
         f"{name}, requests/s": asyncio.run(
             _rate(server, server.request("empty" if empty else tool, arguments), calls)
@@ -81,7 +81,7 @@ def _measure(server: _Server, calls: int, *, empty: bool) -> Sample:
     }
 
 
-async def _rate(server: _Server, request: bytes, calls: int) -> float:
+async def _rate(server: Server, request: bytes, calls: int) -> float:
     """Return how many requests a second are answered to all clients together."""
     connections = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(CLIENTS)]
     began = time.perf_counter()
@@ -108,18 +108,19 @@ async def _calls(
 
 
 @contextlib.contextmanager
-def _sdk() -> Generator[_Server, None, None]:
+def _sdk() -> Generator[Server, None, None]:
     command = [sys.executable, "-P", str(Path(__file__).with_name("sdk_server.py"))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield _Server(int(process.stdout.readline()))
+            yield Server(int(process.stdout.readline()))
         finally:
             process.kill()
 
 
 @contextlib.contextmanager
-def _ours(stage: Stage) -> Generator[_Server, None, None]:
+def served(stage: Stage) -> Generator[Server, None, None]:
+    """Run `codexmcp serve --http` on a small project while the block runs."""
     with (
         stage.codex_home(stage.pinned) as home,
         tempfile.TemporaryDirectory() as runtime,
@@ -132,7 +133,7 @@ def _ours(stage: Stage) -> Generator[_Server, None, None]:
         with subprocess.Popen(command, env=env, stderr=log, stdout=log, cwd=root) as process:
             try:
                 port = _port(home / "serve.log")
-                yield _Server(port, (home / ".agentos" / "token").read_text().strip())
+                yield Server(port, (home / ".agentos" / "token").read_text().strip())
             finally:
                 process.terminate()
                 process.wait(_START_S)

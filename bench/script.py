@@ -12,6 +12,7 @@ from itertools import count
 
 from codexmcp.rehearsal.shell import poll_call, runs_of, start_call
 from codexmcp.testing import (
+    Call,
     Delay,
     Deltas,
     FunctionCall,
@@ -20,8 +21,11 @@ from codexmcp.testing import (
     Paced,
     Reply,
     Request,
+    Spawn,
     Stall,
     Text,
+    WaitForAgents,
+    outcome_of,
 )
 
 SLOW_S = 2.0
@@ -53,12 +57,14 @@ _numbers = count(1)
 class Kind(StrEnum):
     """What the model does.
 
-    It answers at once, or after `SLOW_S`, or in `DELTAS` pieces, or in a steady stream that ends,
-    or that does not; has a command run that prints `OUTPUT_BYTES`, or 50 lines a second for a
-    minute; says the beginning of an answer and no more.
+    It answers at once, or has two sub-agents do so first, or answers after `SLOW_S`, or in
+    `DELTAS` pieces, or in a steady stream that ends, or that does not; has a command run that
+    prints `OUTPUT_BYTES`, or 50 lines a second for a minute; says the beginning of an answer and no
+    more.
     """
 
     PLAIN = "question"
+    TREE = "tree"
     SLOW = "slow"
     LONG = "long"
     STEADY = "steady"
@@ -86,6 +92,8 @@ def outcome(request: Request) -> Outcome:
     kind, _, rest = asked.partition(" ")
     answer = Text(answer_to(asked))
     match kind:
+        case Kind.TREE:
+            return _with_sub_agents(request, answer)
         case Kind.SLOW:
             return Delay(SLOW_S, answer)
         case Kind.LONG:
@@ -101,6 +109,12 @@ def outcome(request: Request) -> Outcome:
             return _after_command(request, _COMMANDS[kind], answer)
         case _:
             return answer
+
+
+def _with_sub_agents(request: Request, answer: Reply) -> Outcome:
+    spawned = [Spawn(name, prompt()) for name in ("a", "b")]
+    steps: list[Call | Reply] = [*spawned, WaitForAgents(), WaitForAgents(), answer]
+    return outcome_of(steps[len(request.turn.steps)], request)
 
 
 def _after_command(request: Request, command: str, answer: Reply) -> Outcome:

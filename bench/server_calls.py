@@ -31,18 +31,22 @@ def open_subject(stage: Stage) -> Generator[Subject, None, None]:
             Driver("native 0.153.4", partial(_mcp, stage, native, stage.native)),
             Driver("codexmcp", partial(_mcp, stage, script, stage.pinned)),
             Driver("codexmcp, as a module", partial(_mcp, stage, module, stage.pinned)),
-            Driver("codexmcp, key proxy", partial(_mcp, stage, script, stage.pinned, key=True)),
+            Driver("codexmcp, key proxy", partial(_mcp, stage, script, stage.pinned, key="own")),
+            Driver(
+                "codexmcp, Codex's key proxy",
+                partial(_mcp, stage, script, stage.pinned, key="codex"),
+            ),
             Driver("raw app-server", partial(_raw, stage, stage.pinned)),
             Driver("raw app-server 0.153.4", partial(_raw, stage, stage.native)),
         ]
     )
 
 
-def _mcp(stage: Stage, argv: list[str], codex: Path, *, key: bool = False) -> Sample:
+def _mcp(stage: Stage, argv: list[str], codex: Path, *, key: str = "") -> Sample:
     work = stage.work_folder()
     policy = {"cwd": str(work), "sandbox": "workspace-write", "approval-policy": "never"}
     with stage.codex_home(codex, provider=not key) as home:
-        env = stage.environment(home, key=key)
+        env = stage.environment(home, key=bool(key), key_proxy=key)
         watch = Stopwatch()
         with McpClient(argv, env, work) as client:
             client.shake_hands()

@@ -1,7 +1,8 @@
 """Subject `relay`: from the start of a client's server to the answer to `initialize`.
 
-The supervisor is up; what is timed is Python's start, the relay's imports and one round trip. The
-base is the server that Codex had until 0.153.4.
+With a supervisor up, the time is that of Python's start, the relay's imports and one round trip.
+Without one the relay answers by itself, and starts it meanwhile. The base is the server that Codex
+had until 0.153.4.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from bench.clock import Stopwatch
 from bench.harness import Driver, Sample, Subject
-from bench.stage import Stage
+from bench.stage import Stage, codexmcp_command
 from bench.supervised import Supervised, supervisor
 from bench.wire import McpClient
 
@@ -32,10 +33,22 @@ def open_subject(stage: Stage) -> Generator[Subject, None, None]:
         def relay() -> Sample:
             return _start(supervised.relay(), supervised.env, supervised.work)
 
+        def cold() -> Sample:
+            with stage.codex_home(stage.pinned) as home:
+                runtime = home.parent / "run"
+                runtime.mkdir(mode=0o700)
+                env = stage.environment(home) | {"XDG_RUNTIME_DIR": str(runtime)}
+                try:
+                    return _start(supervised.relay(), env, supervised.work)
+                finally:
+                    stop = [*codexmcp_command(), "serve", "--stop"]
+                    subprocess.run(stop, env=env, check=False, capture_output=True)
+
         yield Subject(
             [
                 Driver("native 0.153.4", native),
                 Driver("codexmcp --shared", relay),
+                Driver("the same without a supervisor", cold),
                 Driver("Python's start alone", lambda: _python(supervised)),
             ]
         )

@@ -25,6 +25,9 @@ NATIVE_VERSION = "0.153.4"
 MODEL = "gpt-5.5"
 """A model that both builds know, so that neither asks for its description."""
 
+CATALOGUE_MODEL = "gpt-6.1-sol"
+"""A model of the pinned build's catalogue that can spawn sub-agents."""
+
 KEY = "bench-key"
 
 
@@ -48,17 +51,21 @@ class Stage:
     quick: bool = False
     lengths: tuple[int, ...] = ()
 
-    def environment(self, codex_home: Path, *, key: bool = False) -> dict[str, str]:
+    def environment(
+        self, codex_home: Path, *, key: bool = False, key_proxy: str = "own"
+    ) -> dict[str, str]:
         """Return a child's whole environment.
 
         Args:
             codex_home: The Codex home.
             key: Whether it holds a key and the model's address, as OpenAI's programs expect them.
+            key_proxy: Whose key proxy to use then, `own` or `codex`.
         """
         env = {name: os.environ[name] for name in ("PATH", "LANG", "TERM") if name in os.environ}
         env |= {"HOME": str(self.root / "empty"), "CODEX_HOME": str(codex_home)}
         if key:
             env |= {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": self.model_url}
+            env["CODEXMCP_KEY_PROXY"] = key_proxy
         return env
 
     @contextlib.contextmanager
