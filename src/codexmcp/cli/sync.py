@@ -45,13 +45,12 @@ def push_runtime(options: SyncPushOptions, output: Output) -> int:
     Raises:
         CodexMCPError: It cannot be deployed; then nothing is written.
     """
-    return _write(read_repository(options.repo), options, output, rebuilds=False)
+    return _write(options, output, deploys=True, rebuilds=False)
 
 
 def clean_runtime(options: SyncCleanOptions, output: Output) -> int:
     """Remove the deployed files, and deploy them again on demand; see `push_runtime`."""
-    repository = None if options.no_redeploy else read_repository(options.repo)
-    return _write(repository, options, output, rebuilds=True)
+    return _write(options, output, deploys=not options.no_redeploy, rebuilds=True)
 
 
 def places_of(
@@ -77,11 +76,10 @@ def places_of(
     return places
 
 
-def _write(
-    repository: Repository | None, options: SyncPushOptions, output: Output, *, rebuilds: bool
-) -> int:
+def _write(options: SyncPushOptions, output: Output, *, deploys: bool, rebuilds: bool) -> int:
     settings = load_settings(os.environ)
     places = places_of(options, settings, os.environ)
+    repository = read_repository(options.repo) if deploys else None
     manner = PushOptions(
         asked=_asked(options.deployed),
         force=options.force,
