@@ -44,7 +44,6 @@ class SharedAppServer:
         """The socket's path."""
         self.stable_socket = socket
         """A path to the socket that stays valid after a deletion of `socket` (Linux only)."""
-        self._folder = _identity(socket.parent)
         self._draining = asyncio.create_task(_drain(child.stdout))
 
     @classmethod
@@ -89,6 +88,8 @@ class SharedAppServer:
         cls, options: LaunchOptions, socket: Path, startup: StartupWait, timeout_s: float
     ) -> AsyncGenerator[SharedAppServer, None]:
         log = ToolLog()
+        # Before the start: another process may replace the folder from now on.
+        folder = _identity(socket.parent)
         child = await Child.start(
             replace(options, listen=options.listen or f"unix://{socket}").argv(),
             # Source: otherwise Codex colours its stderr, even without a terminal.
@@ -102,7 +103,7 @@ class SharedAppServer:
         server = cls(child, options, socket, log)
         with contextlib.ExitStack() as held:
             try:
-                await server._wait_until_it_accepts(startup, timeout_s)
+                await server._wait_until_it_accepts(startup, folder, timeout_s)
                 server.stable_socket = held.enter_context(stable_path(socket))
                 if server.stable_socket == socket and _identity(socket) is None:
                     raise _SocketRemovedError(socket)
@@ -182,13 +183,15 @@ class SharedAppServer:
                 f"{error.strerror or error}; if the file was removed, restart the app-server"
             ) from error
 
-    async def _wait_until_it_accepts(self, startup: StartupWait, timeout_s: float) -> None:
+    async def _wait_until_it_accepts(
+        self, startup: StartupWait, folder: tuple[int, int] | None, timeout_s: float
+    ) -> None:
         try:
             async with startup.bound(timeout_s):
                 while not await self._accepts():
                     if self._child.returncode is not None:
                         raise self._did_not_start(await self._ending())
-                    if _identity(self.socket.parent) != self._folder:
+                    if _identity(self.socket.parent) != folder:
                         raise _SocketRemovedError(self.socket)
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
