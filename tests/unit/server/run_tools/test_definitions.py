@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import json
-
 from jsonschema import Draft202012Validator
 
+from codexmcp.jsonrpc.messages import Dialect, encode_result
 from codexmcp.server.run_tools.definitions import run_tool_definitions
 
 CHARACTERS_PER_TOKEN = 4
@@ -25,4 +24,5 @@ def test_names_are_unique_and_arguments_are_closed() -> None:
 
 
 def test_the_list_costs_an_agent_less_than_two_thousand_tokens() -> None:
-    assert len(json.dumps(run_tool_definitions())) / CHARACTERS_PER_TOKEN < 2000
+    sent = encode_result(Dialect.MCP, 1, {"tools": run_tool_definitions()})
+    assert len(sent) / CHARACTERS_PER_TOKEN < 2000
