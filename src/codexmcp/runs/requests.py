@@ -72,7 +72,6 @@ def request_of(
         prompt=call.prompt,
         cwd=cwd,
         audit_dir=str(caller.settings.run_dir or default_audit_dir(Path(cwd))),
-        name=options.name,
         env=caller.env,
         thread=thread.to_wire(),
         denied=_denied(caller, origin),
@@ -81,12 +80,10 @@ def request_of(
         output_schema=call.extras.output_schema,
         timeout_s=timeout_s or None,
         idle_timeout_s=caller.idle_timeout_s,
-        retries=options.retries,
         continues=None if origin is None else origin.run_id,
         forks=origin.thread_id if origin is not None and forks else None,
         forks_after=origin.turn_id if origin is not None and forks else None,
-        on_children=options.on_children,
-        goal_tokens=options.goal_tokens,
+        **options.execution_options(),
     )
 
 

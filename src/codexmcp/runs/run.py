@@ -22,15 +22,35 @@ def is_run_id(text: str) -> bool:
     return _RUN_ID.fullmatch(text) is not None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionOptions:
+    """Options that pass unchanged from the caller to the record and the engine.
+
+    Attributes:
+        name: Title for people. None: the beginning of the prompt.
+        retries: Number of automatic continuations of a lost run.
+        on_children: Treatment of sub-agents at work after the root's end: `wait` or `stop`.
+        goal_tokens: Token budget of a goal set by the model. None: goals are off.
+    """
+
+    name: str | None = None
+    retries: int = 0
+    on_children: str = "wait"
+    goal_tokens: int | None = None
+
+    def execution_options(self) -> dict[str, Any]:
+        """Return these options by name, as arguments of a class derived from this class."""
+        return {each.name: getattr(self, each.name) for each in fields(ExecutionOptions)}
+
+
 @dataclass(frozen=True, slots=True)
-class RunRequest:
+class RunRequest(ExecutionOptions):
     """The request of a run. Never changes.
 
     Attributes:
         prompt: The input of the turn.
         cwd: Absolute path of the working folder.
         audit_dir: Absolute path of the folder of the audit files.
-        name: The caller's name for the run. None: no name.
         env: The environment of commands, without secrets.
         thread: Options of the thread, in the wire format of `thread/start`, without `cwd`.
         denied: Absolute paths unreadable for commands.
@@ -39,18 +59,14 @@ class RunRequest:
         output_schema: JSON Schema of the final message.
         timeout_s: Bound on the run from the beginning of work, in seconds. None: unbounded.
         idle_timeout_s: Bound on the time without a sign of life, in seconds. None: unbounded.
-        retries: Number of automatic retries of a lost run.
         continues: The run with the thread to continue. None: a new thread.
         forks: The thread to fork. None: no fork.
         forks_after: The last turn in the fork. None: all turns.
-        on_children: Treatment of sub-agents at work after the root's end: `wait` or `stop`.
-        goal_tokens: Token budget of a goal set by the model. None: goals are off.
     """
 
     prompt: str
     cwd: str
     audit_dir: str
-    name: str | None = None
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     thread: Mapping[str, Any] = field(default_factory=dict[str, Any])
     denied: tuple[str, ...] = ()
@@ -59,12 +75,9 @@ class RunRequest:
     output_schema: Mapping[str, Any] | None = None
     timeout_s: float | None = None
     idle_timeout_s: float | None = None
-    retries: int = 0
     continues: str | None = None
     forks: str | None = None
     forks_after: str | None = None
-    on_children: str = "wait"
-    goal_tokens: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the request as JSON, without fields at their defaults."""

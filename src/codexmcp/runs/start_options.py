@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from codexmcp.runs.run import ExecutionOptions
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -25,13 +27,12 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class StartOptions:
+class StartOptions(ExecutionOptions):
     """Options of a new run. None leaves a choice to the resumed run, the policy and the settings.
 
     Attributes:
         prompt: Input of the turn.
         cwd: Project folder; a relative path starts at the caller's folder.
-        name: Title for people. None: the beginning of the prompt.
         sandbox: Sandbox mode; overrides `permissions`.
         permissions: Sandbox mode, permissions profile, or `yolo` for full access.
         approval_policy: `on-request` or another policy of Codex. None: `never`.
@@ -41,15 +42,11 @@ class StartOptions:
         images: Paths of local images.
         output_schema: JSON Schema of the final message.
         timeout_s: Bound on the run from the beginning of work, in seconds. 0: unbounded.
-        retries: Number of automatic continuations of a lost run.
-        on_children: Treatment of sub-agents at work at the end: `wait` or `stop`.
-        goal_tokens: Token budget of a goal. None: goals are off.
         order: The place in the queue.
     """
 
     prompt: str
     cwd: str | None = None
-    name: str | None = None
     sandbox: str | None = None
     permissions: str | None = None
     approval_policy: str | None = None
@@ -59,7 +56,4 @@ class StartOptions:
     images: tuple[str, ...] = ()
     output_schema: Mapping[str, Any] | None = None
     timeout_s: float | None = None
-    retries: int = 0
-    on_children: str = "wait"
-    goal_tokens: int | None = None
     order: Order = Order()
