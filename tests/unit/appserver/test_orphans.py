@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,17 +53,19 @@ def started(thread_id: str, *argv: str) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_a_helper_is_orphaned_when_no_codex_is_among_its_ancestors(tmp_path: Path) -> None:
-    # The shell stands for Codex: its helper is the same program by another name.
+    # The copied shell stands for Codex: its helper is the same program by another name. The shell
+    # of the machine may be an ancestor of this process.
+    codex = shutil.copy("/bin/sh", tmp_path / "codex")
     helper, elsewhere = (tmp_path / name / "codex-linux-sandbox" for name in ("home", "other"))
     for path in (helper, elsewhere):
         path.parent.mkdir()
-        path.symlink_to("/bin/sh")
+        path.symlink_to(codex)
     script = "echo; read _; :"
     with (
         started("orphaned", str(helper), "-c", script),
         started("of-another-home", str(elsewhere), "-c", script),
-        started("of-a-live-codex", "/bin/sh", "-c", f"'{helper}' -c '{script}'; :"),
-        started("inside", "/bin/sh", "-c", f"timeout 60 '{helper}' -c '{script}'; :"),
+        started("of-a-live-codex", str(codex), "-c", f"'{helper}' -c '{script}'; :"),
+        started("inside", str(codex), "-c", f"timeout 60 '{helper}' -c '{script}'; :"),
     ):
         assert orphans.orphaned_threads(helper.parent) == {"orphaned"}
 
