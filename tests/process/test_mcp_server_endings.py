@@ -12,6 +12,7 @@ import pytest
 
 from codexmcp.appserver.orphans import REAP_INTERVAL_S
 from codexmcp.testing import Delay, ScriptedModel, ShellCall, Stall, Text
+from tests.support.builds import pinned_codex
 from tests.support.mcp_server import (
     SERVER,
     call,
@@ -130,6 +131,25 @@ async def test_what_a_command_left_in_the_background_ends_with_the_server(
                 client.signal(number)
             await client.wait_exit()
         assert text_of(done) == "done"
+    await all_gone(codex_home)
+
+
+async def test_what_codex_leaves_before_the_server_has_started_ends_with_the_server(
+    codex_home: Path, tmp_path: Path
+) -> None:
+    codex = tmp_path / "codex"
+    left = "setsid sleep 304 </dev/null >/dev/null 2>&1"
+    codex.write_text(f"#!/bin/sh\n({left} &)\nexec '{pinned_codex()}' \"$@\"\n")
+    codex.chmod(0o755)
+    env = environment(codex_home, CODEX_BIN=str(codex))
+    async with mcp_server(codex_home, tmp_path, env=env) as client:
+        await until(
+            lambda: any("sleep 304" in line for line in processes_of(codex_home).values()),
+            "Codex has left a process",
+        )
+        assert (await client.ask("ping", {})).get("result") == {}
+        client.close_stdin()
+        assert await client.wait_exit() == 0
     await all_gone(codex_home)
 
 

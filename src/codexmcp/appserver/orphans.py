@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Collection, Generator, Iterable
 from pathlib import Path
 
 from codexmcp.appserver.child import live_children
@@ -30,6 +30,7 @@ from codexmcp.appserver.processes import (
     thread_mark,
 )
 from codexmcp.appserver.sandboxes import end_command, is_helper
+from codexmcp.appserver.spawn import adopt_orphans
 
 logger = logging.getLogger(__name__)
 
@@ -40,19 +41,21 @@ REAP_INTERVAL_S = 5.0
 """Interval between removals of ended orphans from the process table."""
 
 _POLL_S = 0.005
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 @contextlib.contextmanager
-def orphans_ended(*, always: bool = False) -> Generator[None, None, None]:
+def orphans_ended(
+    *, always: bool = False, spared: Collection[int] | None = None
+) -> Generator[None, None, None]:
     """Kill the orphans of the block, if the block fails or is cancelled.
 
     Args:
         always: Kill the orphans after success, too. Otherwise a command may leave processes on
             purpose.
+        spared: Process ids of children other than orphans. None: all children at the beginning.
     """
-    adopted = _adopt_orphans()
-    before = _children()
+    adopted = adopt_orphans()
+    before = _children() if spared is None else set(spared)
     try:
         yield
     except BaseException:
@@ -64,12 +67,15 @@ def orphans_ended(*, always: bool = False) -> Generator[None, None, None]:
 
 
 @contextlib.asynccontextmanager
-async def orphans_reaped() -> AsyncGenerator[None, None]:
+async def orphans_reaped(spared: Collection[int] | None = None) -> AsyncGenerator[None, None]:
     """Reap ended orphans during the block.
 
     Leftovers of sandboxes from an earlier server are ended, too.
+
+    Args:
+        spared: Process ids of children other than orphans. None: all children at the beginning.
     """
-    before = _children()
+    before = _children() if spared is None else set(spared)
     reaping = asyncio.create_task(_reap_for_ever(before))
     try:
         yield
@@ -92,15 +98,6 @@ async def _reap_for_ever(spared: set[int]) -> None:
         for pid in unowned & before:
             with contextlib.suppress(OSError):
                 os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 - it does not wait
-
-
-def _adopt_orphans() -> bool:
-    """Become the parent of every orphaned descendant."""
-    if sys.platform != "linux":
-        return False
-    import ctypes  # noqa: PLC0415 - costs 10 ms
-
-    return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
 def _sweep(spared: set[int]) -> None:

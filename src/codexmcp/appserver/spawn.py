@@ -25,6 +25,7 @@ MAX_DESCRIPTORS = 10_240
 """More than this macOS refuses, and nobody needs it."""
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _OF_THE_BINARY = {errno.ENOENT, errno.ENOEXEC, errno.EACCES, errno.EPERM, errno.EISDIR}
 
 
@@ -119,6 +120,18 @@ def raise_descriptor_limit() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def adopt_orphans() -> bool:
+    """Become the parent of every descendant whose parent ends; return whether the system can.
+
+    Source: prctl(2). An orphan from before the call belongs to an ancestor of this process.
+    """
+    if sys.platform != "linux":
+        return False
+    import ctypes  # noqa: PLC0415 - as below
+
+    return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
 def parent_death_hook(parent: int | None = None) -> Callable[[], None] | None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import sys
 from dataclasses import dataclass, replace
 
 from codexmcp.appserver.launch import LaunchOptions
-from codexmcp.appserver.spawn import Spawned, spawn, spawn_server
+from codexmcp.appserver.processes import children_of
+from codexmcp.appserver.spawn import Spawned, adopt_orphans, spawn, spawn_server
 from codexmcp.codex.access import provider_overrides
 from codexmcp.codex.options import CodexOptions, KeyProxyOptions
 from codexmcp.settings import OWN_KEY_PROXY
@@ -28,10 +30,12 @@ class Prestart:
     Attributes:
         proxy: The forwarder and its port; None when it was taken, or there is none.
         server: The app-server; None when it was taken.
+        children: Process ids of all children of this process, without adopted orphans.
     """
 
     proxy: tuple[Spawned, int] | None
     server: Spawned | None
+    children: frozenset[int]
 
     def take_proxy(self) -> tuple[Spawned, int] | None:
         """Return the forwarder and its port to the first taker; None to everybody else."""
@@ -54,15 +58,19 @@ def prestarted(options: CodexOptions) -> CodexOptions:
     """
     if options.container is not None:
         return options
-    if options.proxy is None:
-        server = spawn_server(options.launch)
-        return replace(options, prestart=Prestart(None, server))
-    if options.proxy.kind != OWN_KEY_PROXY:
+    if options.proxy is not None and options.proxy.kind != OWN_KEY_PROXY:
         return options
-    forwarder, port = spawn_forwarder(options.proxy)
-    launch = leading_to(options.launch, proxy_url(port), options.proxy.access.base_url)
+    children = children_of(os.getpid())
+    # Codex starts programs at once. Their orphans must not reach an ancestor of this process.
+    adopt_orphans()
+    proxy, launch = None, options.launch
+    if options.proxy is not None:
+        proxy = spawn_forwarder(options.proxy)
+        children.add(proxy[0].process.pid)
+        launch = leading_to(launch, proxy_url(proxy[1]), options.proxy.access.base_url)
     server = spawn_server(launch)
-    return replace(options, prestart=Prestart((forwarder, port), server))
+    children.add(server.process.pid)
+    return replace(options, prestart=Prestart(proxy, server, frozenset(children)))
 
 
 def spawn_forwarder(options: KeyProxyOptions) -> tuple[Spawned, int]:

@@ -102,8 +102,9 @@ async def _serve(options: ServerOptions) -> None:
     desk = Desk(keeper)
     engine = None if options.engine is None else Engine(options.engine, desk)
     run_tools = None
-    with orphans_ended(always=True):
-        async with orphans_reaped(), keeper, desk, contextlib.AsyncExitStack() as stack:
+    children = None if options.codex.prestart is None else options.codex.prestart.children
+    with orphans_ended(always=True, spared=children):
+        async with orphans_reaped(children), keeper, desk, contextlib.AsyncExitStack() as stack:
             if options.runs is not None:
                 run_tools = await stack.enter_async_context(options.runs(desk))
             try:
