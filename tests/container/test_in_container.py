@@ -210,5 +210,5 @@ async def test_a_temporary_folder_with_too_long_a_path_is_told(
         async with serving(engine, codex_home, folder, model) as client:
             failed = await call(client, 1, prompt="a")
         assert failed["isError"]
-        assert "set TMPDIR to a folder with a short path" in text_of(failed)
+        assert "set TMPDIR to a writable folder with a short path" in text_of(failed)
         assert list(long.iterdir()) == []

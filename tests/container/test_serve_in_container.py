@@ -157,7 +157,8 @@ async def test_the_terminal_finds_the_runs_by_the_same_options(box: ContainedSta
     run_id = json.loads(listed.out)["runs"][0]["runId"]
     without = await box.runs("resume", run_id, "more", contained=False)
     assert without.code != 0
-    assert "started with --in-container" in without.err
+    assert "kept for a container" in without.err
+    assert "--in-container" in without.err
     resumed = await box.runs("resume", run_id, "more", "--wait")
     assert (resumed.code, resumed.out.strip()) == (0, "done: more")
     assert "hello" in json.dumps(box.here.model.requests[-1].body["input"])

@@ -62,10 +62,18 @@ async def stop_a_run(engine: Engine) -> float:
 
             await until(ready, "the command has orphaned its children")
 
-            async def reaped() -> bool:
-                return ") Z " not in await stats(container)
+            zombies: list[str] = []
 
-            await until(reaped, "no zombie is left")
+            async def reaped() -> bool:
+                every = (await stats(container)).splitlines()
+                zombies[:] = [line for line in every if ") Z " in line]
+                return not zombies
+
+            try:
+                await until(reaped, "no zombie is left")
+            except AssertionError as error:
+                error.add_note("\n".join(zombies))
+                raise
             assert "(sleep) S " in await stats(container)
             code, took = await stop(engine, container)
             assert code == 143
