@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast, overload
 
+from codexmcp.data_classes import MISSING, dataclass, field, fields
 from codexmcp.errors import UsageError
 
 ANY_TEXT = str

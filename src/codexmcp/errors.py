@@ -25,16 +25,16 @@ CodexMCPError (1)
 ├── DeadlineError (124)            a time limit was reached
 └── InterruptedByUserError (130)   SIGINT or SIGTERM; 143 for a SIGTERM from init
 
-Every message says: the event, the object, and the remedy. This module imports nothing from the
-package.
+Every message says: the event, the object, and the remedy. This module imports only `data_classes`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from typing import Self
+
+from codexmcp.data_classes import dataclass, fields
 
 
 class ExitCode(IntEnum):
@@ -161,7 +161,7 @@ class RunErrorKind(StrEnum):
     OTHER_POLICY = "other_policy"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class RunErrorFields:
     """The subject of a refusal; empty fields do not apply.
 
@@ -176,6 +176,10 @@ class RunErrorFields:
     state: str = ""
     cwd: str = ""
     approval_id: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Return the fields by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 class RunError(CodexMCPError):
@@ -205,12 +209,12 @@ class RunError(CodexMCPError):
         """
         if self.kind is None:
             return self
-        remedy = remedies[self.kind].format(**dataclasses.asdict(self.fields))
+        remedy = remedies[self.kind].format(**self.fields.to_json())
         return type(self)(f"{self}; {remedy}", self.kind, self.fields)
 
     def to_json(self) -> dict[str, object]:
         """Return kind and fields as JSON; see `run_error_of`."""
-        return {"kind": self.kind, "fields": dataclasses.asdict(self.fields)}
+        return {"kind": self.kind, "fields": self.fields.to_json()}
 
 
 def run_error_of(message: str, kind: object, given: Mapping[str, object]) -> RunError | None:
@@ -223,7 +227,7 @@ def run_error_of(message: str, kind: object, given: Mapping[str, object]) -> Run
     """
     if not isinstance(kind, str) or kind not in {*RunErrorKind}:
         return None
-    names = [each.name for each in dataclasses.fields(RunErrorFields)]
+    names = [each.name for each in fields(RunErrorFields)]
     texts = {name: str(given.get(name, "")) for name in names}
     return RunError(message, RunErrorKind(kind), RunErrorFields(**texts))
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError
 from codexmcp.secret_like import WITHHELD_VARIABLE, holds_password, names_secret
 from codexmcp.settings import (

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from codexmcp import installation
+from codexmcp.data_classes import dataclass, field
 from codexmcp.env_file import ENV_FILE_VARIABLE, read_dotenv
 from codexmcp.errors import ConfigurationError
 from codexmcp.secret_like import WITHHELD_VARIABLE, names_secret

@@ -10,9 +10,9 @@ import inspect
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from codexmcp.data_classes import dataclass
 from codexmcp.rehearsal.calls import (
     CALLS,
     Call,

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from codexmcp.command_line import (
     toggle,
     words_of,
 )
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import UsageError
 from codexmcp.units import seconds
 

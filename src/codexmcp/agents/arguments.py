@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.command_line import ANY_TEXT, RaisingParser, argument, flag, option, read
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import UsageError
 from codexmcp.settings import SANDBOX_MODES
 from codexmcp.units import count, seconds

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import is_list, is_object
 
 # Colours and similar sequences, as in the logs of Codex.

@@ -6,9 +6,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from codexmcp.appserver.spawn import parent_death_hook
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import UsageError
 from codexmcp.network import direct_to_loopback
 

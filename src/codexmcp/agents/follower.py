@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codexmcp.agents.alarm import Alarm
 from codexmcp.agents.display import Display
 from codexmcp.agents.progress import Kind, Progress
 from codexmcp.agents.record import Record
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkError
 
 NETWORK_WAITS = 4

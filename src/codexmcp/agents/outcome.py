@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.agents.record import Record
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexMCPError, exit_code_of
 
 MAX_FILES = 20_000

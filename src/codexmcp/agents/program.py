@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from codexmcp.data_classes import dataclass
 from codexmcp.entry import Work
 from codexmcp.installation import command
 

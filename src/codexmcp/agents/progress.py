@@ -12,11 +12,11 @@ import re
 import shlex
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from codexmcp.appserver.events import without_shell
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import list_of, object_of
 
 

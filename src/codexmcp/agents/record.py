@@ -6,11 +6,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from codexmcp.agents.progress import Kind, Progress
 from codexmcp.appserver.tally import Tally
+from codexmcp.data_classes import dataclass, field
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ import contextlib
 import os
 import tempfile
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from codexmcp.agents.alarm import Alarm
@@ -24,6 +23,7 @@ from codexmcp.codex.options import KeyProxyOptions, key_proxy_options
 from codexmcp.codex.permissions import Withheld, narrower_mode
 from codexmcp.codex.recorded import RecordedSettings, find_rollouts_by_thread, read_settings
 from codexmcp.codex.resolution import Choices, Resolution, resolve
+from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.env_file import ENV_FILE_VARIABLE
 from codexmcp.errors import CodexBinaryError, ConfigurationError, CredentialsError, WorkError
 from codexmcp.settings import (

@@ -6,11 +6,11 @@ Pure. The events are a small choice of Codex's own; a sub-agent's events carry i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from codexmcp.appserver import events as codex
 from codexmcp.appserver.events import FileEdit, TokenUsage
+from codexmcp.data_classes import dataclass, field
 
 Status: TypeAlias = Literal["completed", "interrupted", "failed"]
 

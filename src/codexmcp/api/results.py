@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from codexmcp.api.events import CommandFinished, FilesChanged, Status, TurnEvent
 from codexmcp.appserver.events import FileEdit, TokenUsage
+from codexmcp.data_classes import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

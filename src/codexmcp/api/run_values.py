@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -12,6 +11,7 @@ from codexmcp.api.events import QuestionAsked, Status, TurnEnded, TurnEvent, nar
 from codexmcp.api.options import ApprovalPolicy, SandboxMode
 from codexmcp.api.results import Result, TurnWork
 from codexmcp.appserver.events import TokenUsage
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import DeadlineError, RunLostError, TurnFailedError
 from codexmcp.jsonvalues import object_of, text_of, without_nulls
 from codexmcp.policy import extras

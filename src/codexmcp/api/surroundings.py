@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from codexmcp.codex.resolution import Choices, Resolution, resolve
+from codexmcp.data_classes import dataclass, field
 from codexmcp.policy.extras import check_any_access
 from codexmcp.settings import Settings, load_settings
 

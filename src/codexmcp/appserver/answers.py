@@ -6,10 +6,10 @@ Pure. Source: requests of `codex app-server` 0.163.0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.jsonvalues import object_of, text_of
 

@@ -16,12 +16,12 @@ import os
 import re
 import threading
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.data_classes import dataclass
 from codexmcp.own_files import open_lock
 
 _PATIENCE_S = 1.0

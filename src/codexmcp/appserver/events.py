@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import AppServerClosedError
 from codexmcp.jsonvalues import integer_of, is_object, list_of, object_of, text_of
 

@@ -5,7 +5,6 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 
 from codexmcp.appserver.events import (
@@ -19,6 +18,7 @@ from codexmcp.appserver.events import (
     TurnStarted,
     parse_item,
 )
+from codexmcp.data_classes import dataclass
 from codexmcp.jsonvalues import list_of
 
 FINAL_ANSWER = "final_answer"

@@ -9,10 +9,10 @@ form is flat, and Codex does not validate the content of an answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from codexmcp.appserver.answers import Answer, Question
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import UsageError
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.jsonvalues import is_list, list_of, object_of, text_of, without_nulls

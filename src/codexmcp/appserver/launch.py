@@ -6,8 +6,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from codexmcp.data_classes import dataclass, field
 
 DELTAS = (
     "item/agentMessage/delta",

@@ -8,9 +8,9 @@ Source: `codex app-server generate-json-schema` of 0.153.4, 0.163.0 and 0.169.0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import dig, text_of
 
 

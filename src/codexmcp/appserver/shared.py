@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.appserver.child import Child
@@ -21,6 +20,7 @@ from codexmcp.appserver.socket_file import prepare_socket, remove_socket, stable
 from codexmcp.appserver.startup import StartCollisionError, StartupWait
 from codexmcp.appserver.tool_log import ToolLog
 from codexmcp.appserver.websocket import WebSocketStream
+from codexmcp.data_classes import replace
 from codexmcp.errors import AppServerClosedError
 
 START_TIMEOUT_S = 30.0

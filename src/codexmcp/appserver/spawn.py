@@ -14,10 +14,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexBinaryError
 from codexmcp.network import direct_to_loopback
 

@@ -6,9 +6,9 @@ Pure.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from codexmcp.appserver.events import CommandExecution, Event, FileChange, ItemCompleted
+from codexmcp.data_classes import dataclass
 
 _FAILED = frozenset({"failed", "declined"})
 _REMARK = re.compile(r"(?:the only|all \d+) (?:command|tool call)s? failed\b")

@@ -10,7 +10,6 @@ Source: `thread/tokenUsage/updated` of 0.153.4, 0.163.0 and 0.171.0, measured.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from codexmcp.appserver.events import (
@@ -25,6 +24,7 @@ from codexmcp.appserver.events import (
     TurnCompleted,
     TurnStarted,
 )
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import integer_of, object_of
 
 

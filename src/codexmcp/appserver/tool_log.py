@@ -16,11 +16,11 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from codexmcp.appserver.events import Event
 from codexmcp.appserver.launch import LOG_TARGET
+from codexmcp.data_classes import dataclass
 from codexmcp.jsonvalues import is_object, object_of, text_of
 
 _NAME = "codex.tool_result"

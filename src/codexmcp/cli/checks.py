@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 
 from codexmcp.cli.output import Output
 from codexmcp.cli.text import one_line
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import ExitCode
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.cli.options.parts import CodexFlags
+from codexmcp.data_classes import replace
 from codexmcp.errors import ConfigurationError
 
 _ENGINES = ("docker", "podman")

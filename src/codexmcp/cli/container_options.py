@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.cli.container_location import conversations_name, engine_of
@@ -15,6 +14,7 @@ from codexmcp.codex.container import options as container
 from codexmcp.codex.container.home import FOLDER_NAME
 from codexmcp.codex.container.options import ContainerOptions, hidden_by
 from codexmcp.codex.options import CodexOptions
+from codexmcp.data_classes import replace
 from codexmcp.errors import CredentialsError, UsageError
 from codexmcp.settings import Settings, agentos_folder
 from codexmcp.supervisor.directory import pointer_dir

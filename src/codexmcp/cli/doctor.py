@@ -13,7 +13,6 @@ import subprocess
 import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.appserver.client import AppServer
@@ -32,6 +31,7 @@ from codexmcp.codex.options import CodexOptions
 from codexmcp.codex.resolution import Resolution
 from codexmcp.codex.running import RunningCodex, run_codex
 from codexmcp.codex.turns import TurnLimits
+from codexmcp.data_classes import replace
 from codexmcp.env_file import ENV_FILE_VARIABLE
 from codexmcp.errors import CodexMCPError, ConfigurationError, ExitCode
 from codexmcp.network import direct_to_loopback

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from codexmcp.cli.output import Output
 from codexmcp.codex.config import default_home
+from codexmcp.data_classes import dataclass
 from codexmcp.home.applying import apply, locked
 from codexmcp.home.changes import FileChange, unified_diff
 from codexmcp.settings import load_settings

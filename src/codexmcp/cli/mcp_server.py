@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.appserver.launch import DELTAS
@@ -19,6 +18,7 @@ from codexmcp.cli.policy_options import fixed_folder
 from codexmcp.codex.binary import server_version
 from codexmcp.codex.options import CodexOptions
 from codexmcp.codex.prestart import prestarted
+from codexmcp.data_classes import replace
 from codexmcp.jsonrpc.stdio import expect_client
 from codexmcp.server.first_answer import receive
 from codexmcp.server.reception import RUN_TOOLS, Reception

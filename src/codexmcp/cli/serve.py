@@ -12,7 +12,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from codexmcp.codex.config import default_home
 from codexmcp.codex.options import CodexOptions
 from codexmcp.codex.resolution import Resolution
 from codexmcp.command_line import given, parse
+from codexmcp.data_classes import replace
 from codexmcp.errors import CodexMCPError, CredentialsError, ExitCode, UsageError
 from codexmcp.http.token_files import TokenFiles
 from codexmcp.policy.extras import check_any_access

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import codexmcp
 from codexmcp.cli import client_options
 from codexmcp.cli.options.serve import ServeOptions, WorkspaceFlags
 from codexmcp.codex.config import default_home
+from codexmcp.data_classes import replace
 from codexmcp.errors import ConfigurationError, UsageError, WorkspaceError
 from codexmcp.http.binding import ListenAddress, check_address
 from codexmcp.http.door import DoorOptions, http_door

@@ -9,13 +9,13 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.cli.options.serve import ActionFlags, ServeOptions
 from codexmcp.cli.service_managers import Launchd, Outcome, ServiceManager, Systemd
 from codexmcp.codex.config import default_home, provider_key_variables
 from codexmcp.command_line import words_of
+from codexmcp.data_classes import replace
 from codexmcp.errors import ConfigurationError, ExitCode, UsageError
 from codexmcp.home.atomic_write import put
 from codexmcp.runs.audit.secret_shapes import SHAPES

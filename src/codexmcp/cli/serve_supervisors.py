@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 import codexmcp
 from codexmcp.cli.options.serve import ServeOptions
 from codexmcp.cli.shared import address_for
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import CodexMCPError, DeadlineError, ExitCode, StateError, UsageError
 from codexmcp.jsonvalues import dig, integer_of, object_of, text_of
 from codexmcp.own_files import is_foreign_port

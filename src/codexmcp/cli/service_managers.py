@@ -6,10 +6,10 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from codexmcp.data_classes import dataclass
 from codexmcp.supervisor.service_units import (
     LABEL,
     UNIT_NAME,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.cli.options.sync import TARGETS as NAMES
@@ -19,6 +18,7 @@ from codexmcp.cli.options.sync import (
 from codexmcp.cli.output import Output
 from codexmcp.cli.text import one_line
 from codexmcp.codex.binary import find_codex
+from codexmcp.data_classes import replace
 from codexmcp.errors import CodexMCPError, ExitCode, UsageError
 from codexmcp.home.changes import FileChange, unified_diff
 from codexmcp.home.mcp_codex import CodexQuery

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from codexmcp.cli.output import Output
 from codexmcp.cli.text import one_line
 from codexmcp.cli.usage_text import WIDTH, csv_text, plot_lines, row_as_json, table_lines
 from codexmcp.codex.config import default_home
+from codexmcp.data_classes import replace
 from codexmcp.errors import ExitCode, UsageError
 from codexmcp.home.sync.targets import TARGETS, home_of
 from codexmcp.settings import load_settings

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import CredentialsError
 from codexmcp.installation import IS_CHECKOUT, command
 from codexmcp.jsonvalues import dig, text_of

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import Event
 from codexmcp.codex.stopping import end_stragglers
 from codexmcp.codex.threads import KnownThread, Threads
 from codexmcp.codex.turns import Stop
+from codexmcp.data_classes import dataclass
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.env_file import dotenv_names
 from codexmcp.errors import ConfigurationError
 from codexmcp.jsonvalues import is_object, object_of, text_of

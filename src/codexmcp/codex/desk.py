@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, replace
 from typing import Self
 
 from codexmcp.appserver.answers import DECLINED, can_be_declined, to_codex
@@ -26,6 +25,7 @@ from codexmcp.codex.stopping import Stopped, stop_tree
 from codexmcp.codex.threads import MAX_LOADED, KnownThread, Threads, is_loaded
 from codexmcp.codex.turns import OnChildren, Turn, TurnResult, run_turn
 from codexmcp.codex.unloading import end_commands, leave, unload
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import AppServerClosedError, CodexMCPError, RequestError, StateError
 from codexmcp.jsonrpc.connection import NoAnswer
 from codexmcp.jsonrpc.messages import METHOD_NOT_FOUND, Request

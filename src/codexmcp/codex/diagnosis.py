@@ -6,13 +6,13 @@ Never shows a key, only its location. Must not start anything.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from codexmcp.codex.access import KeyAccess, OwnAccess
 from codexmcp.codex.config import CodexHome
 from codexmcp.codex.resolution import Resolution
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CredentialsError
 from codexmcp.jsonvalues import object_of, text_of
 

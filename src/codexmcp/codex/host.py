@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +21,7 @@ from codexmcp.codex.held_socket import held_socket
 from codexmcp.codex.key_proxy import RunningProxy
 from codexmcp.codex.options import CodexOptions
 from codexmcp.codex.running import PreparedCodex, RunningCodex, prepared
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import AppServerClosedError
 from codexmcp.own_files import make_private_folder
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 
 from codexmcp.appserver.child import Child
 from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.codex.options import KeyProxyOptions
 from codexmcp.codex.prestart import Prestart, leading_to, proxy_url, spawn_forwarder
+from codexmcp.data_classes import dataclass
 from codexmcp.settings import CODEX_KEY_PROXY
 
 CAUSE_LIFETIME_S = 15.0

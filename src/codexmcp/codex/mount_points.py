@@ -13,10 +13,10 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.appserver.sandboxes import is_sandboxed
+from codexmcp.data_classes import dataclass
 
 logger = logging.getLogger(__name__)
 

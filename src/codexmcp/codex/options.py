@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.codex.access import KeyAccess, provider_overrides, retry_overrides
+from codexmcp.data_classes import dataclass
 from codexmcp.settings import OWN_KEY_PROXY
 
 if TYPE_CHECKING:

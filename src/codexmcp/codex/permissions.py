@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from codexmcp.data_classes import dataclass
 from codexmcp.jsonvalues import list_of
 from codexmcp.settings import SANDBOX_MODES
 

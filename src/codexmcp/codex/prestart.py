@@ -11,13 +11,13 @@ import json
 import os
 import socket
 import sys
-from dataclasses import dataclass, replace
 
 from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.appserver.processes import children_of
 from codexmcp.appserver.spawn import Spawned, adopt_orphans, spawn, spawn_server
 from codexmcp.codex.access import provider_overrides
 from codexmcp.codex.options import CodexOptions, KeyProxyOptions
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.settings import OWN_KEY_PROXY
 
 _BACKLOG = 128

@@ -5,8 +5,6 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from codexmcp.appserver.events import (
     AgentMessage,
     ErrorReported,
@@ -17,6 +15,7 @@ from codexmcp.appserver.events import (
     TurnError,
 )
 from codexmcp.appserver.final_answer import FinalAnswer, final_message
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import dig
 
 

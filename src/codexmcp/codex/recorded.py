@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
 from codexmcp.codex.permissions import MODES_BY_BASE, PROFILE
 from codexmcp.codex.reverse_lines import reversed_lines
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import dig, list_of, object_of, text_of
 from codexmcp.settings import SANDBOX_MODES
 

@@ -12,13 +12,13 @@ import errno
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from codexmcp.codex.access import Access, OwnAccess, choose_access
 from codexmcp.codex.binary import find_codex
 from codexmcp.codex.config import CodexHome, default_home, read_home
+from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.errors import ConfigurationError, CredentialsError
 from codexmcp.jsonvalues import dig, is_object, object_of, text_of
 from codexmcp.settings import KEY_VARIABLES, Settings, child_environment

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback
 from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.codex.key_proxy import RunningProxy, run_key_proxy
 from codexmcp.codex.options import CodexOptions
+from codexmcp.data_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

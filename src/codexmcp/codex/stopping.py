@@ -12,12 +12,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import Event, TurnStarted
 from codexmcp.appserver.orphans import end_adopted
 from codexmcp.appserver.sandboxes import end_commands_of_thread
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import AppServerError, DeadlineError, RequestError
 
 logger = logging.getLogger(__name__)

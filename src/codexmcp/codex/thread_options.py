@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.codex.git_access import git_access
 from codexmcp.codex.permissions import PROFILE, Withheld, real_path, sandbox_profile
 from codexmcp.codex.trust import is_trusted, untrusted_projects
+from codexmcp.data_classes import replace
 from codexmcp.jsonvalues import is_object, list_of, object_of, text_of
 
 

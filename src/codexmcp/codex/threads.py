@@ -11,12 +11,12 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass, field
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.appserver.tokens import Tokens
 from codexmcp.codex.mount_points import MountPoints
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import CodexMCPError, RequestError
 from codexmcp.jsonvalues import dig, text_of
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -35,6 +34,7 @@ from codexmcp.appserver.tokens import TokenLedger
 from codexmcp.appserver.unreported import Unreported
 from codexmcp.codex.progress import TurnProgress
 from codexmcp.codex.stopping import Stopped, stop_tree
+from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.errors import AppServerError, DeadlineError, RequestError
 from codexmcp.jsonvalues import list_of, object_of
 

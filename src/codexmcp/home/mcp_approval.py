@@ -8,8 +8,8 @@ tool is refused. 0.171.0 also accepts a tool with both hints, read-only and dest
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.home.mcp_servers import McpServer
 from codexmcp.jsonvalues import object_of
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import tomlkit
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import ConfigurationError, DeadlineError, RequestError
 from codexmcp.home.mcp_approval import McpTool, asked_for, read_tool
 from codexmcp.home.mcp_remote import check_remote

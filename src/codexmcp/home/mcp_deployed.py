@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Generator
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from codexmcp.data_classes import replace
 from codexmcp.home.mcp_codex import CodexQuery, check_by_codex, config_of
 from codexmcp.home.mcp_report import unattended
 from codexmcp.home.mcp_servers import McpServer, read_server

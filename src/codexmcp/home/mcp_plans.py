@@ -6,10 +6,10 @@ Reads the home and writes nothing; `home.applying` writes the changes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError, UsageError
 from codexmcp.home.block_markers import BlockError
 from codexmcp.home.changes import FileChange, effective, read_file, text_of_file

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 
+from codexmcp.data_classes import dataclass
 from codexmcp.home.mcp_servers import DEFAULT_STARTUP_TIMEOUT_S, McpServer
 
 INSTALLERS = frozenset({"npx", "bunx", "pnpx", "uvx"})

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import tomlkit
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import UsageError
 from codexmcp.home.profiles.fragments import check_variable
 from codexmcp.home.urls import check_url

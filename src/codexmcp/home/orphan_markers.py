@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from itertools import pairwise
 
+from codexmcp.data_classes import dataclass
 from codexmcp.home.codex_trace import may_be_rewritten
 
 _NAME = r"mcp-server/[A-Za-z0-9._:/-]+"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from codexmcp.data_classes import dataclass
 from codexmcp.home.block_markers import BOM, BlockError, line_of
 
 # The parts of a statement relevant for its end. Up to two quotes of the text may precede a closing

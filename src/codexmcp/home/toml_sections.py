@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.home.block_markers import BOM, Style
 from codexmcp.home.toml_lines import Kind, Statement, statements
 

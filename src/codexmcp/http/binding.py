@@ -9,8 +9,8 @@ import os
 import socket
 import sys
 from collections.abc import Generator
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError, UsageError
 from codexmcp.http.origins import is_loopback
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.http.binding import ListenAddress, bound, is_local, url_of
 from codexmcp.http.exchange import Exchange, Requests
 from codexmcp.http.gate import Bounds, Gate

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 from collections import Counter, deque
 from collections.abc import Generator
-from dataclasses import dataclass, field
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.http.tokens import Token
 
 KEY = "codexmcp.exchange"

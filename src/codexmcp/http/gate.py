@@ -10,13 +10,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError, StructureError
 from codexmcp.http.body import (
     LeftError,

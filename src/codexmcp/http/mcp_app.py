@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -27,6 +26,7 @@ from mcp.types import (
     ReadResourceRequestParams,
 )
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexMCPError, WorkspaceError
 from codexmcp.http.exchange import KEY, Exchange
 from codexmcp.http.kernel import Kernel

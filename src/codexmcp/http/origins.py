@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection
-from dataclasses import dataclass, field
+
+from codexmcp.data_classes import dataclass, field
 
 _LOCAL_NAME = "localhost"
 

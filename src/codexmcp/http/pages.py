@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexMCPError
 from codexmcp.http.exchange import Exchange, Requests
 from codexmcp.http.gate import Gate, Page

@@ -6,7 +6,8 @@ Pure, with an injected time. A bucket holds `burst` and gains `per_second`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+
+from codexmcp.data_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

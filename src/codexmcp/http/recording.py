@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from codexmcp.data_classes import replace
 from codexmcp.http.mcp_app import Document, Library
 from codexmcp.http.persist import Persisted
 from codexmcp.http.telemetry import LONGEST, Event, Kind

@@ -12,10 +12,10 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.usage.skill_uses import SkillUses
 
 if TYPE_CHECKING:

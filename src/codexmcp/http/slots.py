@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.http.replies import RefusedError
 from codexmcp.http.tokens import OWNER, Token
 

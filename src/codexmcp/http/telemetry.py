@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import integer_of, list_of, object_of, text_of
 
 VERSION = 1

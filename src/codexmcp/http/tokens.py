@@ -10,8 +10,8 @@ import hmac
 import re
 import secrets
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.workspace.tool import Scope
 
 ALL_SCOPES = frozenset(Scope)

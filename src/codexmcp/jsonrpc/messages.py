@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeGuard
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import UsageError
 from codexmcp.jsonvalues import integer_of, is_object, object_of
 

@@ -8,8 +8,8 @@ has a separate bound, and strings, which are cheap, are not counted.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import StructureError
 
 _CHUNK_BYTES = 128 * 1024

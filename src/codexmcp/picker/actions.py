@@ -12,11 +12,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.remote import TuiCommand
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError, RunError, StateError
 from codexmcp.jsonvalues import list_of, object_of, text_of
 from codexmcp.network import direct_to_loopback

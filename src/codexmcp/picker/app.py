@@ -11,7 +11,6 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +19,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexMCPError
 from codexmcp.picker.actions import Actions
 from codexmcp.picker.columns import COMPLETED, NO_RUNS, RUNNING, Column

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import codexmcp
 from codexmcp.command_line import ArgumentParser, flag, option, read
+from codexmcp.data_classes import dataclass
 from codexmcp.units import count
 
 _EPILOG = """\

@@ -6,8 +6,8 @@ Pure. A cursor, the sequence of the run before a page, locates the page without 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.runs.run import Run
 from codexmcp.runs.states import OVER, RunState
 

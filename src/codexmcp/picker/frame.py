@@ -6,8 +6,8 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.picker.columns import Column
 from codexmcp.picker.help import KEYS, empty_lines
 from codexmcp.picker.rows import (

@@ -7,8 +7,8 @@ thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import CodexMCPError
 from codexmcp.picker.columns import COMPLETED, FIRST, NO_RUNS, RUNNING, Cursor, Page
 from codexmcp.picker.text import clean

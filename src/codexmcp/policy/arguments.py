@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.errors import UsageError
 from codexmcp.jsonvalues import is_list, is_object, object_of
 from codexmcp.settings import SANDBOX_MODES

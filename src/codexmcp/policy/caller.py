@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.policy.policy import Policy
 from codexmcp.run_settings import RunSettings
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from codexmcp.codex.recorded import RecordedSettings, read_settings
 from codexmcp.codex.thread_options import with_environment
 from codexmcp.codex.threads import KnownThread
 from codexmcp.codex.turns import Turn, TurnLimits
+from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.errors import CredentialsError, RequestError, TurnFailedError
 from codexmcp.jsonrpc.messages import INVALID_REQUEST
 from codexmcp.jsonvalues import text_of

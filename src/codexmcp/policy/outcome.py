@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from codexmcp.appserver.events import TurnStatus
 from codexmcp.codex.key_proxy import explained
 from codexmcp.codex.turns import TurnResult
+from codexmcp.data_classes import dataclass
 from codexmcp.policy import extras
 
 INTERRUPTED = "the turn was interrupted"

@@ -6,8 +6,8 @@ Pure.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.policy.arguments import APPROVAL_POLICIES, ArgumentsError, CodexArguments
 from codexmcp.settings import SANDBOX_MODES
 

@@ -7,9 +7,9 @@ plain tools. Pure: imports only its neighbours in this package.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias, assert_never
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.rehearsal.conversation import Surface, latest_turn, object_in, surface_of, text_of
 from codexmcp.rehearsal.responses import CustomToolCall, FunctionCall, JSONObject, Usage
 from codexmcp.rehearsal.shell import start_call

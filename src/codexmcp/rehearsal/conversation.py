@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from codexmcp.data_classes import dataclass
 from codexmcp.jsonvalues import is_object, list_of, object_of
 from codexmcp.rehearsal.responses import JSONObject
 

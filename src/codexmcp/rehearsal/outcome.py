@@ -7,9 +7,9 @@ values; `delivery` carries them out. Pure: imports only `responses`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.rehearsal.responses import JSONObject, Message, Reply
 
 _CUT_SHORT = Reply((Message("This answer does not arrive whole."),))

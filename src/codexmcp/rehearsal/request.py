@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, cast
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import CodexMCPError
 from codexmcp.rehearsal.conversation import (
     Role,

@@ -7,8 +7,9 @@ Owns `Reply` and its parts as plain immutable values, independent of their trans
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from codexmcp.data_classes import dataclass, field
 
 JSONObject: TypeAlias = Mapping[str, Any]
 

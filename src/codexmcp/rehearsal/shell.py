@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.rehearsal.conversation import Surface, object_in, surface_of, text_of, tools_of
 from codexmcp.rehearsal.responses import CustomToolCall, FunctionCall, JSONObject
 

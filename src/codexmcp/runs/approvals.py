@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from codexmcp.appserver.answers import (
@@ -20,6 +19,7 @@ from codexmcp.appserver.answers import (
     question_text,
 )
 from codexmcp.appserver.forms import fitted, form_of, url_of
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import RunErrorFields, RunErrorKind, StateError
 from codexmcp.jsonrpc.messages import Request, RequestId
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import (
@@ -17,6 +16,7 @@ from codexmcp.appserver.final_answer import FinalAnswer
 from codexmcp.appserver.progress import describe
 from codexmcp.appserver.tally import Tally
 from codexmcp.appserver.tokens import TokenLedger
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.runs.audit.trail import AuditTrail
 from codexmcp.runs.run import Progress, Run
 from codexmcp.runs.steps import Recorder

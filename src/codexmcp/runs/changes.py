@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from codexmcp.data_classes import replace
 from codexmcp.errors import StateError
 from codexmcp.jsonvalues import integer_of, text_of
 from codexmcp.runs.run import Claim, Run, RunRequest, Submission, is_run_id

@@ -11,8 +11,8 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import (
     CodexMCPError,
     RunErrorFields,

@@ -6,7 +6,6 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from codexmcp.appserver.events import (
@@ -17,6 +16,7 @@ from codexmcp.appserver.events import (
 from codexmcp.appserver.final_answer import last_message_of
 from codexmcp.appserver.tally import is_failure
 from codexmcp.codex.turns import TurnResult
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import AppServerClosedError, CodexMCPError, DeadlineError, WorkError
 from codexmcp.jsonvalues import integer_of, list_of, object_of, text_of
 from codexmcp.runs.states import RunState

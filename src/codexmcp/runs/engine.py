@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import RunErrorFields, RunErrorKind, RunNotFoundError
 from codexmcp.runs.attempt import LiveTurn
 from codexmcp.runs.run import Progress, Run, Submission

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, replace
 
 from codexmcp.appserver.answers import DECLINED, to_codex
 from codexmcp.appserver.events import ErrorReported, Event, TurnStatus
@@ -23,6 +22,7 @@ from codexmcp.codex.desk import Desk, Seat, ThreadRequest
 from codexmcp.codex.key_proxy import explained
 from codexmcp.codex.permissions import Withheld
 from codexmcp.codex.turns import OnChildren, Turn, TurnLimits
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import AppServerClosedError, CodexMCPError, StateError, StoreError
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.runs import endings, preparation, recovery

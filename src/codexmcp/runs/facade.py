@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.answers import Answer
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import RunErrorFields, RunErrorKind, StateError
 from codexmcp.policy.caller import Caller
 from codexmcp.runs.access import check_origin, check_run, check_same, may_see

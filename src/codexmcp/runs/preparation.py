@@ -7,7 +7,6 @@ to continue.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from codexmcp.codex.permissions import Withheld
 from codexmcp.codex.thread_options import guarded, with_environment
 from codexmcp.codex.threads import KnownThread
 from codexmcp.codex.writer import holder_of
+from codexmcp.data_classes import replace
 from codexmcp.errors import StateError
 from codexmcp.jsonvalues import object_of, text_of
 from codexmcp.runs import endings

@@ -12,8 +12,9 @@ import enum
 import hashlib
 import os
 import sys
-from dataclasses import astuple, dataclass
 from pathlib import Path
+
+from codexmcp.data_classes import dataclass, fields
 
 _DIGEST_CHARACTERS = 10
 _SEPARATOR = "-"
@@ -59,7 +60,7 @@ class ProcessIdentity:
         return cls(int(pid), *rest) if is_pid and len(rest) == 4 else None  # noqa: PLR2004
 
     def __str__(self) -> str:
-        return _SEPARATOR.join(str(field) for field in astuple(self))
+        return _SEPARATOR.join(str(getattr(self, each.name)) for each in fields(self))
 
     @property
     def is_of_this_boot(self) -> bool:

@@ -10,13 +10,13 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from codexmcp.appserver.orphans import end_carriers, orphaned_threads
 from codexmcp.appserver.refusals import UnknownThreadError
 from codexmcp.codex.source import CodexSource
 from codexmcp.codex.writer import holder_of
+from codexmcp.data_classes import replace
 from codexmcp.errors import CodexMCPError, RequestError, StateError
 from codexmcp.jsonvalues import text_of
 from codexmcp.runs import endings, preparation

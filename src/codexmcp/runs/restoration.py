@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.runs import changes
 from codexmcp.runs.audit.index import entries
 from codexmcp.runs.audit.names import POINTER_INDEX

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any
 
 from codexmcp.appserver.events import TokenUsage
+from codexmcp.data_classes import dataclass, field, fields
 from codexmcp.jsonvalues import is_object, list_of, object_of
 from codexmcp.runs.states import Phase, RunState
 

@@ -11,13 +11,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.answers import Answer
 from codexmcp.appserver.requests import text_input
 from codexmcp.codex.options import CheckAccess, accept_any
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import RunErrorFields, RunErrorKind, RunNotFoundError, StateError
 from codexmcp.jsonvalues import object_of
 from codexmcp.runs.approvals import Approval, Approvals

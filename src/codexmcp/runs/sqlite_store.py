@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from codexmcp.data_classes import replace
 from codexmcp.errors import StoreError
 from codexmcp.runs import changes
 from codexmcp.runs import sqlite_queries as sql

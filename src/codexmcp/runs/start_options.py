@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from codexmcp.data_classes import dataclass
 from codexmcp.runs.run import ExecutionOptions
 
 

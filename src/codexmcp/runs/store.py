@@ -7,9 +7,9 @@ or without effect after any kill.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from codexmcp.data_classes import dataclass
 from codexmcp.runs.run import Claim, Progress, Run, Submission
 from codexmcp.runs.states import Phase, RunState
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 from codexmcp.appserver.answers import DECLINED, Answer, to_codex
@@ -16,6 +15,7 @@ from codexmcp.appserver.forms import fitted
 from codexmcp.appserver.progress import describe
 from codexmcp.appserver.requests import ThreadInfo
 from codexmcp.appserver.unreported import RECONSTRUCTED
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexMCPError
 from codexmcp.jsonrpc.connection import Connection
 from codexmcp.jsonrpc.messages import Request, RequestId

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 from codexmcp.appserver.events import TurnStatus
 from codexmcp.appserver.refusals import UnknownThreadError
 from codexmcp.codex.desk import Desk, ThreadBusyError
 from codexmcp.codex.key_proxy import explained
+from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.errors import RequestError, TurnFailedError
 from codexmcp.policy.arguments import CodexArguments, ReplyArguments
 from codexmcp.policy.conversations import (

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import select
 import sys
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import RequestError
 from codexmcp.jsonrpc import messages
 from codexmcp.jsonrpc.stdio import stdout_error

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from codexmcp.appserver.answers import DECLINED, Answer
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import CodexMCPError, RequestError, RunError
 from codexmcp.jsonrpc import messages, structure
 from codexmcp.jsonrpc.connection import ByteStream, Connection, NoAnswer

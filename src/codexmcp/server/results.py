@@ -6,8 +6,9 @@ Pure. Source: results of `codex mcp-server` 0.153.4.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from codexmcp.data_classes import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

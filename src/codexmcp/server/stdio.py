@@ -13,7 +13,6 @@ import logging
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from codexmcp.appserver.orphans import orphans_ended, orphans_reaped
@@ -21,6 +20,7 @@ from codexmcp.codex.desk import Desk
 from codexmcp.codex.keeper import AppServerKeeper
 from codexmcp.codex.options import CodexOptions
 from codexmcp.codex.running import run_codex
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.jsonrpc.pipes import StdioStream
 from codexmcp.jsonrpc.stdio import stdout_error

@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from codexmcp.codex.desk import Desk
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexMCPError
 from codexmcp.jsonrpc.pipes import PipeStream
 from codexmcp.own_files import check_not_sandboxed, check_peer

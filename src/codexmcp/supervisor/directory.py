@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from codexmcp.codex.config import default_home
+from codexmcp.data_classes import replace
 from codexmcp.errors import RunNotFoundError, StateError, StoreError
 from codexmcp.run_settings import read_run_settings
 from codexmcp.runs import ownership

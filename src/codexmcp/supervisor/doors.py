@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any
 
+from codexmcp.data_classes import dataclass
 from codexmcp.policy.caller import Caller
 from codexmcp.runs.service import RunService
 from codexmcp.server.run_tools.tools import Check

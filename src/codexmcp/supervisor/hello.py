@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError, ExitCode, StructureError, UsageError
 from codexmcp.jsonrpc import structure
 from codexmcp.jsonvalues import integer_of, is_object, list_of, object_of, text_of

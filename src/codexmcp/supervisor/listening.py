@@ -12,10 +12,10 @@ import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.appserver.socket_file import prepare_socket
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError
 from codexmcp.runs.process_identity import Life
 from codexmcp.supervisor import registry

@@ -10,9 +10,9 @@ import contextlib
 import fcntl
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass
 from codexmcp.jsonvalues import object_of, text_of
 from codexmcp.own_files import open_lock
 from codexmcp.runs.process_identity import Life, ProcessIdentity, command_line

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from codexmcp.codex.desk import Desk
 from codexmcp.codex.permissions import Withheld
+from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.errors import CodexMCPError
 from codexmcp.policy import extras
 from codexmcp.runs import sqlite_store, store_thread

@@ -13,10 +13,10 @@ import select
 import socket
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from codexmcp import own_files
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError, DeadlineError, ForeignFileError
 from codexmcp.network import direct_to_loopback
 from codexmcp.own_files import make_private_folder, open_lock

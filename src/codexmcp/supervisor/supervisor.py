@@ -15,7 +15,6 @@ import signal
 import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import codexmcp
@@ -27,6 +26,7 @@ from codexmcp.codex.host import CodexHost
 from codexmcp.codex.keeper import AppServerKeeper
 from codexmcp.codex.options import CodexOptions
 from codexmcp.codex.threads import Threads
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexMCPError
 from codexmcp.jsonrpc.messages import JsonObject
 from codexmcp.jsonvalues import text_of

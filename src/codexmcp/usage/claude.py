@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import integer_of, is_object, object_of, text_of
 from codexmcp.usage.index import Sum
 from codexmcp.usage.tokens import Tokens

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from codexmcp.data_classes import dataclass
 from codexmcp.jsonvalues import is_object, object_of, text_of
 from codexmcp.usage.tokens import Tokens, parse_tokens
 

@@ -11,12 +11,12 @@ import json
 import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from codexmcp.data_classes import dataclass
 from codexmcp.usage.rollouts import Reading, Rollout
 from codexmcp.usage.thread import Spending, Thread
 from codexmcp.usage.tokens import Tokens

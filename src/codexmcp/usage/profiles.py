@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from codexmcp.data_classes import dataclass
 from codexmcp.home.profiles.files import PROFILE_SUFFIX, profile_names
 from codexmcp.jsonvalues import text_of
 

@@ -6,11 +6,11 @@ Pure, with injected projects and time zone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from codexmcp.codex.access import PROVIDER
+from codexmcp.data_classes import dataclass, field
 from codexmcp.usage.index import Sum
 from codexmcp.usage.prices import Price, Prices
 from codexmcp.usage.profiles import DEFAULT_PROVIDER, Profiles

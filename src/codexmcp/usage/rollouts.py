@@ -10,13 +10,13 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
 from codexmcp.codex.recorded import FOLDERS, PACKED_SUFFIX
 from codexmcp.codex.unpacking import DamagedError
+from codexmcp.data_classes import dataclass, field
 from codexmcp.usage.entries import HEAD_BYTES, may_tell, parse_entry
 from codexmcp.usage.thread import Spending, Thread
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from codexmcp.codex.unpacking import unpacked
+from codexmcp.data_classes import dataclass
 from codexmcp.usage.index import Flaws, Index
 from codexmcp.usage.rollouts import FoundRollouts, Reading, Rollout, find_rollouts, look_at
 from codexmcp.usage.thread import Spending

@@ -12,11 +12,11 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import dig, list_of, object_of, text_of
 from codexmcp.usage.rollouts import find_rollouts
 

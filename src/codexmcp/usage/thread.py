@@ -10,11 +10,11 @@ Source: rollouts of Codex 0.136.0 to 0.169.0. Up to 0.149.0 forks copy, with new
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from hashlib import blake2b
 from typing import Any
 
 from codexmcp.appserver.tokens import growth
+from codexmcp.data_classes import dataclass, fields
 from codexmcp.jsonvalues import list_of, object_of
 from codexmcp.usage.entries import (
     Counted,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from codexmcp.codex.recorded import FOLDERS
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import StoreError
 from codexmcp.runs.run import Run
 from codexmcp.runs.store import Selection

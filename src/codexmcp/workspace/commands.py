@@ -11,10 +11,10 @@ import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.appserver.child import Child
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexBinaryError, WorkspaceError
 from codexmcp.run_settings import NETWORK_VARIABLES
 

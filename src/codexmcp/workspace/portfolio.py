@@ -9,9 +9,9 @@ import mimetypes
 import os
 import urllib.parse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.files.listing import Entry, list_folder
 from codexmcp.workspace.files.reading import decoded, read_up_to, read_whole

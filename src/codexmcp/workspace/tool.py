@@ -6,9 +6,10 @@ Pure. Must not import MCP or HTTP.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from codexmcp.data_classes import dataclass
 
 
 class Scope(StrEnum):

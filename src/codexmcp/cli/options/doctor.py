@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.cli.options.parts import LaunchFlags, OutputFlags
 from codexmcp.command_line import Command, flag, option, part
+from codexmcp.data_classes import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 
 from codexmcp.cli.options.parts import OutputFlags, WritingFlags
 from codexmcp.command_line import Command, argument, flag, option, repeated, rest
+from codexmcp.data_classes import dataclass
 from codexmcp.units import positive_seconds
 
 _APPROVAL_MODES = ("auto", "prompt", "writes", "approve")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 
 from codexmcp.cli.options.parts import CodexFlags, PolicyFlags
 from codexmcp.command_line import Command, flag, option, part
+from codexmcp.data_classes import dataclass
 from codexmcp.units import count_or_zero, seconds
 
 _TOOLS = "tools"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.command_line import flag, option, repeated
+from codexmcp.data_classes import dataclass
 
 SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
 _CONTAINER = "Codex in a container (Linux)"

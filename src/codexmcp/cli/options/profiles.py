@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codexmcp.cli.options.parts import OutputFlags, WritingFlags
 from codexmcp.command_line import Command, argument, flag, option
+from codexmcp.data_classes import dataclass
 
 _REPLACE = "replace files with other contents"
 

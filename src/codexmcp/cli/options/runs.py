@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.cli.options.parts import SANDBOX_MODES, CodexFlags, OutputFlags
 from codexmcp.command_line import Command, argument, flag, option, part, repeated
+from codexmcp.data_classes import dataclass
 from codexmcp.units import count, duration, seconds, size
 
 STATES = (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.cli.options.parts import CodexFlags, PolicyFlags
 from codexmcp.command_line import HIDDEN, Command, flag, option, part, repeated
+from codexmcp.data_classes import dataclass
 from codexmcp.units import count_or_zero, seconds
 
 _ACTION = "action"

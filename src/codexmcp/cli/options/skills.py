@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.cli.options.parts import OutputFlags
 from codexmcp.command_line import Command, argument, flag
+from codexmcp.data_classes import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

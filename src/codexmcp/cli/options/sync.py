@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.cli.options.parts import OutputFlags
 from codexmcp.command_line import Command, argument, flag, option, part, repeated, toggle
+from codexmcp.data_classes import dataclass
 
 TARGETS = ("codex", "claude", "cursor")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 from codexmcp.command_line import Command, flag, option
+from codexmcp.data_classes import dataclass
 
 _AGO = re.compile(r"(\d{1,5})d")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from codexmcp.appserver.forms import Field, fields_of
@@ -15,6 +14,7 @@ from codexmcp.cli.runs import naming
 from codexmcp.cli.runs.asking import ask_owner
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.text import one_line
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import CodexMCPError, ExitCode, StateError, UsageError
 from codexmcp.jsonvalues import is_object, list_of, object_of, text_of
 from codexmcp.runs.store import Owner

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass
 from codexmcp.run_settings import RunSettings, read_run_settings
 from codexmcp.runs.audit.names import default_audit_dir
 from codexmcp.settings import Settings, load_settings

@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.cli.options.runs import TailOptions
@@ -14,6 +13,7 @@ from codexmcp.cli.output import Output
 from codexmcp.cli.runs import naming
 from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.runs.telling import Teller
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import AuditError, ExitCode, RunNotFoundError, StoreError
 from codexmcp.runs.audit.finding import find_folder
 from codexmcp.runs.audit.following import EventFile

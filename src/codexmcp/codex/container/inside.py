@@ -20,9 +20,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 
 from codexmcp.appserver.endings import explanation
+from codexmcp.data_classes import dataclass
 
 END_GRACE_S = 1.0
 """Time for Codex to end by itself after the end of stdin."""

@@ -7,11 +7,11 @@ socket to a socket for outside clients.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
 from codexmcp.appserver.launch import log_variables
+from codexmcp.data_classes import dataclass
 
 NAME_PREFIX = "codexmcp-box-"
 """Prefix of own containers' names, followed by the owner."""

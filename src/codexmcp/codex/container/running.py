@@ -15,7 +15,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,6 +36,7 @@ from codexmcp.codex.container.options import (
     hidden_folders,
     owner_of,
 )
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ import base64
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from codexmcp.codex.forwarder.proxies import proxy_for
 from codexmcp.codex.forwarder.socks import open_through_socks
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError
 from codexmcp.network import tls_context
 

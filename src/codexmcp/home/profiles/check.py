@@ -7,10 +7,10 @@ in a temporary home with canaries for keys. The caller provides the stand-in.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.home.changes import read_file, text_of_file
 from codexmcp.home.profiles.exec_run import (
     LIVE_TIMEOUT_S,

@@ -8,11 +8,11 @@ import json
 import shutil
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.child import Child
+from codexmcp.data_classes import dataclass
 from codexmcp.home.profiles.files import profile_path
 from codexmcp.jsonvalues import dig, is_object, list_of, object_of, text_of
 

@@ -8,10 +8,10 @@ instead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.home.toml import inline
 from codexmcp.jsonvalues import list_of, object_of, text_of
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 import tomlkit
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import UsageError
 from codexmcp.home.profiles.files import PROFILE_SUFFIX
 from codexmcp.home.urls import check_url

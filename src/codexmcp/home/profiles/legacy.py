@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import tomlkit
 
+from codexmcp.data_classes import dataclass
 from codexmcp.home.block_markers import BOM, BlockError, Style, blocks
 from codexmcp.home.toml_lines import Kind, Statement, parse, statement_line, statements
 from codexmcp.home.toml_sections import Section, is_toml, sections, statement_end, without

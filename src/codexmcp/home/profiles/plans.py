@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError, UsageError
 from codexmcp.home.block_markers import BlockError
 from codexmcp.home.changes import FileChange, effective, read_file, text_of_file

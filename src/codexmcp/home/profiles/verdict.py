@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
+from codexmcp.data_classes import dataclass
 from codexmcp.home.profiles.exec_run import ExecOutcome
 from codexmcp.home.profiles.expectation import CANARY, Expectation
 

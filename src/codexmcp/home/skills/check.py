@@ -7,9 +7,9 @@ Guarantees: nothing is changed or run, and no secret is printed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.home.skills.codex_view import CodexView
 from codexmcp.home.skills.content import (
     commands_run,

@@ -15,12 +15,12 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import CodexMCPError, ConfigurationError
 from codexmcp.jsonvalues import is_list, list_of, object_of, text_of
 from codexmcp.network import direct_to_loopback

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from codexmcp.data_classes import dataclass
 
 
 class Severity(StrEnum):

@@ -7,9 +7,9 @@ folders are followed once.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.home.skills.faults import Fault, broken, dropped
 from codexmcp.home.skills.folder import SKILL_FILE, entries
 

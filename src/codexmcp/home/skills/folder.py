@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from codexmcp.data_classes import dataclass
 
 SKILL_FILE = "SKILL.md"
 

@@ -9,10 +9,10 @@ libyaml itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 import yaml
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.skills.yaml_repair import compose, quoted_prose
 

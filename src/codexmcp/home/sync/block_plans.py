@@ -6,9 +6,9 @@ Pure except for reading the files.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError
 from codexmcp.home import blocks
 from codexmcp.home.block_markers import BlockError

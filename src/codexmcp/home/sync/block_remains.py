@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.home.block_markers import BOM, lines_of
 from codexmcp.home.block_seal import seal
 from codexmcp.home.codex_trace import SERVERS

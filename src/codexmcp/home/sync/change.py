@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from codexmcp.data_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.sync.manifest import Record, Stat
 from codexmcp.home.sync.paths import located

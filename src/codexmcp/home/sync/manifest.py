@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.changes import read_file
 from codexmcp.home.sync.choices import Choices

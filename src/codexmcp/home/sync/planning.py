@@ -6,9 +6,9 @@ Reads only. A plan is complete or an error; the error names every obstacle.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.sync.backups import Backups
 from codexmcp.home.sync.block_plans import BlockPlan, plan_blocks

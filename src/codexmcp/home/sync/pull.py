@@ -7,9 +7,9 @@ Reads only, except `keep`. Guarantees: no file with a likely secret, no file of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.atomic_write import put
 from codexmcp.home.block_markers import BlockError

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import CodexMCPError, ConfigurationError
 from codexmcp.home.block_markers import BlockError
 from codexmcp.home.changes import read_file, text_of_file

@@ -12,9 +12,9 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
+from codexmcp.data_classes import dataclass
 from codexmcp.home.sync.deployed import DeployedEntry, EntryKind
 from codexmcp.home.sync.manifest import Record
 from codexmcp.home.sync.wanted import WantedFile

@@ -7,9 +7,10 @@ on skills. Cursor keeps its user rules in its settings, out of reach of files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TypeVar
+
+from codexmcp.data_classes import dataclass
 
 P = TypeVar("P", bound=PurePath)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError
 
 IGNORED = frozenset({".git", ".DS_Store", "Thumbs.db", "__pycache__", ".gitkeep"})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.applying import delete_lock, locked
 from codexmcp.home.profiles.files import PROFILE_SUFFIX

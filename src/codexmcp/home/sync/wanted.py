@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from pathlib import PurePath, PurePosixPath
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.block_markers import BlockError
 from codexmcp.home.sync import memory

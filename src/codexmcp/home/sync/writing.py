@@ -11,9 +11,9 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
+from codexmcp.data_classes import replace
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.atomic_write import TEMPORARY, put, temporary
 from codexmcp.home.changes import check_unchanged

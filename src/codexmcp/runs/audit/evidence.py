@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import AuditError
 from codexmcp.jsonvalues import dig, integer_of, object_of, text_of
 from codexmcp.runs.audit.lines import Record

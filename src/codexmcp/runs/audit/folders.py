@@ -12,9 +12,9 @@ import errno
 import os
 import stat
 from collections.abc import Generator
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import AuditError
 from codexmcp.runs.audit.names import CODEX_FOLDER, OWN_PARTS
 

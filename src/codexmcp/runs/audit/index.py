@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
 from codexmcp.codex.reverse_lines import reversed_lines
+from codexmcp.data_classes import dataclass
 from codexmcp.jsonvalues import text_of
 from codexmcp.runs.audit import files
 from codexmcp.runs.audit.folders import Made, opened

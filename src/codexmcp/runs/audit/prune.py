@@ -10,9 +10,9 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass
 from codexmcp.runs.audit import files
 from codexmcp.runs.audit.folders import opened, opened_inner
 from codexmcp.runs.audit.names import ACTIVE, SUFFIXES, active_file, events_file

@@ -10,10 +10,10 @@ import base64
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
+from codexmcp.data_classes import replace
 from codexmcp.jsonvalues import is_list, is_object
 from codexmcp.runs.audit.secret_shapes import ANY_CASE, REDACTED, SECRET_NAMES, SHAPES
 from codexmcp.runs.run import Run

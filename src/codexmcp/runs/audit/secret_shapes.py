@@ -7,7 +7,8 @@ ms per megabyte, so patterns only run on text with a mark.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from codexmcp.data_classes import dataclass
 
 REDACTED = "[redacted]"
 """The replacement of a secret."""

@@ -5,7 +5,6 @@ The file of events has no header, and no file has the prompt: the title takes it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from codexmcp.appserver.events import (
     TurnStatus,
 )
 from codexmcp.appserver.final_answer import FinalAnswer
+from codexmcp.data_classes import dataclass, field
 from codexmcp.runs.audit.finding import thread_of
 from codexmcp.runs.audit.index import IndexEntry, unix_time
 from codexmcp.runs.audit.names import events_file

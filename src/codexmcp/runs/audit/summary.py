@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from codexmcp.appserver.events import (
@@ -26,6 +25,7 @@ from codexmcp.appserver.events import (
 from codexmcp.appserver.final_answer import FinalAnswer
 from codexmcp.appserver.progress import has_failed, is_work, label
 from codexmcp.appserver.tokens import TokenLedger
+from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import integer_of, is_list, object_of, text_of
 from codexmcp.runs.audit.reading import event_of
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from codexmcp.data_classes import dataclass
 from codexmcp.jsonvalues import without_nulls
 from codexmcp.runs.approvals import Approval
 from codexmcp.runs.run import Run

@@ -9,9 +9,9 @@ import json
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkspaceError
 from codexmcp.jsonvalues import dig, object_of
 

@@ -12,8 +12,8 @@ import os
 import secrets
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.paths.confined import refusal
 from codexmcp.workspace.paths.locations import Location

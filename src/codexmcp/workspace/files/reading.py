@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.paths.locations import Location
 from codexmcp.workspace.paths.roots import Roots

@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.files.put import FileDestination, changed, put_new, put_over
 from codexmcp.workspace.files.reading import read_whole

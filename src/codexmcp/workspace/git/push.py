@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
+from codexmcp.data_classes import replace
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.git.answers import pushed
 from codexmcp.workspace.git.errors import failure

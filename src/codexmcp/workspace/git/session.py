@@ -11,10 +11,10 @@ import contextlib
 import os
 import shlex
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import WorkspaceError
 from codexmcp.secret_like import Shape
 from codexmcp.workspace.commands import (

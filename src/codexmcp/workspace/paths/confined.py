@@ -11,8 +11,8 @@ import errno
 import os
 import stat
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.paths.locations import Location
 

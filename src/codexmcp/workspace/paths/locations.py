@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.paths.windows_names import (
     fault_of_windows_name,

@@ -11,9 +11,9 @@ import os
 import stat
 import sys
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError, WorkspaceError
 from codexmcp.workspace.paths.confined import Withheld, opened_file, opened_folder
 from codexmcp.workspace.paths.confined_writing import opened_for_writing

@@ -11,8 +11,8 @@ import contextlib
 import itertools
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.files.reading import read_up_to
 from codexmcp.workspace.paths.locations import Location

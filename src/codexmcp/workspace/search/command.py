@@ -10,10 +10,10 @@ import functools
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from codexmcp.codex.binary import find_codex
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexBinaryError, WorkspaceError
 from codexmcp.installation import repair
 

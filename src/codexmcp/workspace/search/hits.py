@@ -10,8 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import dataclass
 
+from codexmcp.data_classes import dataclass
 from codexmcp.jsonvalues import dig, integer_of, list_of, text_of
 from codexmcp.workspace.files.reading import whole_characters
 

@@ -13,9 +13,9 @@ import os
 import signal
 from asyncio import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from dataclasses import dataclass
 from pathlib import Path
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.paths.locations import Location
 from codexmcp.workspace.paths.roots import Roots
