@@ -5,7 +5,6 @@ Imports nothing heavy, because every server reads it at its start.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -55,4 +54,6 @@ def engine_of(codex: CodexFlags) -> Path:
 
 def conversations_name(workspace: Path) -> str:
     """Return the name of the conversations of a workspace's containers, whatever their image."""
+    import hashlib  # noqa: PLC0415 - 3 ms, and only for containers
+
     return hashlib.sha256(os.fsencode(workspace)).hexdigest()[:_NAME_CHARACTERS]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import sys
 
 from codexmcp.appserver.launch import LaunchOptions
@@ -79,6 +78,8 @@ def spawn_forwarder(options: KeyProxyOptions) -> tuple[Spawned, int]:
     Raises:
         CodexBinaryError: It cannot be started.
     """
+    import socket  # noqa: PLC0415 - 3 ms, and without a key nobody needs it so early
+
     # Connections wait in our socket until the forwarder takes them: nobody waits for its start.
     with socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG) as listener:
         argv = [sys.executable, "-P", "-m", "codexmcp.codex.forwarder"]
