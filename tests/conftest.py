@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,11 @@ settings.load_profile("suite")
 # No test depends on the developer's own `.env`.
 codexmcp.installation.CHECKOUT = None
 os.environ[codexmcp.env_file.ENV_FILE_VARIABLE] = os.devnull
+
+# Where bytecode is off, as in many images, each worker would rewrite all assertions anew, and each
+# program compile all modules.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A shell without job control has what it starts in the background ignore Ctrl-C, and every child
 # inherits that. Here it must arrive.
