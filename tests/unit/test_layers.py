@@ -6,11 +6,13 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import codexmcp
 from tests.support.builds import CHECKOUT
+from tests.support.sources import nodes
 
 ROOT = Path(codexmcp.__file__).parent
 DESIGN = CHECKOUT / "docs" / "design.md"
@@ -63,7 +65,7 @@ def _part(path: Path) -> str:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
@@ -79,14 +81,16 @@ def _level(part: str) -> int:
 
 
 # One test for all files: one for each would be hundreds that say the same.
-IMPORTS = [(path, name) for path in sorted(ROOT.rglob("*.py")) for name in _imports(path)]
+@cache
+def _all_imports() -> Sequence[tuple[Path, str]]:
+    return [(path, name) for path in sorted(ROOT.rglob("*.py")) for name in _imports(path)]
 
 
 def test_a_module_imports_only_from_its_own_part_or_below() -> None:
     parts = {each.stem for each in ROOT.iterdir()}
     own = [
         (path, name.split(".")[1])
-        for path, name in IMPORTS
+        for path, name in _all_imports()
         if name.startswith("codexmcp.") and path != ROOT / "__init__.py"
     ]
     upward = [
@@ -99,14 +103,18 @@ def test_a_module_imports_only_from_its_own_part_or_below() -> None:
 
 def test_the_package_itself_names_the_api_alone() -> None:
     """The names are imported when they are used; see the test of what importing loads."""
-    own = [name for path, name in IMPORTS if path == ROOT / "__init__.py" and "codexmcp." in name]
+    own = [
+        name
+        for path, name in _all_imports()
+        if path == ROOT / "__init__.py" and "codexmcp." in name
+    ]
     assert {name.split(".")[1] for name in own} == {"api"}
 
 
 def test_third_party_packages_stay_in_their_part() -> None:
     astray = [
         f"{path}: {name}"
-        for path, name in IMPORTS
+        for path, name in _all_imports()
         if _part(path) not in ONLY_IN.get(name.split(".")[0], {_part(path)})
     ]
     assert astray == []
@@ -122,7 +130,7 @@ def test_on_the_map_a_part_stands_below_all_that_it_imports() -> None:
     rows = _map()
     wrong = [
         f"{path}: {name}"
-        for path, name in IMPORTS
+        for path, name in _all_imports()
         if name.startswith("codexmcp.")
         and _part(path) in rows
         and rows.get(name.split(".")[1], 0) > rows[_part(path)]

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,22 +60,27 @@ def calls(path: Path) -> Iterator[tuple[tuple[str, str], set[str], str]]:
                     yield (file, function.name), names_of(node), whole
 
 
-FILES = [*ROOT.rglob("*.py"), CHECKOUT / "main.py", CHECKOUT / "newway.py"]
-CALLS = [each for path in FILES for each in calls(path)]
+@cache
+def all_calls() -> Sequence[tuple[tuple[str, str], set[str], str]]:
+    """Return the calls of the package and of both programs."""
+    files = [*ROOT.rglob("*.py"), CHECKOUT / "main.py", CHECKOUT / "newway.py"]
+    return [each for path in files for each in calls(path)]
 
 
 @pytest.mark.parametrize(
     ("kind", "mark"), [(STARTS, "direct_to_loopback("), (CLIENTS, "DIRECT_MOUNTS")]
 )
 def test_each_start_of_a_child_and_each_client_excepts_loopback(kind: set[str], mark: str) -> None:
-    places = {place: source for place, names, source in CALLS if names & kind}
+    places = {place: source for place, names, source in all_calls() if names & kind}
     assert places, "the search finds nothing"
     unmarked = {place for place, source in places.items() if mark not in source}
     assert unmarked - ELSEWHERE.keys() == set()
 
 
 def test_no_reason_is_given_for_a_place_that_is_gone() -> None:
-    assert {place for place, names, _ in CALLS if names & (STARTS | CLIENTS)} >= ELSEWHERE.keys()
+    assert {
+        place for place, names, _ in all_calls() if names & (STARTS | CLIENTS)
+    } >= ELSEWHERE.keys()
 
 
 @pytest.mark.parametrize("variable", PROXY_VARIABLES)

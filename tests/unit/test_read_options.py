@@ -23,6 +23,7 @@ from codexmcp.workspace.git.tools import git_tools
 from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.portfolio_tools import portfolio_tools
 from tests.support.parsers import all_parsers
+from tests.support.sources import nodes, source_nodes
 
 SOURCE = Path(codexmcp.__file__).parent
 Known = dict[str, type[Any]]
@@ -94,7 +95,7 @@ def _add(cls: type[Any], found: Known) -> None:
 @cache
 def trees() -> list[ast.Module]:
     """Return the syntax trees of the package."""
-    return [ast.parse(path.read_text(encoding="utf-8")) for path in SOURCE.rglob("*.py")]
+    return [each[0] for each in source_nodes().values() if isinstance(each[0], ast.Module)]
 
 
 def read_options(known: Known, modules: list[ast.Module]) -> Read:
@@ -191,7 +192,7 @@ def unread(schemas: Mapping[str, Mapping[str, Any]], folder: Path) -> list[str]:
     """Return the arguments that no code below a folder looks up by their names."""
     read: set[str] = set()
     for path in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             match node:
                 case (
                     ast.Subscript(slice=ast.Constant(value=str(name)), ctx=ast.Load())

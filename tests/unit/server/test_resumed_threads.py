@@ -29,6 +29,7 @@ from codexmcp.runs.run import Origin, Run, RunRequest
 from codexmcp.runs.start_options import StartOptions
 from codexmcp.runs.states import RunState
 from codexmcp.settings import SANDBOX_MODES
+from tests.support.sources import source_nodes
 
 SECRET = "/home/user/.codex/auth.json"
 BASES = {":read-only": "read-only", ":workspace": "workspace-write"}
@@ -213,11 +214,10 @@ def test_nobody_else_starts_resumes_or_forks_threads() -> None:
 
 def _calls(names: set[str]) -> Iterator[tuple[str, str]]:
     """Yield the files of other parts that call functions of these names."""
-    for path in sorted(ROOT.rglob("*.py")):
-        file = path.relative_to(ROOT).as_posix()
+    for file, nodes in source_nodes().items():
         if file.startswith("appserver/"):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes:
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
                 if name in names and not _is_of_sdk(node):

@@ -11,6 +11,7 @@ import codexmcp
 from codexmcp.secret_like import WITHHELD_VARIABLE
 from codexmcp.settings import load_settings
 from codexmcp.supervisor.withheld import secret_files, served_to_nobody
+from tests.support.sources import source_nodes
 
 ROOT = Path(codexmcp.__file__).parent
 
@@ -88,10 +89,10 @@ def test_nobody_is_served_what_the_server_works_with(env: dict[str, str], tmp_pa
 
 def test_all_who_start_runs_or_serve_files_take_the_list_from_here() -> None:
     found: dict[str, str] = {}
-    for path in sorted(ROOT.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, nodes in source_nodes().items():
+        for node in nodes:
             if isinstance(node, ast.ImportFrom) and node.module == "codexmcp.supervisor.withheld":
-                found[str(path.relative_to(ROOT))] = node.names[0].name
+                found[path] = node.names[0].name
     assert found == USERS
     makers = ("RunHostOptions(", "Roots.parse(", "deny_read=denied", "hidden=tuple(")
     starting = {

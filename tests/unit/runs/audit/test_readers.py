@@ -10,6 +10,7 @@ import ast
 from pathlib import Path
 
 import codexmcp
+from tests.support.sources import source_nodes
 
 ROOT = Path(codexmcp.__file__).parent
 READING = {
@@ -42,11 +43,10 @@ READERS = {
 
 def test_every_reader_of_audit_files_is_known() -> None:
     found = set()
-    for path in ROOT.rglob("*.py"):
-        file = path.relative_to(ROOT).as_posix()
+    for file, nodes in source_nodes().items():
         if file.startswith("runs/audit/"):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes:
             module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
             package, _, name = module.rpartition(".")
             if package == "codexmcp.runs.audit" and name in READING:
