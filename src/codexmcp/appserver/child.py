@@ -29,7 +29,7 @@ STDERR_TAIL_LINES = 20
 Digest = Callable[[str], str | None]
 """Called with a line of stderr; returns the text to keep. None: keep nothing."""
 
-_POLL_S = 0.005
+_POLL_S = 0.001
 _LAST_WORDS_S = 0.2
 _STREAM_LIMIT_BYTES = 1024 * 1024
 _KEPT_CHARACTERS = 65536

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import NoReturn
 
 from codexmcp.appserver.launch import DELTAS
 from codexmcp.appserver.spawn import raise_descriptor_limit
@@ -19,13 +20,14 @@ from codexmcp.codex.binary import server_version
 from codexmcp.codex.options import CodexOptions
 from codexmcp.codex.prestart import prestarted
 from codexmcp.data_classes import replace
+from codexmcp.entry import leave
 from codexmcp.jsonrpc.stdio import expect_client
 from codexmcp.server.first_answer import receive
 from codexmcp.server.reception import RUN_TOOLS, Reception
 from codexmcp.settings import Settings, load_settings, sandbox_mode
 
 
-def serve(options: McpServerOptions) -> None:
+def serve(options: McpServerOptions) -> NoReturn:
     """Serve until the client leaves.
 
     Raises:
@@ -52,7 +54,9 @@ def serve(options: McpServerOptions) -> None:
 
     from codexmcp.cli.mcp_serving import serve_client  # noqa: PLC0415 - 100 ms, beside Codex's start
 
-    serve_client(options, settings, codex, received)
+    code = serve_client(options, settings, codex, received)
+    # The shutdown of the interpreter would take as long again as the end of Codex.
+    leave("codexmcp", code)
 
 
 def _leave(number: int, _frame: object) -> None:

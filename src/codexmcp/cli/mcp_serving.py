@@ -9,6 +9,7 @@ from codexmcp.cli import client_options
 from codexmcp.cli.options.mcp_server import McpServerOptions
 from codexmcp.codex.binary import server_version
 from codexmcp.codex.options import CodexOptions
+from codexmcp.errors import ExitCode
 from codexmcp.server.first_answer import Received
 from codexmcp.server.reception import CODEX_TOOLS, RUN_TOOLS
 from codexmcp.server.stdio import KeepRuns, ServerOptions, serve_stdio
@@ -17,8 +18,8 @@ from codexmcp.settings import Settings
 
 def serve_client(
     options: McpServerOptions, settings: Settings, codex: CodexOptions, received: Received
-) -> None:
-    """Serve until the client leaves.
+) -> int:
+    """Serve until the client leaves or a signal arrives; return the exit code.
 
     Args:
         options: The options, with those of Codex located.
@@ -40,7 +41,11 @@ def serve_client(
         received=received,
         drain_s=options.drain_timeout,
     )
-    asyncio.run(serve_stdio(server))
+    try:
+        asyncio.run(serve_stdio(server))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else ExitCode.FAILED
+    return ExitCode.DONE
 
 
 def _own_runs(options: McpServerOptions, settings: Settings, codex: CodexOptions) -> KeepRuns:
