@@ -113,6 +113,10 @@ class Entry(ModalScreen[str | None]):
         """Focus the input."""
         self.query_one(Input).focus()
 
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Keep the text from the list, which would take it for a filter."""
+        event.stop()
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return the typed line."""
         event.stop()
