@@ -14,7 +14,7 @@ import pytest
 from codexmcp.errors import StateError
 from codexmcp.picker.actions import Actions, Attachment, Question
 from codexmcp.picker.app import PickerApp, PickerOptions
-from codexmcp.picker.dialogs import Choice, Reader
+from codexmcp.picker.dialogs import Choice, Entry, Reader
 from codexmcp.picker.lines import Lines, Pager
 from codexmcp.picker.source import Source
 from codexmcp.runs.ownership import Ownership
@@ -44,6 +44,17 @@ class RecordedActions:
     def interrupt(self, run_id: str) -> str:
         self.note("interrupt", run_id)
         return "interrupted"
+
+    def steer(self, run_id: str, text: str) -> None:
+        self.note("steer", run_id, text)
+
+    def resume(self, run_id: str, prompt: str) -> str:
+        self.note("resume", run_id, prompt)
+        return "resumed"
+
+    def start(self, prompt: str, folder: str) -> str:
+        self.note("start", prompt, folder)
+        return "begun"
 
     def question(self, run_id: str) -> Question | None:
         self.note("question", run_id)
@@ -326,6 +337,77 @@ async def test_an_audit_that_is_read_after_its_reader_was_left_changes_nothing(d
         reader._lines = ("read too late",)
         reader._show()
         assert "read too late" not in desk.text(app)
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "done", "told"),
+    [
+        ("s", RunState.RUNNING, ("steer", "one", "more"), "told: do it"),
+        ("c", RunState.COMPLETED, ("resume", "one", "more"), "started: resumed"),
+        ("n", RunState.RUNNING, ("start", "more", "/w"), "started: begun"),
+    ],
+)
+async def test_a_typed_text_steers_continues_or_starts(
+    desk: Desk, key: str, state: RunState, done: tuple[str, ...], told: str
+) -> None:
+    running(desk, "one")
+    if state.is_over:
+        desk.store.change("one", state)
+    async with desk.shown() as app:
+        await desk.shows(app, "> do it")
+        for typed in ("escape", "enter"):
+            await desk.press(key)
+            await desk.shows(app, "in /w" if key == "n" else "one")
+            assert isinstance(app.screen, Entry)
+            await desk.press(typed)
+            await desk.until(lambda: len(app.screen_stack) == 1, "the dialog is gone")
+        assert desk.actions.done == []
+        await desk.press(key)
+        await desk.until(lambda: isinstance(app.screen, Entry), "the dialog")
+        await desk.press(*"more", "enter")
+        await desk.shows(app, told)
+        assert desk.actions.done == [done]
+        assert "filter:" not in desk.text(app)
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "told"),
+    [
+        ("s", RunState.COMPLETED, "this run is over: completed; c continues it"),
+        ("c", RunState.RUNNING, "this run is not over; s sends it a message"),
+    ],
+)
+async def test_a_run_in_another_state_is_left_with_the_other_key(
+    desk: Desk, key: str, state: RunState, told: str
+) -> None:
+    running(desk, "one")
+    if state.is_over:
+        desk.store.change("one", state)
+    async with desk.shown() as app:
+        await desk.shows(app, "> do it")
+        await desk.press(key)
+        await desk.shows(app, told)
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_run_is_started_where_there_are_none_and_a_refusal_is_shown(desk: Desk) -> None:
+    desk.actions.refuses = "no key"
+    async with desk.shown() as app:
+        await desk.shows(app, "No runs in this folder yet", "Press n")
+        await desk.press("n")
+        await desk.until(lambda: isinstance(app.screen, Entry), "the dialog")
+        await desk.press("x", "enter")
+        await desk.shows(app, "no key")
+        assert desk.actions.done == [("start", "x", "/w")]
+
+
+async def test_the_id_of_a_run_is_copied(desk: Desk) -> None:
+    running(desk, "one")
+    async with desk.shown() as app:
+        await desk.shows(app, "> do it")
+        await desk.press("y")
+        await desk.shows(app, "copied: one")
+        assert app.clipboard == "one"
 
 
 async def test_help_names_every_key(desk: Desk) -> None:

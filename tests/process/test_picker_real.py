@@ -125,6 +125,31 @@ async def test_a_run_is_interrupted_only_after_a_yes(here: Station) -> None:
     assert "a human at the terminal" in told["reason"]
 
 
+async def test_a_run_is_started_steered_and_continued(here: Station) -> None:
+    release = here.model.hold("a new task")
+    async with picker(here) as screen:
+        await screen.shows("Press n to start one")
+        screen.type("n")
+        await screen.shows("New run", str(here.project)[-20:])
+        screen.type("a new task" + ENTER)
+        await screen.shows("1 running · 0 completed", "> a new task")
+        await here.model.wait_until_asked("a new task")
+        screen.type("s")
+        await screen.shows("Tell this run")
+        screen.type("and be quick" + ENTER)
+        await screen.shows("told: a new task")
+        release.set()
+        await screen.shows("0 running · 1 completed", "> a new task")
+        screen.type("c")
+        await screen.shows("Continue this run")
+        screen.type("a second task" + ENTER)
+        await screen.shows("0 running · 2 completed", "> a new task", "done: and be quick")
+        screen.type("k")
+        await screen.shows("> a second task", "done: a second task")
+        screen.type("q")
+        assert await screen.exit_code() == 0
+
+
 async def test_an_approval_is_answered(here: Station) -> None:
     here.model.on("do something bold", ESCALATED, Text("it was allowed"))
     async with here.client() as client:

@@ -26,7 +26,7 @@ from codexmcp.runs.run import Run
 from codexmcp.supervisor.asking import ask
 from codexmcp.supervisor.attaching import attach_command, connect_to
 from codexmcp.supervisor.directory import RunDirectory
-from codexmcp.supervisor.methods import ANSWER, APPROVALS, INTERRUPT
+from codexmcp.supervisor.methods import ANSWER, APPROVALS, INTERRUPT, RESUME, START, STEER
 
 RELAY_END_S = 5.0
 """Bound on the end of a relay, in seconds."""
@@ -104,6 +104,35 @@ class Actions:
         with self._connection(run) as connection:
             return text_of(ask(connection, INTERRUPT, {"runId": run_id}).get("status")) or ""
 
+    def steer(self, run_id: str, text: str) -> None:
+        """Send a message to a working run.
+
+        Raises:
+            CodexMCPError: The run has no turn now, with the reason in the message.
+        """
+        with self._connection(self._get(run_id)) as connection:
+            ask(connection, STEER, {"run_id": run_id, "prompt": text})
+
+    def resume(self, run_id: str, prompt: str) -> str:
+        """Give an ended run a further prompt; return the id of the new run.
+
+        Raises:
+            CodexMCPError: The run cannot be resumed, with the reason in the message.
+        """
+        with self._connection(self._get(run_id)) as connection:
+            handle = ask(connection, RESUME, {"run_id": run_id, "prompt": prompt})
+        return text_of(handle.get("runId")) or ""
+
+    def start(self, prompt: str, folder: str) -> str:
+        """Start a run in a folder; return its id.
+
+        Raises:
+            CodexMCPError: The run cannot be started, with the reason in the message.
+        """
+        with _advised(), _relayed(self._cwd, self._env) as connection:
+            handle = ask(connection, START, {"prompt": prompt, "cwd": folder})
+        return text_of(handle.get("runId")) or ""
+
     def question(self, run_id: str) -> Question | None:
         """Return the first open question of a run; None without a question.
 
@@ -166,19 +195,26 @@ class Actions:
         """Connect to the owner able to act on a run; start a supervisor without such an owner."""
         with RunDirectory(self._folder) as directory:
             owner = directory.owner_of(run)
-        try:
-            if owner is None:
-                with _relayed(self._cwd, self._env) as connection:
-                    yield connection
-            else:
-                with connect_to(owner, self._cwd, self._env) as connection:
-                    yield connection
-        except RunError as error:
-            raise error.advised(REMEDIES) from None
-        except ConnectionError as error:
-            raise ConfigurationError(
-                "the supervisor ended; try again, and another one is started"
-            ) from error
+        opening = (
+            _relayed(self._cwd, self._env)
+            if owner is None
+            else connect_to(owner, self._cwd, self._env)
+        )
+        with _advised(), opening as connection:
+            yield connection
+
+
+@contextlib.contextmanager
+def _advised() -> Generator[None, None, None]:
+    """Add remedies to the errors of a supervisor."""
+    try:
+        yield
+    except RunError as error:
+        raise error.advised(REMEDIES) from None
+    except ConnectionError as error:
+        raise ConfigurationError(
+            "the supervisor ended; try again, and another one is started"
+        ) from error
 
 
 @contextlib.contextmanager

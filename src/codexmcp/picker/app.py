@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, ComposeResult
@@ -94,6 +95,10 @@ class PickerApp(App[None]):
         Binding("slash", "filter", show=False),
         Binding("i", "interrupt", show=False),
         Binding("a", "answer", show=False),
+        Binding("s", "steer", show=False),
+        Binding("c", "resume", show=False),
+        Binding("n", "start", show=False),
+        Binding("y", "copy", show=False),
         Binding("v", "view", show=False),
         Binding("r", "reload", show=False),
         Binding("question_mark", "help", show=False),
@@ -247,6 +252,29 @@ class PickerApp(App[None]):
         """Answer the open question of the selected run."""
         self._act(self._errands.answer)
 
+    def action_steer(self) -> None:
+        """Send a message to the selected run."""
+        self._act(self._errands.steer)
+
+    def action_resume(self) -> None:
+        """Give the selected run a further prompt."""
+        self._act(self._errands.resume)
+
+    def action_start(self) -> None:
+        """Start a run: in the folder of the list, or of the selected run, or here."""
+        if len(self.screen_stack) > 1 or is_too_small(*self.size):
+            return
+        run = self._selected()
+        folder = self._options.folder or (run.request.cwd if run else str(Path.cwd()))
+        self._begin(self._errands.start(folder))
+
+    def action_copy(self) -> None:
+        """Copy the id of the selected run to the clipboard of the terminal."""
+        run = self._selected()
+        if run is not None:
+            self.copy_to_clipboard(run.id)
+            self.say(f"copied: {run.id}")
+
     def action_attach(self) -> None:
         """Show the thread of the selected run in Codex's own interface."""
         self._act(self._errands.attach)
@@ -262,9 +290,15 @@ class PickerApp(App[None]):
     def _act(self, action: Callable[[Run], Coroutine[Any, Any, None]]) -> None:
         """Start an action on the selected run, unless another action is active."""
         run = self._selected()
-        if run is not None and not self._is_busy:
-            self._is_busy = True
-            self.run_worker(self._done(action(run)), group="act")
+        if run is not None:
+            self._begin(action(run))
+
+    def _begin(self, action: Coroutine[Any, Any, None]) -> None:
+        if self._is_busy:
+            action.close()
+            return
+        self._is_busy = True
+        self.run_worker(self._done(action), group="act")
 
     async def _done(self, action: Coroutine[Any, Any, None]) -> None:
         try:

@@ -80,6 +80,36 @@ class Errands:
             state = await in_thread(lambda: self._actions.interrupt(run.id))
             self._stage.say(f"{state}: {clean(run.title)}")
 
+    async def steer(self, run: Run) -> None:
+        """Send a message to a working run."""
+        if run.state.is_over:
+            self._stage.say(f"this run is over: {STATE_WORDS[run.state]}; c continues it", Tone.BAD)
+            return
+        text = await self._stage.enter("Tell this run", f"{_named(run)}\n\nCodex reads it soon.")
+        if text and text.strip():
+            self._stage.say("sending …")
+            await in_thread(lambda: self._actions.steer(run.id, text))
+            self._stage.say(f"told: {clean(run.title)}")
+
+    async def resume(self, run: Run) -> None:
+        """Give an ended run a further prompt."""
+        if not run.state.is_over:
+            self._stage.say("this run is not over; s sends it a message", Tone.BAD)
+            return
+        text = await self._stage.enter("Continue this run", f"{_named(run)}\n\nThe next prompt:")
+        if text and text.strip():
+            self._stage.say("starting …")
+            run_id = await in_thread(lambda: self._actions.resume(run.id, text))
+            self._stage.say(f"started: {run_id}")
+
+    async def start(self, folder: str) -> None:
+        """Start a run in a folder."""
+        text = await self._stage.enter("New run", f"in {clean(folder)}\n\nThe prompt:")
+        if text and text.strip():
+            self._stage.say("starting …")
+            run_id = await in_thread(lambda: self._actions.start(text, folder))
+            self._stage.say(f"started: {run_id}")
+
     async def answer(self, run: Run) -> None:
         """Answer the open question of a run."""
         self._stage.say("asking the supervisor …")

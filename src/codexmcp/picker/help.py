@@ -11,7 +11,11 @@ KEYS: Sequence[tuple[str, str]] = (
     ("v", "view"),
     ("?", "help"),
     ("q", "quit"),
+    ("n", "new"),
+    ("s", "steer"),
+    ("c", "continue"),
     ("/", "filter"),
+    ("y", "copy"),
     ("r", "refresh"),
     ("←→↑↓", "move"),
 )
@@ -25,7 +29,11 @@ Keys
   PageUp, PageDown, Home, End
   Enter           attach: show the thread in Codex's own interface
   a               answer a question that a run waits with
+  n               start a run, in the folder of the list
+  s               steer: send a working run a message
+  c               continue: give an ended run a further prompt
   i               interrupt a run, after asking
+  y               copy the id of a run to the clipboard
   v               view the audit of a run
   /               filter by words of the title, id, state or folder;
                   Enter keeps the filter, Esc drops it
@@ -55,9 +63,9 @@ def empty_lines(folder: str | None) -> Sequence[str]:
     lines = [
         f"No runs {where} yet.",
         "",
-        "Start one:",
+        "Press n to start one. Others start runs with",
         '  codexmcp runs start "PROMPT"',
-        "or let an agent, with the tool codex_run of",
+        "and agents with the tool codex_run of",
         "  codexmcp mcp-server --shared",
     ]
     return lines if folder is None else [*lines, "", "Runs of other folders: codex-runs --all"]

@@ -16,7 +16,7 @@ REMEDIES: Mapping[RunErrorKind, str] = {
     ),
     RunErrorKind.OUTSIDE_CONTAINER: "use `codexmcp runs attach` without --in-container",
     RunErrorKind.NO_TURN: "try again when it runs",
-    RunErrorKind.OVER: "read its audit instead",
+    RunErrorKind.OVER: "press c to continue it",
     RunErrorKind.WORKED_ON_ELSEWHERE: "only clients of its own server can do that",
     RunErrorKind.STILL_STOPPING: (
         "look again in a moment, or end the supervisor (`codexmcp serve --stop`)"
