@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -91,12 +91,12 @@ class PickerApp(App[None]):
         Binding("pagedown", "turn(1)", show=False),
         Binding("home", "edge(-1)", show=False),
         Binding("end", "edge(1)", show=False),
-        Binding("enter", "attach", show=False),
+        Binding("enter", "act('attach')", show=False),
         Binding("slash", "filter", show=False),
-        Binding("i", "interrupt", show=False),
-        Binding("a", "answer", show=False),
-        Binding("s", "steer", show=False),
-        Binding("c", "resume", show=False),
+        Binding("i", "act('interrupt')", show=False),
+        Binding("a", "act('answer')", show=False),
+        Binding("s", "act('steer')", show=False),
+        Binding("c", "act('resume')", show=False),
         Binding("n", "start", show=False),
         Binding("y", "copy", show=False),
         Binding("v", "view", show=False),
@@ -244,21 +244,11 @@ class PickerApp(App[None]):
             read = partial(self._actions.audit, run.id)
             self.push_screen(Reader(title, read, is_growing=is_growing))
 
-    def action_interrupt(self) -> None:
-        """Interrupt the selected run after a confirmation."""
-        self._act(self._errands.interrupt)
-
-    def action_answer(self) -> None:
-        """Answer the open question of the selected run."""
-        self._act(self._errands.answer)
-
-    def action_steer(self) -> None:
-        """Send a message to the selected run."""
-        self._act(self._errands.steer)
-
-    def action_resume(self) -> None:
-        """Give the selected run a further prompt."""
-        self._act(self._errands.resume)
+    def action_act(self, name: str) -> None:
+        """Do something with the selected run: the method of `Errands` with this name."""
+        run = self._selected()
+        if run is not None:
+            self._begin(getattr(self._errands, name)(run))
 
     def action_start(self) -> None:
         """Start a run: in the folder of the list, or of the selected run, or here."""
@@ -275,10 +265,6 @@ class PickerApp(App[None]):
             self.copy_to_clipboard(run.id)
             self.say(f"copied: {run.id}")
 
-    def action_attach(self) -> None:
-        """Show the thread of the selected run in Codex's own interface."""
-        self._act(self._errands.attach)
-
     def on_input_changed(self, event: Input.Changed) -> None:
         """Apply the filter at each change."""
         self._set_words(words_of(event.value))
@@ -286,12 +272,6 @@ class PickerApp(App[None]):
     def on_input_submitted(self, _event: Input.Submitted) -> None:
         """Keep the filter and go back to the list."""
         self._leave_filter()
-
-    def _act(self, action: Callable[[Run], Coroutine[Any, Any, None]]) -> None:
-        """Start an action on the selected run, unless another action is active."""
-        run = self._selected()
-        if run is not None:
-            self._begin(action(run))
 
     def _begin(self, action: Coroutine[Any, Any, None]) -> None:
         if self._is_busy:
