@@ -47,6 +47,11 @@ _VALUE = (
     r"(?:(?P<quote>\\*[\"'])(?:(?!(?P=quote))[^\n]){1,4000}(?P=quote)"
     r"|\\*[\"']?[^\s\"'\\&;,|<>()]+)"
 )
+# A word of a command line or a file, but no variable. `_GAP` holds ends of lines of JSON, too.
+_QUOTE = r"\\*[\"']?"
+_WORD = r"(?!\$)[^\s\"'\\]{4,1024}"
+_GAP = r"(?:\s|\\+[nrt]){1,8}"
+_BLACK = r"[^\s\\]{1,256}"
 _ASSIGNED = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "_KEY")
 _ENDS_SO = ("_PASS", "_PWD", "_PAT")
 """Ends of variable names. Elsewhere in a name and in prose these words have other meanings."""
@@ -82,6 +87,11 @@ _KEYS = (
     _word("SG.", r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
     *(_word(kind, r"[A-Za-z0-9_-]{30,}") for kind in ("xai-", "nvapi-", "pplx-")),
     _word("AGE-SECRET-KEY-1", r"[A-Z0-9]{50,}"),
+    *(_word(kind, r"[A-Za-z0-9_-]{20,}") for kind in ("r8_", "csk-", "tvly-", "ntn_", "sbp_")),
+    *(_word(kind, r"[A-Za-z0-9_-]{20,}") for kind in ("dop_v1_", "lin_api_", "dckr_pat_", "glsa_")),
+    *(_word(kind, r"[A-Za-z0-9_-]{20,}") for kind in ("shpat_", "xapp-", "GOCSPX-", "ATATT3")),
+    *(_word(kind, r"[A-Za-z0-9_-]{20,}") for kind in ("ya29.", "hvs.")),
+    _word("dapi", r"[0-9a-f]{32}(?![A-Za-z0-9])"),
     _shape("JQQJ9", r"(?<![A-Za-z0-9])[A-Za-z0-9]{52}JQQJ9[A-Za-z0-9]{20,}={0,2}"),
 )
 
@@ -110,6 +120,13 @@ SHAPES: tuple[Shape, ...] = (
         r"(?P<keep>curl [^\n]{0,400}?(?<= )(?:-u ?|--user[ =])\\*[\"']?[^\s:\"'\\$]{1,64}:)"
         r"(?![$])[^\s\"'\\]{4,}",
     ),
+    _shape("sshpass ", rf"(?P<keep>sshpass [^\n]{{0,100}}?(?<= )-p ?{_QUOTE}){_WORD}"),
+    _shape("mysql", rf"(?P<keep>mysql[a-z]{{0,8}} [^\n]{{0,400}}?(?<= )-p{_QUOTE}){_WORD}"),
+    _shape(
+        "machine ",
+        rf"(?P<keep>machine{_GAP}{_BLACK}{_GAP}login{_GAP}{_BLACK}{_GAP}password{_GAP}){_WORD}",
+    ),
+    _shape("ookie: ", r"(?P<keep>[Cc]ookie: )(?=[\w.-]{1,64}=)[^\s\"'\\][^\n\r\"'\\]{3,8192}"),
     _shape("AccountKey=", r"(?P<keep>AccountKey=)[A-Za-z0-9+/=]{16,}"),
     *_KEYS,
     _word("eyJ", r"[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*"),
@@ -117,10 +134,11 @@ SHAPES: tuple[Shape, ...] = (
 """All shapes. Blocks and assignments come before the words inside.
 
 Source: the prefixes are documented by OpenAI, Anthropic, OpenRouter, Groq, Hugging Face, GitHub,
-Slack, AWS, Google, GitLab, npm, PyPI, Stripe, SendGrid, xAI, NVIDIA, Perplexity and age for their
-tokens, `agt_` is our own; newer keys of Azure contain `JQQJ9`; JWT is RFC 7519. Keys of Mistral and
-older keys of Azure have no mark of their own, and are recognized by the name in an assignment. The
-choice of secret names is our policy.
+Slack, AWS, Google, GitLab, npm, PyPI, Stripe, SendGrid, xAI, NVIDIA, Perplexity, Replicate,
+Cerebras, Tavily, Notion, Supabase, DigitalOcean, Linear, Docker, Grafana, Shopify, Atlassian,
+HashiCorp, Databricks and age for their tokens, `agt_` is our own; newer keys of Azure contain
+`JQQJ9`; JWT is RFC 7519. Keys of Mistral and older keys of Azure have no mark of their own, and are
+recognized by the name in an assignment. The choice of secret names is our policy.
 """
 
 _NAMES = (

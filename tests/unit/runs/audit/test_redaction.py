@@ -41,6 +41,14 @@ SHAPES = [
     "sk_live_abcdefghijklmnop",
     "rk_live_abcdefghijklmnop",
     "whsec_abcdefghijklmnopqrst",
+    *(
+        f"{kind}abcdefghijklmnopqrst0123"
+        for kind in (
+            *("r8_", "csk-", "tvly-", "ntn_", "sbp_", "dop_v1_", "lin_api_", "dckr_pat_", "glsa_"),
+            *("shpat_", "xapp-1-", "GOCSPX-", "ATATT3", "ya29.", "hvs."),
+        )
+    ),
+    "dapi0123456789abcdef0123456789abcdef",
     "SG.abcdefghijklmnop.abcdefghijklmnop",
     "xai-abcdefghijklmnopqrstuvwxyz0123",
     "nvapi-abcdefghijklmnopqrstuvwxyz0123",
@@ -76,6 +84,13 @@ ASSIGNED = [
     ("curl -sS -u me:", "hunter2x"),
     ("curl --user 'me:", "hunter2x"),
     ("AccountKey=", "abcdefghijklmnop=="),
+    ("sshpass -p ", "hunter2x"),
+    ("sshpass -v -p'", "hunter2x"),
+    ("mysql -h db -u root -p", "hunter2x"),
+    ("mysqldump --all -p", "hunter2x"),
+    ("machine host login me password ", "hunter2x"),
+    ("machine host\n  login me\n  password ", "hunter2x"),
+    ("machine host\\n  login me\\n  password ", "hunter2x"),
     ("export token=", "abc1def2"),
     ("export TOKEN ", "abcdefghijkl"),
     ("setenv GH_TOKEN ", "abcd1234"),
@@ -105,6 +120,11 @@ HARMLESS = [
     "token: ${{ secrets.GITHUB_TOKEN }}",
     "password=$PASSWORD and password=<yours>",
     "model --token-limit 4096",
+    "Cookie: accept all of them",
+    "sshpass -p $PASSWORD ssh host, sshpass -f file ssh host",
+    "mysql -u root -p db",
+    "the machine asks for login and password",
+    "hvs.dev and ya29.x",
 ]
 
 
@@ -162,6 +182,14 @@ def test_what_is_assigned_to_the_name_of_a_secret_is_taken_out(before: str, secr
     assert secret not in text
     assert text.endswith("next")
     assert text.startswith(f"run {before.rstrip(chr(34))}[redacted]")
+
+
+@pytest.mark.parametrize("name", ["Cookie", "cookie", "Set-Cookie"])
+def test_cookies_are_taken_out_to_the_end_of_their_header(name: str) -> None:
+    text = f"> {name}: session=abcd1234; theme=dark\n> Accept: */*"
+    assert Redactor().text(text) == f"> {name}: [redacted]\n> Accept: */*"
+    command = f"curl -H '{name}: session=abcd1234' https://host"
+    assert Redactor().text(command) == f"curl -H '{name}: [redacted]' https://host"
 
 
 def test_json_is_looked_through_with_its_names() -> None:
