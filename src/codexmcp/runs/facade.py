@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncGenerator, Collection, Sequence
 
 from codexmcp.appserver.answers import Answer
 from codexmcp.data_classes import dataclass, replace
@@ -18,21 +16,16 @@ from codexmcp.errors import RunErrorFields, RunErrorKind, StateError
 from codexmcp.policy.caller import Caller
 from codexmcp.runs.access import check_origin, check_run, check_same, may_see
 from codexmcp.runs.approvals import Approval
-from codexmcp.runs.audit.following import EventFile
-from codexmcp.runs.audit.reading import decode
 from codexmcp.runs.requests import request_of
 from codexmcp.runs.run import Origin, Run
 from codexmcp.runs.service import RunService
 from codexmcp.runs.start_options import StartOptions
-from codexmcp.runs.states import ACTIVE, Phase, RunState
+from codexmcp.runs.states import ACTIVE, RunState
 from codexmcp.runs.store import Selection
 from codexmcp.worker_thread import in_thread
 
 ORDER_WAIT_S = 5.0
 """Bound on a start's wait for the check of an earlier start, possibly hanging on a file system."""
-
-TAIL_POLL_S = 0.2
-"""Interval between reads of a followed run's events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,24 +174,6 @@ class Runs:
         run = await self._service.get(run_id)
         async with self._service.attached(origin.thread_id, run):
             yield origin
-
-    async def tail(self, run_id: str) -> AsyncIterator[dict[str, Any]]:
-        """Yield the records of a run's file of events, from the first to the end of the run."""
-        run = await self.get(run_id)
-        file = EventFile(Path(run.request.audit_dir), run_id)
-        try:
-            is_over = False
-            while not is_over:
-                # In this order, so the last records of the run are read.
-                run = await self._service.get(run_id)
-                is_over = run.state.is_over and run.phase is not Phase.ENDED
-                for line in await in_thread(lambda: list(file.new_lines())):
-                    if (record := decode(line)) is not None:
-                        yield record
-                if not is_over:
-                    await asyncio.sleep(TAIL_POLL_S)
-        finally:
-            file.close()
 
     async def _origin(self, run_id: str) -> Origin:
         origin = await self._service.origin(run_id)
