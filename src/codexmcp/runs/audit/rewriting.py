@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from codexmcp.runs.audit import files
-from codexmcp.runs.audit.folders import opened
 from codexmcp.runs.audit.markdown import render
 from codexmcp.runs.audit.names import events_file, summary_file
 from codexmcp.runs.audit.reading import read_records
-from codexmcp.runs.audit.restoring import read_fields
 from codexmcp.runs.audit.summary import SummaryBuilder
-from codexmcp.runs.changes import restored
 from codexmcp.runs.run import Run
 
 MAX_READ_BYTES = 4 * 1024 * 1024
@@ -48,24 +45,3 @@ def note_existing(notes: SummaryBuilder, folder: Path, run_id: str) -> None:
     for start, stop in spans:
         for record in read_records(folder, run_id, start=start, stop=stop):
             notes.note_record(record)
-
-
-def rebuild_summary(folder: Path, run_id: str) -> bool:
-    """Write the summary of a run again, from the whole file of events.
-
-    Returns:
-        True: the summary is written. False: the file has too few facts about the run.
-
-    Raises:
-        OSError: The file cannot be read, or the summary cannot be written.
-    """
-    known = read_fields(folder, run_id)
-    run = restored(known) if known is not None else None
-    if run is None:
-        return False
-    notes = SummaryBuilder()
-    for record in read_records(folder, run_id):
-        notes.note_record(record)
-    with opened(folder) as descriptor:
-        write_summary(descriptor, run, notes)
-    return True

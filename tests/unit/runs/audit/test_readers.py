@@ -33,7 +33,6 @@ READERS = {
     "picker/audit.py": "shows a run to a person",
     "cli/runs/pruning.py": "deletes files for their owner; what the store knows comes from there",
     "cli/runs/reindexing.py": "takes runs into the store for their owner, see `restoration`",
-    "runs/facade.py": "shows a run to a caller who may see it",
     "runs/restoration.py": "believes of a run what Codex has recorded of its thread",
     "supervisor/run_host.py": "corrects files by the store",
     "runs/recovery.py": "asks Codex about the thread that the store names; the files tell which "

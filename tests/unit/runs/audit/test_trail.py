@@ -16,7 +16,6 @@ from codexmcp.runs.audit.names import POINTER_INDEX, PROJECT_INDEX, default_audi
 from codexmcp.runs.audit.prune import ABANDONED_S, Keep, choose, delete, ended_runs
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.audit.reindex import audit_folders, scan
-from codexmcp.runs.audit.rewriting import rebuild_summary
 from codexmcp.runs.audit.trail import AuditTrail
 from codexmcp.runs.changes import restored
 from codexmcp.runs.run import Run, RunRequest
@@ -293,20 +292,6 @@ def test_pruning_leaves_no_word_that_an_abandoned_run_is_active(
     abandoned = ended_runs(folder, now=time.time() + ABANDONED_S + 1.0)
     assert delete(abandoned) == abandoned
     assert sorted(path.name for path in folder.rglob("*")) == ["active", PROJECT_INDEX]
-
-
-def test_a_summary_is_made_anew_from_the_file(project: Path, pointers: Path) -> None:
-    run, folder = a_run(project), default_audit_dir(project)
-    trail = open_trail(run, pointers)
-    trail.event(command("make"))
-    trail.state(ended(run))
-    trail.close()
-    before = (folder / "r-1.md").read_text()
-    (folder / "r-1.md").unlink()
-    assert rebuild_summary(folder, "r-1")
-    assert (folder / "r-1.md").read_text() == before
-    (folder / "foreign.jsonl").write_text("{}\n")
-    assert not rebuild_summary(folder, "foreign")
 
 
 def test_a_large_file_is_taken_up_by_its_ends(
