@@ -90,6 +90,22 @@ async def test_a_sandboxed_command_that_begins_after_the_stop_is_ended(tmp_path:
         await until(lambda: not any(map(is_alive, pids)), "the end of the command")
 
 
+KILLED = """
+(sleep 0.1; CODEX_THREAD_ID=stopped exec sleep 60) & echo $!
+read _
+"""
+
+
+async def test_a_command_that_begins_after_the_death_of_codex_is_ended(tmp_path: Path) -> None:
+    with codex(KILLED, tmp_path / "codex-linux-sandbox") as process:
+        (pid,) = started(process, 1)
+        dead = server(process)
+        process.kill()
+        dead.closed.set()
+        await end_stragglers(dead, ["stopped"])
+        await until(lambda: not is_alive(pid), "the end of the command")
+
+
 async def test_a_helper_that_hangs_without_a_command_is_ended(tmp_path: Path) -> None:
     with codex(HANGS, tmp_path / "codex-linux-sandbox") as process:
         (pid,) = started(process, 1)

@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import Event, TurnStarted
-from codexmcp.appserver.orphans import end_adopted
+from codexmcp.appserver.orphans import end_adopted, end_carriers
 from codexmcp.appserver.sandboxes import end_commands_of_thread
 from codexmcp.data_classes import dataclass
 from codexmcp.errors import AppServerError, DeadlineError, RequestError
@@ -71,20 +71,22 @@ async def stop_tree(server: AppServer, thread_id: str, awaited: str | None = Non
     return Stopped(tuple(stopping.cut))
 
 
-async def end_stragglers(server: AppServer, threads: Iterable[str]) -> None:
+async def end_stragglers(server: AppServer, threads: Collection[str]) -> None:
     """End the commands that were starting during the stop of their threads.
 
     Source: Codex 0.163.0 forgets such a command, so neither `backgroundTerminals/clean` nor an
     unload of the thread ends the command.
 
     Args:
-        server: The app-server.
+        server: The app-server; may have ended.
         threads: The stopped threads. A thread with a new turn is skipped.
     """
     for pause_s in STRAGGLERS_S:
         await asyncio.sleep(pause_s)
         if server.closed.is_set():
-            return
+            # A killed Codex leaves the command that it was just starting (seen on 0.163.0).
+            await asyncio.to_thread(end_carriers, threads)
+            continue
         agents = [sibling.agents for sibling in server.siblings]
         resting = [each for each in threads if not any(one.turn(each) for one in agents)]
         for each in resting:
