@@ -96,24 +96,32 @@ class EmbeddedEngine:
 
     async def cancel(self, run_id: str, reason: str) -> tuple[Run, bool]:
         """Interrupt a run, or withdraw it from the queue; see `Engine.cancel`."""
-        active = self._active.get(run_id)
-        if active is None:
-            async with self._claiming:
-                # The run may have been claimed meanwhile.
-                active = self._active.get(run_id)
-                if active is None:
-                    return await self._withdraw(run_id, reason), True
+        while True:
+            active = self._active.get(run_id)
+            if active is None:
+                async with self._claiming:
+                    # The run may have been claimed meanwhile.
+                    active = self._active.get(run_id)
+                    if active is None:
+                        return await self._withdraw(run_id, reason), True
+            await self._stopped(active, reason)
+            # An attempt may have given the run back to the queue just before it was stopped.
+            if active.run.state is not RunState.QUEUED:
+                return active.run, False
+
+    async def _stopped(self, active: Attempt, reason: str) -> None:
+        """Stop an attempt, and wait for its end within a bound."""
         active.stop(reason)
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await active.ended.wait()
         except TimeoutError:
+            run = active.run
             raise StateError(
-                f"run {run_id} was told to stop and has not ended within {STOP_TIMEOUT_S:g} s",
+                f"run {run.id} was told to stop and has not ended within {STOP_TIMEOUT_S:g} s",
                 RunErrorKind.STILL_STOPPING,
-                RunErrorFields(run_id, active.run.state),
+                RunErrorFields(run.id, run.state),
             ) from None
-        return active.run, False
 
     async def serve(self) -> None:
         """Execute runs until cancelled or drained; see `Engine.serve`."""
