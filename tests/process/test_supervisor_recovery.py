@@ -107,9 +107,10 @@ async def test_a_run_with_retries_continues_and_never_repeats_its_prompt(here: S
     assert told["status"] == "completed"
     assert here.model.prompts == ["first", CONTINUE_PROMPT]
     audit = (here.project / f".codex/codex-mcp/runs/{run_id}.jsonl").read_text()
-    states = [json.loads(line).get("state") for line in audit.splitlines()]
-    assert "lost" in states
-    assert states[-1] == "completed"
+    told_of = [json.loads(line) for line in audit.splitlines()]
+    (again,) = (each for each in told_of if each.get("state") == "queued" and each["attempt"] == 1)
+    assert again["reason"].startswith("again: its supervisor")
+    assert told_of[-1]["state"] == "completed"
 
 
 async def test_a_run_that_is_withdrawn_before_its_retry_ends_in_its_audit_files_too(
@@ -131,7 +132,7 @@ async def test_a_run_that_is_withdrawn_before_its_retry_ends_in_its_audit_files_
     audit = here.project / f".codex/codex-mcp/runs/{run_id}"
     lines = audit.with_suffix(".jsonl").read_text().splitlines()
     states = [json.loads(line).get("state") for line in lines]
-    assert [state for state in states if state][-3:] == ["lost", "queued", "interrupted"]
+    assert [state for state in states if state][-3:] == ["running", "queued", "interrupted"]
     assert "State: **interrupted**" in audit.with_suffix(".md").read_text()
 
 

@@ -82,13 +82,19 @@ class MemoryStore(BlockingStore):
             return None
         per_key = Counter(run.key for run in active)
         threads = {run.thread_id for run in active} - {None}
+        queued = [run for run in self._runs.values() if run.state is RunState.QUEUED]
+        begun: dict[str | None, int] = {
+            run.thread_id: run.sequence
+            for run in sorted(queued, key=lambda run: -run.sequence)
+            if run.attempt > 0 and run.thread_id is not None
+        }
         candidates = [
             run
-            for run in self._runs.values()
-            if run.state is RunState.QUEUED
-            and run.group == group
+            for run in queued
+            if run.group == group
             and per_key[run.key] < limits.per_key
             and run.thread_id not in threads
+            and begun.get(run.thread_id, run.sequence) == run.sequence
             and not run.created_at <= now < run.created_at + self._delays[run.id]
         ]
         if not candidates:

@@ -277,7 +277,7 @@ class SupervisedRun:
     async def _is_settled(self, run: Run) -> bool:
         """Return whether the state is final: a supervisor still looks for the end of a lost run."""
         if run.state is RunState.LOST:
-            return run.ended_at is not None and not run.goes_on_by_itself
+            return run.ended_at is not None
         return run.state.is_over
 
     async def _new_questions(self, run: Run, asked: set[str]) -> list[QuestionAsked]:

@@ -72,7 +72,8 @@ def changed(run: Run, to: RunState, change: Change, by: Claim | None) -> Run:
     fields = {name: value for name, value in given.items() if value is not None}
     fields["phase"] = _phase(run, to, change)
     if to is RunState.QUEUED:
-        fields |= {"ended_at": None, "retried": run.retried + (run.state is RunState.LOST)}
+        is_retry = change.is_retry or run.state is RunState.LOST
+        fields |= {"ended_at": None, "retried": run.retried + is_retry}
     return replace(run, state=to, **fields)
 
 

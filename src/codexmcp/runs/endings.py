@@ -16,10 +16,12 @@ from codexmcp.appserver.events import (
 from codexmcp.appserver.final_answer import last_message_of
 from codexmcp.appserver.tally import is_failure
 from codexmcp.codex.turns import TurnResult
-from codexmcp.data_classes import dataclass
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import AppServerClosedError, CodexMCPError, DeadlineError, WorkError
 from codexmcp.jsonvalues import integer_of, list_of, object_of, text_of
+from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState
+from codexmcp.runs.store import Change
 
 CheckOutput = Callable[[Mapping[str, Any], str], str | None]
 """Returns the defect of a final message under a JSON Schema. None: valid."""
@@ -42,6 +44,19 @@ class Ending:
     message: str = ""
     turn_id: str | None = None
     is_on_record: bool = False
+
+    def change_of(self, run: Run, now: float) -> tuple[RunState, Change]:
+        """Return the next state of a run and its other changes; a lost run may be retried.
+
+        Args:
+            run: The active run.
+            now: Unix time, in seconds.
+        """
+        change = Change(turn_id=self.turn_id, reason=self.reason, message=self.message)
+        if self.state is RunState.LOST and self.is_on_record and run.may_retry:
+            retry = replace(change, reason=f"again: {self.reason}", is_retry=True)
+            return RunState.QUEUED, retry
+        return self.state, replace(change, ended_at=now)
 
 
 def of_result(

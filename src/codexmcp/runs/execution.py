@@ -325,22 +325,10 @@ class Executor:
     async def _record_ending(self, attempt: Attempt, ending: Ending) -> None:
         self.approvals.withdraw(attempt.run.id)
         await attempt.recorder.settled()
-        change = Change(
-            thread_id=attempt.run.thread_id,
-            turn_id=ending.turn_id,
-            reason=ending.reason,
-            message=ending.message,
-            ended_at=time.time(),
-            progress=attempt.progress,
-        )
-        await self._record(attempt, ending.state, change)
-        if ending.is_on_record and attempt.run.goes_on_by_itself:
-            await self._record(attempt, RunState.QUEUED, Change(reason=f"again: {ending.reason}"))
-
-    async def _record(self, attempt: Attempt, to: RunState, change: Change) -> None:
-        """Record an ending, retrying until the store accepts."""
+        to, change = ending.change_of(attempt.run, time.time())
+        whole = replace(change, thread_id=attempt.run.thread_id, progress=attempt.progress)
         try:
-            await self._store(attempt, to, change)
+            await self._store(attempt, to, whole)
         except StateError:
             logger.exception("the ending of run %s is not recorded", attempt.run.id)
 

@@ -230,15 +230,7 @@ class Recovery:
             logger.info("run %s was taken over by another supervisor", run.id)
 
     async def _end(self, run: Run, ending: Ending) -> None:
-        change = Change(
-            turn_id=ending.turn_id,
-            reason=ending.reason,
-            message=ending.message,
-            ended_at=time.time(),
-        )
-        run = await self._change(run, ending.state, change)
-        if ending.is_on_record and run.goes_on_by_itself:
-            await self._change(run, RunState.QUEUED, Change(reason=f"again: {ending.reason}"))
+        await self._change(run, *ending.change_of(run, time.time()))
 
     async def _close(self, runs: Sequence[Run]) -> None:
         """Bring the files of ended runs in line with the store, and record the runs as settled."""

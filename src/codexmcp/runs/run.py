@@ -264,9 +264,9 @@ class Run:
         return None if self.owner is None else Claim(self.owner, self.attempt)
 
     @property
-    def goes_on_by_itself(self) -> bool:
-        """The run is lost and has an automatic retry left."""
-        return self.state is RunState.LOST and self.retried < self.request.retries
+    def may_retry(self) -> bool:
+        """The run has an automatic retry left."""
+        return self.retried < self.request.retries
 
     @property
     def is_continued(self) -> bool:

@@ -83,6 +83,10 @@ NEXT = f"""
           (SELECT key FROM runs WHERE {IS_ACTIVE} GROUP BY key HAVING count(*) >= :per_key)
       AND (thread_id IS NULL OR thread_id NOT IN
           (SELECT thread_id FROM runs WHERE {IS_ACTIVE} AND thread_id IS NOT NULL))
+      AND (thread_id IS NULL OR sequence = coalesce(
+          (SELECT min(begun.sequence) FROM runs AS begun
+           WHERE begun.state = 'queued' AND begun.attempt > 0 AND begun.thread_id = runs.thread_id),
+          sequence))
       AND NOT (created_at <= :now AND :now < created_at + delay_s)
     ORDER BY priority DESC, sequence LIMIT 1
 """

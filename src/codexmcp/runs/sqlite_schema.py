@@ -112,6 +112,7 @@ _SECOND = (
     WHERE {IS_OVER} AND (owner IS NULL OR owner NOT IN (SELECT id FROM owners))
     """,
     f"CREATE INDEX unsettled ON runs (owner) WHERE {IS_UNSETTLED}",
+    "CREATE INDEX begun ON runs (thread_id) WHERE state = 'queued' AND attempt > 0",
     "CREATE TABLE keepers (id TEXT PRIMARY KEY, pid INTEGER, socket TEXT, grp TEXT)",
 )
 

@@ -66,7 +66,7 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     _S.QUEUED: frozenset({_S.STARTING, _S.INTERRUPTED, _S.FAILED}),
     _S.STARTING: frozenset({_S.RUNNING, _S.QUEUED}) | (OVER - {_S.COMPLETED}),
     _S.RUNNING: frozenset({_S.WAITING_FOR_APPROVAL, _S.QUEUED}) | OVER,
-    _S.WAITING_FOR_APPROVAL: frozenset({_S.RUNNING}) | OVER,
+    _S.WAITING_FOR_APPROVAL: frozenset({_S.RUNNING, _S.QUEUED}) | OVER,
     _S.LOST: frozenset({_S.COMPLETED, _S.FAILED, _S.INTERRUPTED, _S.QUEUED}),
     _S.COMPLETED: frozenset(),
     _S.FAILED: frozenset(),

@@ -49,6 +49,10 @@ class Change:
     """Changed fields of a run beside the state. None: unchanged.
 
     Without a phase, a run in a new state gets the first phase of the state.
+
+    Attributes:
+        is_retry: The run was lost and is queued again, in one step: nobody sees the run as over,
+            and no other run takes its thread meanwhile.
     """
 
     thread_id: str | None = None
@@ -59,6 +63,7 @@ class Change:
     ended_at: float | None = None
     progress: Progress | None = None
     phase: Phase | None = None
+    is_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +125,9 @@ class BlockingStore(Protocol):
 
         The next run has the highest priority and, within a priority, the earliest submission, among
         runs whose delay is over, with a key and a group below their limits, and with a thread free
-        of other active runs. The attempt increases by one, the phase is `claimed`, `started_at` is
-        `now` and `turn_id` is None. A delay also ends if the clock was set back to before its
-        beginning.
+        of other active runs. On a thread, a run queued again comes first. The attempt increases by
+        one, the phase is `claimed`, `started_at` is `now` and `turn_id` is None. A delay also ends
+        if the clock was set back to before its beginning.
 
         Args:
             owner: The owner's id.
@@ -137,8 +142,8 @@ class BlockingStore(Protocol):
     ) -> Run:
         """Change a run's state (the same state is allowed) and other fields; return the run.
 
-        A run queued again has no `ended_at`; place, owner and attempt stay, and a lost run counts
-        as retried. A queued run belongs to no attempt, its last attempt included.
+        A run queued again has no `ended_at`; place, owner and attempt stay, and a retry is counted
+        as such. A queued run belongs to no attempt, its last attempt included.
 
         Args:
             run_id: The run.

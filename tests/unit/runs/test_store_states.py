@@ -43,6 +43,25 @@ def test_the_highest_priority_comes_first_and_then_the_first_submitted(
     assert [claim(store).id for _ in range(5)] == ["b", "d", "a", "e", "c"]
 
 
+def test_on_a_thread_a_run_that_is_queued_again_comes_first(store: BlockingStore) -> None:
+    running(store, "a")
+    store.add(submission("before", priority=9, thread_id="t"))
+    store.add(submission("other", priority=-9, thread_id="u"))
+    store.change("a", S.RUNNING, Change(thread_id="t"))
+    lost = store.change("a", S.QUEUED, Change(reason="again", is_retry=True))
+    assert (lost.retried, lost.attempt, lost.ended_at) == (1, 1, None)
+    store.add(submission("after", priority=5, thread_id="t"))
+    assert [claim(store).id for _ in range(2)] == ["a", "other"]
+    store.change("a", S.RUNNING)
+    store.change("a", S.COMPLETED)
+    assert [claim(store).id] == ["before"]
+
+
+def test_a_run_that_is_queued_again_unsent_is_no_retry(store: BlockingStore) -> None:
+    running(store, "a")
+    assert store.change("a", S.QUEUED).retried == 0
+
+
 def test_only_runs_of_the_group_are_claimed(store: BlockingStore) -> None:
     store.add(submission("a", group="h"))
     assert store.claim("o", "g", AMPLE, 200.0) is None
