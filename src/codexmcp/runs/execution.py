@@ -165,7 +165,8 @@ class Executor:
         elif ending.state is RunState.INTERRUPTED and attempt.stopped_by is None:
             return await self._cut_off(attempt, run.turn_id)
         elif ending.state is not RunState.LOST:
-            return ending
+            # An ending Codex may have recorded the end of a turn without its last message.
+            return replace(ending, message=ending.message or attempt.message)
         else:
             with contextlib.suppress(CodexMCPError):
                 await recovery.end_commands(codex, [run])
