@@ -193,6 +193,7 @@ def _members(cls: Any, spec: _Spec, *, eq: bool) -> dict[str, Any]:
     added: dict[str, Any] = {
         "__init__": _init,
         "__repr__": _repr,
+        "__replace__": replace,
         "__match_args__": tuple(each.name for each in spec.fields.values() if not each.kw_only),
     }
     if eq:

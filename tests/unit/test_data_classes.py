@@ -198,6 +198,11 @@ def test_the_functions_of_dataclasses_take_our_classes(made: Any) -> None:
     assert [each.name for each in dataclasses.fields(made.Point3)] == ["x", "y", "tags", "z"]
 
 
+def test_copy_replace_of_later_pythons_has_its_method() -> None:
+    point = run(SOURCE, data_classes).Point(1)
+    assert point.__replace__(y=7) == type(point)(1, 7)
+
+
 def test_fields_are_found_by_patterns(made: Any) -> None:
     cls = made.Point
     match made.Point3(4):
