@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,40 @@ async def test_what_a_command_left_in_the_background_ends_with_the_server(
             await client.wait_exit()
         assert text_of(done) == "done"
     await all_gone(codex_home)
+
+
+INTERRUPTED_AT_ONCE = """
+import signal, sys, types
+serving = types.ModuleType("codexmcp.cli.mcp_serving")
+waiting = "import os, time; os.kill(os.getpid(), signal.{number}); time.sleep(5)"
+serving.serve_client = lambda *_: exec(waiting)
+sys.modules[serving.__name__] = serving
+from codexmcp.cli import main
+sys.exit(main(["mcp-server"]))
+"""
+"""A server that gets a signal while a module of its imports runs generated code."""
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_during_the_imports_ends_the_server_with_its_code(
+    codex_home: Path, tmp_path: Path, number: str, code: int
+) -> None:
+    module = tmp_path / "interrupted.py"
+    module.write_text(INTERRUPTED_AT_ONCE.replace("{number}", number))
+    client = {"clientInfo": {"name": "test", "version": "1"}, "capabilities": {}}
+    params = {"protocolVersion": "2025-06-18", **client}
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    run = subprocess.run(
+        [sys.executable, "-m", "interrupted"],
+        input=json.dumps(asked) + "\n",
+        env=environment(codex_home, PYTHONPATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (code, "")
+    assert json.loads(run.stdout)["id"] == 1
 
 
 async def test_what_codex_leaves_before_the_server_has_started_ends_with_the_server(

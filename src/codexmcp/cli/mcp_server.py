@@ -45,8 +45,10 @@ def serve(options: McpServerOptions) -> NoReturn:
     fixed_folder(options.policy.cwd, Path.cwd())
     sandbox_mode(os.environ)
     expect_client()
-    # Until the event loop handles it. A client may send it once `initialize` is answered.
-    signal.signal(signal.SIGTERM, _leave)
+    # Until the event loop handles them. A client may send one once `initialize` is answered.
+    # Source: after a KeyboardInterrupt in `exec`, even handled, `python -m` ends by the signal.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
     raise_descriptor_limit()
     codex = prestarted(codex)
     version = server_version(codex.launch.codex)
