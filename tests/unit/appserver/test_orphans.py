@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from codexmcp.appserver import orphans
+from tests.support.processes import is_alive
 
 
 async def test_a_process_is_reaped_only_when_it_is_seen_again_without_an_owner(
@@ -110,7 +111,8 @@ def test_only_sandboxes_without_their_outer_process_are_ended(tmp_path: Path) ->
     ):
         assert left.stdout is not None
         lost = int(left.stdout.readline())
-        assert lost in orphans.end_lost_sandboxes()
+        # A server of another test may have been faster.
+        assert lost in orphans.end_lost_sandboxes() or not is_alive(lost)
         at_work = (of_a_helper, of_codex, bare, no_bubblewrap)
         assert [each.poll() for each in at_work] == [None] * 4
 
