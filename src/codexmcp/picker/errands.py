@@ -96,18 +96,22 @@ class Errands:
         if not run.state.is_over:
             self._stage.say("this run is not over; s sends it a message", Tone.BAD)
             return
-        text = await self._stage.enter("Continue this run", f"{_named(run)}\n\nThe next prompt:")
-        if text and text.strip():
-            self._stage.say("starting …")
-            run_id = await in_thread(lambda: self._actions.resume(run.id, text))
-            self._stage.say(f"started: {run_id}")
+        about = f"{_named(run)}\n\nThe next prompt:"
+        await self._begin(
+            "Continue this run", about, lambda prompt: self._actions.resume(run.id, prompt)
+        )
 
     async def start(self, folder: str) -> None:
         """Start a run in a folder."""
-        text = await self._stage.enter("New run", f"in {clean(folder)}\n\nThe prompt:")
-        if text and text.strip():
+        about = f"in {clean(folder)}\n\nThe prompt:"
+        await self._begin("New run", about, lambda prompt: self._actions.start(prompt, folder))
+
+    async def _begin(self, title: str, about: str, begin: Callable[[str], str]) -> None:
+        """Begin a run with a typed prompt; `begin` returns its id."""
+        prompt = await self._stage.enter(title, about)
+        if prompt and prompt.strip():
             self._stage.say("starting …")
-            run_id = await in_thread(lambda: self._actions.start(text, folder))
+            run_id = await in_thread(lambda: begin(prompt))
             self._stage.say(f"started: {run_id}")
 
     async def answer(self, run: Run) -> None:
