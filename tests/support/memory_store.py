@@ -82,7 +82,11 @@ class MemoryStore(BlockingStore):
             return None
         per_key = Counter(run.key for run in active)
         threads = {run.thread_id for run in active} - {None}
-        queued = [run for run in self._runs.values() if run.state is RunState.QUEUED]
+        queued = [
+            run
+            for run in self._runs.values()
+            if run.state is RunState.QUEUED and run.group == group
+        ]
         begun: dict[str | None, int] = {
             run.thread_id: run.sequence
             for run in sorted(queued, key=lambda run: -run.sequence)
@@ -91,8 +95,7 @@ class MemoryStore(BlockingStore):
         candidates = [
             run
             for run in queued
-            if run.group == group
-            and per_key[run.key] < limits.per_key
+            if per_key[run.key] < limits.per_key
             and run.thread_id not in threads
             and begun.get(run.thread_id, run.sequence) == run.sequence
             and not run.created_at <= now < run.created_at + self._delays[run.id]

@@ -85,7 +85,8 @@ NEXT = f"""
           (SELECT thread_id FROM runs WHERE {IS_ACTIVE} AND thread_id IS NOT NULL))
       AND (thread_id IS NULL OR sequence = coalesce(
           (SELECT min(begun.sequence) FROM runs AS begun
-           WHERE begun.state = 'queued' AND begun.attempt > 0 AND begun.thread_id = runs.thread_id),
+           WHERE begun.state = 'queued' AND begun.attempt > 0 AND begun.thread_id = runs.thread_id
+             AND begun.grp = :grp),
           sequence))
       AND NOT (created_at <= :now AND :now < created_at + delay_s)
     ORDER BY priority DESC, sequence LIMIT 1

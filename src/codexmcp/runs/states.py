@@ -15,7 +15,7 @@ from enum import StrEnum
 # interrupted   completed, failed, interrupted, timed_out, lost
 #
 # lost ──> completed, failed, interrupted   when Codex has recorded an ending after all
-# starting, running, lost ──> queued        when another try is safe: nothing was sent to the model,
+# every active state, lost ──> queued       when another try is safe: nothing was sent to the model,
 #                                           or the thread is told to continue
 
 

@@ -125,9 +125,9 @@ class BlockingStore(Protocol):
 
         The next run has the highest priority and, within a priority, the earliest submission, among
         runs whose delay is over, with a key and a group below their limits, and with a thread free
-        of other active runs. On a thread, a run queued again comes first. The attempt increases by
-        one, the phase is `claimed`, `started_at` is `now` and `turn_id` is None. A delay also ends
-        if the clock was set back to before its beginning.
+        of other active runs. On a thread, a run of the group queued again comes first. The attempt
+        increases by one, the phase is `claimed`, `started_at` is `now` and `turn_id` is None. A
+        delay also ends if the clock was set back to before its beginning.
 
         Args:
             owner: The owner's id.

@@ -57,6 +57,16 @@ def test_on_a_thread_a_run_that_is_queued_again_comes_first(store: BlockingStore
     assert [claim(store).id] == ["before"]
 
 
+def test_a_run_that_another_group_has_queued_again_holds_up_nobody(store: BlockingStore) -> None:
+    running(store, "a")
+    store.change("a", S.RUNNING, Change(thread_id="t"))
+    store.change("a", S.QUEUED, Change(is_retry=True))
+    store.add(submission("b", group="h", thread_id="t"))
+    run = store.claim("o", "h", AMPLE, 200.0)
+    assert run is not None
+    assert run.id == "b"
+
+
 def test_a_run_that_is_queued_again_unsent_is_no_retry(store: BlockingStore) -> None:
     running(store, "a")
     assert store.change("a", S.QUEUED).retried == 0
