@@ -29,16 +29,9 @@ from codexmcp.errors import (
     UsageError,
 )
 from codexmcp.testing import Deltas, HTTPError, ShellCall, Text
-from tests.support.model_steps import escalated
+from tests.support.model_steps import ANSWER_SCHEMA, escalated
 from tests.support.processes import until
 from tests.support.supervision import Station, kill
-
-SCHEMA = {
-    "type": "object",
-    "properties": {"answer": {"type": "integer"}},
-    "required": ["answer"],
-    "additionalProperties": False,
-}
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -97,10 +90,10 @@ async def test_a_thread_of_another_program_goes_on(here: Station, codex: Codex) 
 async def test_a_schema_gives_a_value_or_an_error(here: Station, codex: Codex) -> None:
     here.model.on("fits", Text('{"answer": 42}'))
     here.model.on("does not", Text("42"))
-    result = await codex.run("fits", output_schema=SCHEMA)
+    result = await codex.run("fits", output_schema=ANSWER_SCHEMA)
     assert result.output == {"answer": 42}
     with pytest.raises(TurnFailedError, match="42") as raised:
-        await codex.run("does not", output_schema=SCHEMA)
+        await codex.run("does not", output_schema=ANSWER_SCHEMA)
     assert raised.value.thread_id
 
 

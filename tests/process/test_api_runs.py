@@ -29,16 +29,9 @@ from codexmcp.errors import (
     UsageError,
 )
 from codexmcp.testing import HTTPError, ShellCall, Text
-from tests.support.model_steps import escalated
+from tests.support.model_steps import ANSWER_SCHEMA, escalated
 from tests.support.processes import until
 from tests.support.supervision import BOUND_S, Station, kill
-
-SCHEMA = {
-    "type": "object",
-    "properties": {"answer": {"type": "integer"}},
-    "required": ["answer"],
-    "additionalProperties": False,
-}
 
 
 @pytest.fixture
@@ -150,9 +143,9 @@ async def test_a_refusal_has_a_kind_and_a_remedy(here: Station, runs: Runs) -> N
 async def test_a_schema_gives_a_value_or_an_error(here: Station, runs: Runs) -> None:
     here.model.on("fits", Text('{"answer": 42}'))
     here.model.on("does not", Text("42"))
-    fits = await start(runs, here, "fits", output_schema=SCHEMA)
+    fits = await start(runs, here, "fits", output_schema=ANSWER_SCHEMA)
     assert (await fits.result()).output == {"answer": 42}
-    does_not = await start(runs, here, "does not", output_schema=SCHEMA)
+    does_not = await start(runs, here, "does not", output_schema=ANSWER_SCHEMA)
     with pytest.raises(TurnFailedError, match="42"):
         await does_not.result()
 
