@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import pytest
-from mcp import Client, StdioServerParameters
+from mcp import Client, MCPError, StdioServerParameters
 from mcp.types import ElicitRequestParams, ElicitResult, TextContent
 
 from codexmcp.testing import HTTPError, ScriptedModel, ShellCall, Text
@@ -28,18 +28,26 @@ async def connected(*, mode: str = "auto", **options: Any) -> AsyncIterator[Clie
         yield client
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_it_agrees_on_a_protocol_and_lists_the_tools(as_user: User, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "agreed"),
+    [("auto", "2026-07-28"), ("2026-07-28", "2026-07-28"), ("legacy", "2025-11-25")],
+)
+async def test_it_agrees_on_a_protocol_and_lists_the_tools(
+    as_user: User, mode: str, agreed: str
+) -> None:
     async with connected(mode=mode) as client:
         tools = (await client.list_tools()).tools
-        resources = (await client.list_resources()).resources
-        prompts = (await client.list_prompts()).prompts
         version, info = client.protocol_version, client.server_info
+        if mode == "legacy":
+            assert (await client.list_resources()).resources == []
+            assert (await client.list_prompts()).prompts == []
+        else:
+            with pytest.raises(MCPError, match="method not found"):
+                await client.list_resources()
     assert [tool.name for tool in tools] == ["codex", "codex-reply"]
-    assert (resources, prompts) == ([], [])
-    assert version == "2025-11-25"
-    assert info is not None
-    assert info.name == "codex-mcp-server"
+    assert version == agreed
+    # A client of a pinned version asks nothing about the server.
+    assert mode == "2026-07-28" or (info is not None and info.name == "codex-mcp-server")
 
 
 async def test_a_call_tells_its_progress_and_a_reply_goes_on(as_user: User) -> None:

@@ -126,6 +126,23 @@ _ADDITIONS = (
         DEFAULT,
     ),
     Difference(
+        "protocol-versions",
+        "`initialize` echoes any protocol version.",
+        "It answers an unknown version with 2025-11-25, the latest one that begins by "
+        "`initialize`. Requests with the envelope of MCP 2026-07-28 are answered in that version.",
+        "A client believed that its version was spoken. Not with `--strict-compat`.",
+        (
+            Rule(
+                "answers/1/result/protocolVersion",
+                re.compile("2026-07-28|1999-01-01|x|"),
+                "2025-11-25",
+                "initialize '.*'",
+            ),
+        ),
+        ("initialize '1999-01-01'",),
+        DEFAULT,
+    ),
+    Difference(
         "progress",
         "No progress is told, also when the caller asks for it by a `progressToken`.",
         "`notifications/progress` come at the start, with each step of the work, and every ten "

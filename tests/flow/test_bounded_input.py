@@ -15,8 +15,9 @@ import codexmcp
 from codexmcp.appserver import oversized, reducing
 from codexmcp.errors import UsageError
 from codexmcp.jsonrpc.messages import Dialect, encode_notification, encode_request, encode_result
-from codexmcp.server.protocol import McpServer, ProtocolOptions, Services
+from codexmcp.server.protocol import McpServer, ProtocolOptions
 from codexmcp.server.reception import Reception
+from codexmcp.server.services import Services
 from codexmcp.supervisor.exchange import Exchange
 from codexmcp.supervisor.hello import read_hello
 from tests.support.fake_app_server import FakeAppServer

@@ -6,8 +6,9 @@ import asyncio
 from typing import Any, cast
 
 from codexmcp.server.engine import Engine
-from codexmcp.server.protocol import McpServer, ProtocolOptions, Services
+from codexmcp.server.protocol import McpServer, ProtocolOptions
 from codexmcp.server.results import CallResult, failure
+from codexmcp.server.services import Services
 from tests.support.streams import stream_pair
 
 BOUND_S = 10.0

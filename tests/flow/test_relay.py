@@ -20,6 +20,7 @@ from codexmcp.server.reception import Reception
 from codexmcp.supervisor import relay as relaying_module
 from codexmcp.supervisor.exchange import ENDED
 from codexmcp.supervisor.relay import relay
+from tests.support.envelope import enveloped
 
 BOUND_S = 20.0
 
@@ -228,7 +229,9 @@ def test_a_client_is_answered_while_its_supervisor_is_being_started(cold: Relaye
     begin(cold)
     cold.ask(3, "ping")
     assert cold.answer()["result"] == {}
-    cold.ask(4, "server/discover")
+    cold.ask(4, "server/discover", enveloped())
+    assert cold.answer()["result"]["supportedVersions"] == ["2026-07-28"]
+    cold.ask(5, "logging/setLevel")
     assert cold.answer()["error"]["code"] == -32601
 
 

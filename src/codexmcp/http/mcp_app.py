@@ -30,8 +30,10 @@ from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexMCPError, WorkspaceError
 from codexmcp.http.exchange import KEY, Exchange
 from codexmcp.http.kernel import Kernel
+from codexmcp.http.task_handlers import TaskHandlers
 from codexmcp.http.tokens import ALL_SCOPES
 from codexmcp.http.toolbox import Toolbox, failure
+from codexmcp.server.tasks import TaskSource
 from codexmcp.workspace.tool import Scope
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ class McpApp:
     ) -> None:
         self._toolbox = toolbox
         self._library = library
+        self._tasks = TaskHandlers(self._visible_tasks, offers=toolbox.tasks is not None)
         server = self._server(version)
         self._json, self._events = (
             StreamableHTTPSessionManager(
@@ -121,6 +124,7 @@ class McpApp:
             await ready.wait()
             yield
         finally:
+            self._tasks.ending.set()
             over.set()
             await asyncio.wait({running})
 
@@ -150,6 +154,7 @@ class McpApp:
         server.middleware.clear()
         server.add_request_handler("tools/list", PaginatedRequestParams, self._list_tools)
         server.add_request_handler("tools/call", CallToolRequestParams, self._call_tool)
+        self._tasks.add_to(server)
         if self._library is not None:
             add = server.add_request_handler
             add("resources/list", PaginatedRequestParams, self._list_resources)
@@ -173,8 +178,9 @@ class McpApp:
             raise MCPError(INVALID_PARAMS, f"{name} needs a token with the scope `{scope}`")
         try:
             async with _Progress(context) as progress:
-                result = await self._toolbox.call(name, params.arguments, progress.tell)
-                return {**_COMPLETE, **result}
+                takes_task = self._tasks.source_for_call(context) is not None
+                call = self._toolbox.task if takes_task else self._toolbox.call
+                return {**_COMPLETE, **await call(name, params.arguments, progress.tell)}
         except CodexMCPError as error:
             exchange.failed = True
             return {**_COMPLETE, **failure(str(error))}
@@ -183,6 +189,10 @@ class McpApp:
             logger.exception("the tool %s has failed", name)
             said = f"{name} has failed; the log of the server tells why"
             return {**_COMPLETE, **failure(said)}
+
+    def _visible_tasks(self, context: Context) -> TaskSource | None:
+        exchange = _noted(context, context.method)
+        return self._toolbox.tasks if Scope.RUNS in _scopes(exchange) else None
 
     async def _list_resources(
         self, context: Context, _params: PaginatedRequestParams

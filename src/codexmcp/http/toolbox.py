@@ -14,6 +14,7 @@ from codexmcp.errors import UsageError
 from codexmcp.jsonvalues import text_of
 from codexmcp.policy.argument_check import ArgumentCheck
 from codexmcp.server.run_tools.tools import RunTools
+from codexmcp.server.tasks import Task, TaskSource, created
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 
 READ_ONLY_RUN_TOOLS = frozenset(
@@ -68,6 +69,20 @@ class Toolbox:
         """Return the schema of a tool's arguments; None for an unknown tool."""
         definition = self._definitions.get(name)
         return None if definition is None else definition["inputSchema"]
+
+    @property
+    def tasks(self) -> TaskSource | None:
+        """The runs as tasks; None without run tools."""
+        return None if self._run_tools is None else self._run_tools.tasks
+
+    async def task(
+        self, name: str, arguments: object, tell: Callable[[str], None]
+    ) -> dict[str, Any]:
+        """Call a tool for a client with tasks: as `call`, or the created task."""
+        if self._run_tools is None or not self._run_tools.makes_task(name):
+            return await self.call(name, arguments, tell)
+        made = await self._run_tools.task(name, arguments, tell)
+        return created(made) if isinstance(made, Task) else made.to_wire()
 
     async def call(
         self, name: str, arguments: object, tell: Callable[[str], None]

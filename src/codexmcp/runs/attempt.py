@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from codexmcp.appserver.client import AppServer
@@ -125,4 +126,5 @@ class Attempt:
             events=self.progress.events + 1,
             usage=self._tokens.usage,
             last_step=self.progress.last_step if step is None else step,
+            updated_at=time.time(),
         )

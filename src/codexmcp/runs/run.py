@@ -192,11 +192,14 @@ class Progress:
         events: Number of Codex's events.
         usage: Tokens spent.
         last_step: The current step, in one short line; empty if unknown.
+        updated_at: Unix time of the last event, in seconds. None: unknown; the store has no such
+            column.
     """
 
     events: int = 0
     usage: TokenUsage = field(default_factory=TokenUsage)
     last_step: str = ""
+    updated_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

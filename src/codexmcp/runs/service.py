@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -355,5 +355,6 @@ def _enough(runs: Iterable[Run], *, for_all: bool) -> bool:
 
 
 def _new_id() -> str:
+    """Return an id that sorts by time and cannot be guessed: 128 random bits, as of a task."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    return f"{stamp}-{uuid.uuid4().hex[:8]}"
+    return f"{stamp}-{secrets.token_hex(16)}"

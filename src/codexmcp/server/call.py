@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from codexmcp.appserver.answers import DECLINED, Answer, to_codex
@@ -32,18 +33,20 @@ PROGRESS_INTERVAL_S = 10.0
 with an idle timeout of 15 s must also stay."""
 
 
+Ask = Callable[[dict[str, Any]], Awaitable[object]]
+"""Asks the client; takes the parameters of `elicitation/create` and returns the result."""
+
+
 @dataclass(frozen=True, slots=True)
 class AskingRules:
     """Rules for putting Codex's questions to the client.
 
     Attributes:
-        can_ask: The client supports elicitations.
         timeout_s: Bound on the client's answer, in seconds.
         default: The answer after the bound.
         allow_amendments: An answer may write a rule to the Codex home.
     """
 
-    can_ask: bool = False
     timeout_s: float = 300.0
     default: Answer = DECLINED
     allow_amendments: bool = False
@@ -56,7 +59,9 @@ class Call:
         connection: The client's connection.
         request: The `tools/call`.
         rules: Rules for questions.
+        ask: Asks the client. None: the client cannot be asked.
         is_strict: The client gets only messages of the removed server.
+        has_events: The client gets the notifications `codex/event`.
     """
 
     def __init__(
@@ -64,10 +69,14 @@ class Call:
         connection: Connection,
         request: Request,
         rules: AskingRules,
+        ask: Ask | None = None,
         *,
         is_strict: bool = False,
+        has_events: bool = True,
     ) -> None:
         self._is_strict = is_strict
+        self._has_events = has_events
+        self._ask = ask
         self._connection = connection
         self._id: RequestId = request.id
         self._rules = rules
@@ -78,6 +87,11 @@ class Call:
         self._progress = 0
         self._doing = "Codex is starting"
         self._told = asyncio.Event()
+
+    def continue_for(self, request: Request | None) -> None:
+        """Report progress to a further request of the call; None for no request."""
+        token = None if request is None else dig(request.params, "_meta", "progressToken")
+        self._progress_token = token
 
     def listener(self) -> Listener:
         """Return the callbacks of this call for the engine."""
@@ -99,7 +113,11 @@ class Call:
         """
         if isinstance(event, ItemStarted) and event.item.type == "fileChange":
             self._changes[event.item.id] = event.item.raw.get("changes")
-        if not agent and not (self._is_strict and event.params.get(RECONSTRUCTED)):
+        if (
+            not agent
+            and self._has_events
+            and not (self._is_strict and event.params.get(RECONSTRUCTED))
+        ):
             for msg in self._translator.translate(event):
                 self._send_event(thread_id, event.turn_id, msg)
         if self._progress_token is not None:
@@ -127,7 +145,7 @@ class Call:
         """Ask the client; without an answer in time, return the default."""
         changes = self._changes.get(str(request.params.get("itemId", "")))
         params = elicitation_params(request, self._id, changes, agent)
-        if params is None or not self._rules.can_ask:
+        if params is None or self._ask is None:
             return self._rules.default
         thread_id, turn_id = (str(request.params.get(name, "")) for name in ("threadId", "turnId"))
         for msg in codex_events.approval_requested(request, changes):
@@ -136,15 +154,12 @@ class Call:
         assert asking is not None
         self._asking.add(asking)
         try:
-            result = await self._connection.request(
-                "elicitation/create",
-                params,
-                timeout_s=self._rules.timeout_s,
-                withdrawal="notifications/cancelled",
-            )
+            async with asyncio.timeout(self._rules.timeout_s):
+                result = await self._ask(params)
             return fitted(request, read_answer(result))
-        except CodexMCPError as error:
-            logger.warning("the client did not answer a question of Codex: %s", error)
+        except (CodexMCPError, TimeoutError) as error:
+            reason = str(error) or "no answer in time"
+            logger.warning("the client did not answer a question of Codex: %s", reason)
             return self._rules.default
         finally:
             self._asking.discard(asking)
@@ -172,5 +187,7 @@ class Call:
         )
 
     def _send_event(self, thread_id: str, turn_id: str, msg: Msg) -> None:
+        if not self._has_events:
+            return
         meta = {"requestId": self._id, "threadId": thread_id}
         self._connection.notify("codex/event", {"_meta": meta, "id": turn_id, "msg": msg})

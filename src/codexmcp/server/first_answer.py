@@ -1,4 +1,4 @@
-"""Answers `initialize` before the import of an event loop.
+"""Answers `initialize` or `server/discover` before the import of an event loop.
 
 A client writes the request at once, and its start waits for nothing else.
 """
@@ -13,9 +13,11 @@ from codexmcp.data_classes import dataclass
 from codexmcp.errors import RequestError
 from codexmcp.jsonrpc import messages
 from codexmcp.jsonrpc.stdio import stdout_error
+from codexmcp.server.envelope import DISCOVER
 from codexmcp.server.reception import Reception
 
 _READ_BYTES = 65536
+_FIRST = frozenset({"initialize", DISCOVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Received:
     """A client with the first bytes already read.
 
     Attributes:
-        reception: The reception; has answered `initialize` if the request was among the bytes.
+        reception: The reception; has answered the first request if it was among the bytes.
         rest: Bytes read and not answered.
     """
 
@@ -32,7 +34,7 @@ class Received:
 
 
 def receive(reception: Reception) -> Received:
-    """Answer an `initialize` already written by the client, without waiting.
+    """Answer a first request already written by the client, without waiting.
 
     Call after `expect_client`, and once per process.
 
@@ -48,7 +50,7 @@ def receive(reception: Reception) -> Received:
     data = os.read(fd, _READ_BYTES)
     line, end, rest = data.partition(b"\n")
     request = messages.decode(line) if end else None
-    if not isinstance(request, messages.Request) or request.method != "initialize":
+    if not isinstance(request, messages.Request) or request.method not in _FIRST:
         return Received(reception, data)
     try:
         result = reception.answer(request.method, request.params)

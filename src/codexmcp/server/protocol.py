@@ -1,7 +1,8 @@
-"""MCP for one client on one JSON-RPC connection.
+"""MCP for one client on one JSON-RPC connection, in all versions.
 
-Answers like the removed server, quirks included: any protocol version is echoed, tools work before
-`initialize`, and a cancelled call is never answered.
+A request with an envelope is served by itself (MCP 2026-07-28). Any other is answered like the
+removed server, quirks included: tools work before `initialize`, and a cancelled call is never
+answered. Both kinds may mix on one connection.
 
 Source: `codex mcp-server` 0.153.4.
 """
@@ -10,30 +11,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from codexmcp.appserver.answers import DECLINED, Answer
-from codexmcp.data_classes import dataclass, field
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexMCPError, RequestError, RunError
 from codexmcp.jsonrpc import messages, structure
 from codexmcp.jsonrpc.connection import ByteStream, Connection, NoAnswer
-from codexmcp.jsonvalues import is_object
 from codexmcp.policy.arguments import (
     ArgumentsError,
     parse_codex_arguments,
     parse_reply_arguments,
 )
-from codexmcp.server.call import AskingRules, Call
-from codexmcp.server.engine import Engine
+from codexmcp.server.call import Ask, AskingRules, Call
+from codexmcp.server.envelope import envelope_of
+from codexmcp.server.enveloped import EnvelopedRequests
 from codexmcp.server.reception import CODEX_TOOLS, RUN_TOOLS, Reception
 from codexmcp.server.results import CallResult, failure
+from codexmcp.server.services import Services, is_call
 from codexmcp.server.tools import CODEX, CODEX_REPLY
 
 if TYPE_CHECKING:
     # A server without these tools does not wait for their import.
     from codexmcp.server.run_tools.answers import ToolAnswer
-    from codexmcp.server.run_tools.tools import RunTools
 
 logger = logging.getLogger(__name__)
 
@@ -57,24 +57,6 @@ class ProtocolOptions:
     allow_amendments: bool = False
 
 
-Method = Callable[[messages.JsonObject], Awaitable[object]]
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Services for a client.
-
-    Attributes:
-        engine: The tools `codex` and `codex-reply`. None: not offered.
-        run_tools: The tools of supervised runs. None: not offered.
-        methods: Further methods outside MCP, by name.
-    """
-
-    engine: Engine | None = None
-    run_tools: RunTools | None = None
-    methods: Mapping[str, Method] = field(default_factory=dict[str, Method])
-
-
 class McpServer:
     """An MCP server for one client.
 
@@ -90,7 +72,7 @@ class McpServer:
         self._reception = self._received_by(self._services)
         # The removed server asked any client, even without the announced capability.
         self._can_ask = options.strict
-        # By task: a client may use an id twice, and the two calls end separately.
+        self._enveloped = EnvelopedRequests(self.connection, self._call, self._run_tool)
 
     async def serve(self, services: Services, reception: Reception | None = None) -> None:
         """Serve until the client closes its end; calls may still be running then.
@@ -102,12 +84,29 @@ class McpServer:
         self._services = services
         self._reception = reception or self._received_by(services)
         self._can_ask = self._can_ask or self._reception.takes_questions
-        await self.connection.serve()
+        try:
+            await self.connection.serve()
+        finally:
+            await self._enveloped.client_left()
+
+    def end_subscriptions(self) -> None:
+        """End the subscriptions of the client, after the changes so far: they have no end."""
+        self._enveloped.end_subscriptions()
+
+    async def close(self) -> None:
+        """Cancel all requests of the client, and close the connection."""
+        await self.connection.close()
+        await self._enveloped.close()
 
     async def on_request(self, request: messages.Request) -> object:
         """Answer a request of the client (called by the connection)."""
+        if not self._options.strict:
+            envelope = envelope_of(request.method, request.params)
+            if envelope is not None:
+                services, reception = self._services, self._reception
+                return await self._enveloped.answer(request, envelope, services, reception)
         match request.method:
-            case "tools/call" if _is_call(request.params):
+            case "tools/call" if is_call(request.params):
                 return await self._call_tool(request)
             case method if method in self._services.methods:
                 return await self._call_method(method, request.params)
@@ -146,14 +145,7 @@ class McpServer:
             raise RequestError(method, messages.INVALID_REQUEST, str(error), data) from error
 
     async def _call_tool(self, request: messages.Request) -> object:
-        options = self._options
-        rules = AskingRules(
-            self._can_ask,
-            options.approval_timeout_s,
-            options.default_answer,
-            allow_amendments=options.allow_amendments,
-        )
-        call = Call(self.connection, request, rules, is_strict=self._options.strict)
+        call = self._call(request, self._ask if self._can_ask else None)
         alive = asyncio.create_task(call.keep_alive())
         try:
             result = await self._run_tool(request, call)
@@ -164,6 +156,27 @@ class McpServer:
             call.withdraw_questions()
             alive.cancel()
             await asyncio.wait({alive})
+
+    def _call(self, request: messages.Request, ask: Ask | None, *, has_events: bool = True) -> Call:
+        options = self._options
+        rules = AskingRules(
+            options.approval_timeout_s,
+            options.default_answer,
+            allow_amendments=options.allow_amendments,
+        )
+        return Call(
+            self.connection,
+            request,
+            rules,
+            ask,
+            is_strict=options.strict,
+            has_events=has_events,
+        )
+
+    async def _ask(self, params: messages.JsonObject) -> object:
+        return await self.connection.request(
+            "elicitation/create", params, timeout_s=None, withdrawal="notifications/cancelled"
+        )
 
     async def _run_tool(self, request: messages.Request, call: Call) -> CallResult | ToolAnswer:
         arguments = request.params.get("arguments")
@@ -186,8 +199,3 @@ class McpServer:
         except CodexMCPError as error:
             logger.warning("the call of %s failed: %s", request.params["name"], error)
             return failure(str(error))
-
-
-def _is_call(params: messages.JsonObject) -> bool:
-    arguments = params.get("arguments")
-    return isinstance(params.get("name"), str) and (arguments is None or is_object(arguments))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from codexmcp.appserver.answers import Answer, ApprovalDecision, Question
+from codexmcp.appserver.answers import Answer, ApprovalDecision, Question, question_text
 from codexmcp.appserver.forms import form_of
 from codexmcp.jsonrpc.messages import Request, RequestId
 from codexmcp.jsonvalues import dig, list_of, object_of, text_of
@@ -47,6 +47,29 @@ def elicitation_params(
     if agent:
         question["message"] = f"[sub-agent {agent}] {question['message']}"
     return question
+
+
+def standard(question: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a question that MCP defines, for a client with an envelope.
+
+    Args:
+        question: The result of `elicitation_params`.
+    """
+    if question.get("mode") == "url":
+        return {name: question[name] for name in ("mode", "message", "url")}
+    form = question.get("requestedSchema") or {"type": "object", "properties": {}}
+    return {"mode": "form", "message": question["message"], "requestedSchema": form}
+
+
+def standard_question(request: Request, agent: str = "") -> dict[str, Any]:
+    """Return any question of Codex in the fields of MCP alone.
+
+    Args:
+        request: Codex's request.
+        agent: Path of the asking sub-agent; empty for the root.
+    """
+    known = elicitation_params(request, "", None, agent)
+    return standard(known or {"message": question_text(request)})
 
 
 def read_answer(result: object) -> Answer:

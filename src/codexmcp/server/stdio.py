@@ -26,7 +26,8 @@ from codexmcp.jsonrpc.pipes import StdioStream
 from codexmcp.jsonrpc.stdio import stdout_error
 from codexmcp.server.engine import Engine, EngineOptions
 from codexmcp.server.first_answer import Received
-from codexmcp.server.protocol import McpServer, ProtocolOptions, Services
+from codexmcp.server.protocol import McpServer, ProtocolOptions
+from codexmcp.server.services import Services
 
 if TYPE_CHECKING:
     # A server without these tools does not wait for their import.
@@ -114,7 +115,7 @@ async def _serve(options: ServerOptions) -> None:
                     async with asyncio.timeout(options.drain_s):
                         await server.connection.answers_done()
             finally:
-                await server.connection.close()
+                await server.close()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FLUSH_TIMEOUT_S):
                         await stream.flush()

@@ -20,8 +20,9 @@ from codexmcp.policy.caller import Caller
 from codexmcp.runs.facade import Runs
 from codexmcp.runs.service import RunService
 from codexmcp.server.engine import Engine, EngineOptions
-from codexmcp.server.protocol import McpServer, Method, ProtocolOptions, Services
+from codexmcp.server.protocol import McpServer, ProtocolOptions
 from codexmcp.server.run_tools.tools import Check, RunTools
+from codexmcp.server.services import Method, Services
 from codexmcp.supervisor.hello import Hello, read_hello, refusal, welcome
 from codexmcp.supervisor.human import BY_HUMAN
 from codexmcp.supervisor.methods import STATUS
@@ -162,7 +163,7 @@ async def _serve(
                     await server.connection.answers_done()
     finally:
         servers.discard(server)
-        await server.connection.close()
+        await server.close()
         if engine is not None:
             await engine.close()
 

@@ -10,9 +10,11 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError, RequestError, StructureError
 from codexmcp.jsonrpc import messages, structure
 from codexmcp.jsonvalues import object_of, without_nulls
+from codexmcp.server.envelope import LISTEN, TASK_METHODS, has_envelope
 from codexmcp.supervisor import methods
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _RELAY_ID = "codexmcp-relay"
 
 _MCP = messages.Dialect.MCP
 
-_PASSED_ON = methods.ALL | {"tools/call"}
+_PASSED_ON = methods.ALL | TASK_METHODS | {LISTEN, "tools/call"}
 """Methods with answers from a supervisor alone."""
 
 ENDED = (
@@ -49,6 +51,21 @@ _TERMS = ("protocolVersion", "capabilities")
 """Fields of the first answer to `initialize`, binding for each further supervisor."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """An open request of the client.
+
+    Attributes:
+        id: The id.
+        method: The method.
+        enveloped: The request has the envelope of MCP 2026-07-28.
+    """
+
+    id: object
+    method: str
+    enveloped: bool
+
+
 class Exchange:
     """The open requests between a client and a supervisor.
 
@@ -59,7 +76,7 @@ class Exchange:
     def __init__(self, reception: Callable[[], Reception]) -> None:
         self._make_reception = reception
         self._reception: Reception | None = None
-        self._asked: dict[str, tuple[object, str]] = {}
+        self._asked: dict[str, _Asked] = {}
         self._asking: set[str] = set()
         self._initialize: dict[str, Any] = {}
         self._introduction: dict[str, bytes] = {}
@@ -81,7 +98,8 @@ class Exchange:
                 # A cancelled request needs no answer.
                 self._asked.pop(_key(object_of(message.get("params")).get("requestId")), None)
             return None
-        self._asked[_key(message_id)] = (message_id, method)
+        enveloped = has_envelope(method, object_of(message.get("params")))
+        self._asked[_key(message_id)] = _Asked(id=message_id, method=method, enveloped=enveloped)
         return message_id, method
 
     def from_server(self, line: bytes) -> None:
@@ -95,7 +113,8 @@ class Exchange:
         if is_question:
             self._asking.add(_key(message_id))
         elif message_id is not None:
-            _, method = self._asked.pop(_key(message_id), (None, ""))
+            asked = self._asked.pop(_key(message_id), None)
+            method = None if asked is None else asked.method
             if method == "initialize" and self._terms is None:
                 self._agree(line)
 
@@ -166,17 +185,19 @@ class Exchange:
     def abandoned(self, reason: str = ENDED) -> bytes:
         """Return answers to all open requests, without a supervisor."""
         left, self._asked = self._asked, {}
-        return b"".join(refusal(message_id, method, reason) for message_id, method in left.values())
+        return b"".join(_refusal(each, reason) for each in left.values())
 
 
-def refusal(message_id: object, method: str, reason: str) -> bytes:
+def _refusal(asked: _Asked, reason: str) -> bytes:
     """Return the refusal of a request; for a tool call, a result visible to the model."""
-    if method in methods.ALL and reason == ENDED:
+    if asked.method in methods.ALL and reason == ENDED:
         reason = _ENDED_FOR_PEOPLE
     answer: dict[str, Any] = {"error": {"code": -32603, "message": reason}}
-    if method == "tools/call":
-        answer = {"result": {"content": [{"type": "text", "text": reason}], "isError": True}}
-    return _line({"jsonrpc": "2.0", "id": message_id, **answer})
+    if asked.method == "tools/call":
+        kind = {"resultType": "complete"} if asked.enveloped else {}
+        content = [{"type": "text", "text": reason}]
+        answer = {"result": {**kind, "content": content, "isError": True}}
+    return _line({"jsonrpc": "2.0", "id": asked.id, **answer})
 
 
 def _terms(answer: dict[str, Any]) -> dict[str, Any]:

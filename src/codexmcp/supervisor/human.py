@@ -14,10 +14,10 @@ from codexmcp.jsonrpc.messages import JsonObject
 from codexmcp.jsonvalues import object_of, text_of
 from codexmcp.runs.approvals import DECISIONS
 from codexmcp.runs.facade import Runs
-from codexmcp.server.protocol import Method
 from codexmcp.server.run_tools import answers
 from codexmcp.server.run_tools import definitions as tools
 from codexmcp.server.run_tools.arguments import check, start_options
+from codexmcp.server.services import Method
 from codexmcp.supervisor import methods
 
 BY_HUMAN = "a human at the terminal"

@@ -33,8 +33,9 @@ from codexmcp.jsonvalues import text_of
 from codexmcp.policy.caller import Caller
 from codexmcp.runs.facade import Runs
 from codexmcp.runs.states import RunState
-from codexmcp.server.protocol import McpServer, Method
+from codexmcp.server.protocol import McpServer
 from codexmcp.server.run_tools.tools import Check
+from codexmcp.server.services import Method
 from codexmcp.supervisor.address import Address
 from codexmcp.supervisor.clients import ClientOptions, Offer, serve_client
 from codexmcp.supervisor.doors import Door, Inside
@@ -228,6 +229,8 @@ class Supervisor:
         """Wait for the answers caused by the ends of runs."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ANSWERS_S):
+                for server in list(self._servers):
+                    server.end_subscriptions()
                 for server in list(self._servers):
                     await server.connection.answers_done()
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 from codexmcp.appserver.answers import Answer, ApprovalDecision
 from codexmcp.appserver.events import parse_event
 from codexmcp.appserver.requests import ThreadInfo
-from codexmcp.errors import DeadlineError
 from codexmcp.jsonrpc.connection import Connection
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.server import call as call_module
@@ -35,22 +34,30 @@ class FakeConnection:
         self.told.append((method, params))
         self.news.set()
 
-    async def request(
-        self, method: str, params: Any, *, timeout_s: float, withdrawal: str | None = None
-    ) -> object:
-        assert withdrawal == "notifications/cancelled"
-        self.told.append((method, params))
+    async def ask(self, params: Any) -> object:
+        self.told.append(("elicitation/create", params))
         if self._answer is None:
-            raise DeadlineError(f"no answer within {timeout_s:g} s")
+            await asyncio.sleep(BOUND_S)
         return self._answer
 
 
 def call_on(
-    connection: FakeConnection, rules: AskingRules | None = None, token: object = None
+    connection: FakeConnection,
+    rules: AskingRules | None = None,
+    token: object = None,
+    *,
+    can_ask: bool = True,
+    has_events: bool = True,
 ) -> Call:
     meta = {} if token is None else {"_meta": {"progressToken": token}}
     request = Request(3, "tools/call", meta)
-    return Call(cast("Connection", connection), request, rules or AskingRules())
+    return Call(
+        cast("Connection", connection),
+        request,
+        rules or AskingRules(),
+        connection.ask if can_ask else None,
+        has_events=has_events,
+    )
 
 
 def test_events_name_the_call_and_the_thread() -> None:
@@ -106,7 +113,7 @@ def test_progress_is_told_when_something_else_is_done() -> None:
 
 async def test_a_question_is_told_put_and_answered() -> None:
     connection = FakeConnection({"decision": "approved"})
-    call = call_on(connection, AskingRules(can_ask=True))
+    call = call_on(connection)
     assert await call.on_question(QUESTION, "") == {"decision": "accept"}
     (_, told), (method, asked) = connection.told
     assert told["msg"]["type"] == "exec_approval_request"
@@ -115,13 +122,13 @@ async def test_a_question_is_told_put_and_answered() -> None:
 
 async def test_a_question_of_a_sub_agent_names_it() -> None:
     connection = FakeConnection({"decision": "denied"})
-    call = call_on(connection, AskingRules(can_ask=True))
+    call = call_on(connection)
     await call.on_question(QUESTION, "/root/tests")
     assert connection.told[-1][1]["message"].startswith("[sub-agent /root/tests] Allow Codex")
 
 
 async def test_without_an_answer_the_default_holds() -> None:
-    rules = AskingRules(can_ask=True, timeout_s=1, default=CANCEL)
+    rules = AskingRules(timeout_s=0.01, default=CANCEL)
     assert await call_on(FakeConnection(), rules).on_question(QUESTION, "") == {
         "decision": "cancel"
     }
@@ -129,6 +136,19 @@ async def test_without_an_answer_the_default_holds() -> None:
 
 async def test_a_client_that_takes_no_questions_is_not_asked() -> None:
     connection = FakeConnection({"decision": "approved"})
-    call = call_on(connection, AskingRules(can_ask=False, default=CANCEL))
+    call = call_on(connection, AskingRules(default=CANCEL), can_ask=False)
     assert await call.on_question(QUESTION, "") == {"decision": "cancel"}
     assert connection.told == []
+
+
+async def test_a_client_without_events_gets_progress_and_questions_alone() -> None:
+    connection = FakeConnection({"action": "accept"})
+    call = call_on(connection, token="p", has_events=False)
+    call.on_thread(ThreadInfo("t", {"thread": {"id": "t"}}))
+    item = {"turnId": "u", "item": {"type": "commandExecution", "id": "i", "command": "ls"}}
+    call.on_event("t", parse_event("item/started", item))
+    assert await call.on_question(QUESTION, "") == {"decision": "accept"}
+    assert [method for method, _ in connection.told] == [
+        "notifications/progress",
+        "elicitation/create",
+    ]

@@ -15,8 +15,10 @@ from codexmcp.jsonrpc.messages import (
     encode_request,
     encode_result,
 )
+from codexmcp.server.envelope import LISTEN
 from codexmcp.server.reception import Reception
-from codexmcp.supervisor.exchange import ENDED, Exchange, refusal
+from codexmcp.supervisor.exchange import ENDED, Exchange
+from tests.support.envelope import enveloped
 
 MCP = Dialect.MCP
 
@@ -203,6 +205,28 @@ def test_a_line_that_is_no_message_is_passed_on(line: bytes) -> None:
     an_exchange().from_server(line)
 
 
-def test_a_refused_tool_tells_the_model_and_another_request_its_client() -> None:
-    assert told(refusal(1, "tools/call", "why"))[0]["result"]["isError"]
-    assert told(refusal(1, "tools/list", "why"))[0]["error"]["message"] == "why"
+ENVELOPE = enveloped()
+
+
+@pytest.mark.parametrize("params", [{}, ENVELOPE])
+def test_a_refused_tool_tells_the_model_and_another_request_its_client(
+    params: dict[str, Any],
+) -> None:
+    exchange = an_exchange()
+    for number, method in enumerate(("tools/call", "tools/list")):
+        exchange.from_client(encode_request(MCP, number, method, params).rstrip())
+    call, listing = told(exchange.abandoned("why"))
+    assert call["result"]["isError"]
+    # A client of MCP 2026-07-28 refuses a result without its kind.
+    assert call["result"].get("resultType") == ("complete" if params else None)
+    assert listing["error"]["message"] == "why"
+
+
+@pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel", LISTEN])
+def test_a_request_about_tasks_waits_for_a_supervisor(method: str) -> None:
+    exchange = an_exchange()
+    line = encode_request(MCP, 1, method, ENVELOPE).rstrip()
+    exchange.from_client(line)
+    assert exchange.answer(line, method) is None
+    (refused,) = told(exchange.abandoned())
+    assert refused["error"]["code"] == -32603

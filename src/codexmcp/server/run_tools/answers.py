@@ -23,14 +23,21 @@ STILL_RUNNING = "still_running"
 
 @dataclass(frozen=True, slots=True)
 class ToolAnswer:
-    """The answer to a call of a run tool."""
+    """The answer to a call of a run tool.
+
+    Attributes:
+        fields: The value for programs.
+        is_error: The call failed.
+    """
 
     fields: dict[str, Any]
+    is_error: bool = False
 
     def to_wire(self, *, strict: bool = False) -> dict[str, Any]:  # noqa: ARG002 - as CallResult
         """Return the result of `tools/call`."""
         text = json.dumps(self.fields, ensure_ascii=False)
-        return {"content": [{"type": "text", "text": text}], "structuredContent": self.fields}
+        result = {"content": [{"type": "text", "text": text}], "structuredContent": self.fields}
+        return {**result, "isError": True} if self.is_error else result
 
 
 def handle(run: Run) -> dict[str, Any]:
@@ -65,6 +72,13 @@ def waited(run: Run, *, elapsed_s: float, next_wait_s: float | None) -> dict[str
     if run.state in {RunState.QUEUED, RunState.WAITING_FOR_APPROVAL}:
         answer["waitsFor"] = run.reason or "its turn in the queue"
     return answer | ending(run) if run.state.is_over else answer
+
+
+def result(run: Run) -> ToolAnswer:
+    """Return the answer of an ended run, to a client that has not called `codex_wait`."""
+    elapsed_s = (run.ended_at or run.created_at) - run.created_at
+    fields = waited(run, elapsed_s=elapsed_s, next_wait_s=None)
+    return ToolAnswer(fields, is_error=run.state is not RunState.COMPLETED)
 
 
 def progress(run: Run) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from codexmcp.server.run_tools import definitions as names
 from codexmcp.server.run_tools.answers import ToolAnswer
 from codexmcp.server.run_tools.arguments import check, start_options
 from codexmcp.server.run_tools.remedies import REMEDIES
+from codexmcp.server.run_tools.run_tasks import RunTasks
+from codexmcp.server.tasks import Task
 
 BY_AGENT = "the agent that started it, or another of the same server"
 TELL_S = 5.0
@@ -29,6 +32,7 @@ _DEFAULT_LIMIT = 20
 _LONGEST_CURSOR = 18
 
 Tell = Callable[[str], None]
+Start = Callable[[dict[str, Any]], Awaitable[Run]]
 Check = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
@@ -45,10 +49,17 @@ class RunTools:
         self._runs = Runs(service, caller, BY_AGENT)
         self._caller = caller
         self._check_setup = check_setup
-        self._tools: dict[str, Callable[[dict[str, Any], Tell], Awaitable[dict[str, Any]]]] = {
+        self.tasks = RunTasks(self._runs)
+        self._starts: dict[str, Start] = {
             names.RUN: self._run,
             names.RESUME: self._resume,
             names.FORK: self._fork,
+        }
+        self._tools: dict[str, Callable[[dict[str, Any], Tell], Awaitable[dict[str, Any]]]] = {
+            **{
+                name: functools.partial(self._started, start)
+                for name, start in self._starts.items()
+            },
             names.WAIT: self._wait,
             names.RESULT: self._result,
             names.ACTIVE_RUNS: self._active_runs,
@@ -84,19 +95,40 @@ class RunTools:
         except RunError as error:
             raise error.advised(REMEDIES) from None
 
-    async def _run(self, given: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        return await self._started(await self._runs.start(start_options(given)), given, tell)
+    def makes_task(self, name: str) -> bool:
+        """Return whether calls of a tool become tasks, for clients with tasks."""
+        return name in self._starts
 
-    async def _resume(self, given: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        run = await self._runs.resume(given["run_id"], start_options(given))
-        return await self._started(run, given, tell)
+    async def task(self, name: str, arguments: object, tell: Tell) -> Task | ToolAnswer:
+        """Start the run of a call for a client with tasks.
 
-    async def _fork(self, given: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        run = await self._runs.fork(given["run_id"], start_options(given))
-        return await self._started(run, given, tell)
+        Returns:
+            The task of the run, or the answer of a run that ended within `wait_ms`.
 
-    async def _started(self, run: Run, given: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        """Answer a start, after the requested wait."""
+        Raises:
+            CodexMCPError: The call failed; the message is for the caller.
+        """
+        try:
+            given = check(name, arguments)
+            run = await self._starts[name](given)
+            if wait_ms := given.get("wait_ms"):
+                (run,), _ = await self._waited([run.id], wait_ms / 1000, tell, for_all=True)
+            return answers.result(run) if run.state.is_over else await self.tasks.of_run(run)
+        except RunError as error:
+            raise error.advised(REMEDIES) from None
+
+    async def _run(self, given: dict[str, Any]) -> Run:
+        return await self._runs.start(start_options(given))
+
+    async def _resume(self, given: dict[str, Any]) -> Run:
+        return await self._runs.resume(given["run_id"], start_options(given))
+
+    async def _fork(self, given: dict[str, Any]) -> Run:
+        return await self._runs.fork(given["run_id"], start_options(given))
+
+    async def _started(self, start: Start, given: dict[str, Any], tell: Tell) -> dict[str, Any]:
+        """Start a run, and answer after the requested wait."""
+        run = await start(given)
         wait_s = given["wait_ms"] / 1000 if "wait_ms" in given else None
         if wait_s == 0 or (wait_s is None and given.get("async", True)):
             return answers.handle(run)

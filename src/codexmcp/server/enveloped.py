@@ -1,0 +1,151 @@
+"""Requests with an envelope (MCP 2026-07-28): tool calls, tasks and subscriptions.
+
+Each request stands for itself: nothing is remembered about its client but held calls and open
+subscriptions. Answers without work come from the reception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
+
+from codexmcp.errors import CodexMCPError, RequestError
+from codexmcp.jsonrpc import messages
+from codexmcp.jsonrpc.connection import Connection, NoAnswer
+from codexmcp.server.call import Ask, Call
+from codexmcp.server.envelope import LISTEN, TASK_METHODS, Envelope, complete
+from codexmcp.server.held_calls import HeldCalls
+from codexmcp.server.reception import Reception
+from codexmcp.server.results import CallResult, failure
+from codexmcp.server.services import Services, is_call
+from codexmcp.server.subscription import Subscription
+from codexmcp.server.tasks import Task, TaskMethods, as_request_error, created
+from codexmcp.server.tools import CODEX, CODEX_REPLY
+
+if TYPE_CHECKING:
+    # A server without these tools does not wait for their import.
+    from codexmcp.server.run_tools.answers import ToolAnswer
+    from codexmcp.server.run_tools.tools import RunTools
+
+Run = Callable[[messages.Request, Call], "Awaitable[CallResult | ToolAnswer]"]
+
+
+class MakeCall(Protocol):
+    """Makes the notifications and questions of a call."""
+
+    def __call__(
+        self, request: messages.Request, ask: Ask | None, *, has_events: bool = True
+    ) -> Call:
+        """Return the call of a request; see `Call`."""
+        ...
+
+
+class EnvelopedRequests:
+    """The requests with an envelope of one client.
+
+    Args:
+        connection: The connection of the client.
+        make_call: Makes the notifications and questions of a call.
+        run: Runs a tool.
+    """
+
+    def __init__(self, connection: Connection, make_call: MakeCall, run: Run) -> None:
+        self._connection = connection
+        self._make_call = make_call
+        self._run = run
+        self._held = HeldCalls(self._call, self._worked)
+        self._ending = asyncio.Event()
+
+    async def answer(
+        self,
+        request: messages.Request,
+        envelope: Envelope,
+        services: Services,
+        reception: Reception,
+    ) -> messages.JsonObject:
+        """Return the result of a request.
+
+        Raises:
+            RequestError: The request is refused.
+        """
+        method, run_tools = request.method, services.run_tools
+        match method:
+            case "tools/call":
+                result = await self._answer_call(request, envelope, services)
+            case method if method in TASK_METHODS and run_tools is not None:
+                with as_request_error(method):
+                    tasks = TaskMethods(run_tools.tasks)
+                    result = await tasks.answer(method, request.params, envelope)
+            case method if method == LISTEN:
+                source = None if run_tools is None else run_tools.tasks
+                subscription = Subscription(request.id, request.params, envelope, self._notify)
+                result = await self._until_cancelled(subscription.serve(source, self._ending))
+            case method:
+                return reception.answer(method, request.params)
+        return complete(result, reception.server_info)
+
+    def end_subscriptions(self) -> None:
+        """End all subscriptions, after the changes so far."""
+        self._ending.set()
+
+    async def client_left(self) -> None:
+        """End subscriptions and held calls."""
+        self.end_subscriptions()
+        await self._held.abandon()
+
+    async def close(self) -> None:
+        """End everything, calls at work included."""
+        await self._held.close()
+
+    async def _answer_call(
+        self, request: messages.Request, envelope: Envelope, services: Services
+    ) -> messages.JsonObject:
+        name, run_tools = _called(request, services), services.run_tools
+        if run_tools is None or not envelope.declares_tasks or not run_tools.makes_task(name):
+            return await self._held.answer(request, envelope)
+        return await self._until_cancelled(self._started(request, run_tools))
+
+    async def _started(self, request: messages.Request, run_tools: RunTools) -> messages.JsonObject:
+        params, call = request.params, self._call(request, None)
+        try:
+            made = await run_tools.task(params["name"], params.get("arguments"), call.tell)
+        except CodexMCPError as error:
+            return failure(str(error)).to_wire(strict=False)
+        return created(made) if isinstance(made, Task) else made.to_wire()
+
+    async def _until_cancelled(self, answer: Awaitable[messages.JsonObject]) -> messages.JsonObject:
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            raise NoAnswer from None
+
+    def _call(self, request: messages.Request, ask: Ask | None) -> Call:
+        # MCP 2026-07-28 knows no notification like `codex/event`.
+        return self._make_call(request, ask, has_events=False)
+
+    async def _worked(self, request: messages.Request, call: Call) -> messages.JsonObject:
+        return (await self._run(request, call)).to_wire(strict=False)
+
+    async def _notify(self, method: str, params: messages.JsonObject) -> None:
+        self._connection.notify(method, params)
+        await self._connection.drain()
+
+
+def _called(request: messages.Request, services: Services) -> str:
+    """Return the name of the called tool.
+
+    Raises:
+        RequestError: The parameters are incomplete, or there is no such tool.
+    """
+    if not is_call(request.params):
+        raise _invalid("`name` must be a string, and `arguments` an object")
+    name: str = request.params["name"]
+    is_run_tool = services.run_tools is not None and services.run_tools.knows(name)
+    if not is_run_tool and (name not in {CODEX, CODEX_REPLY} or services.engine is None):
+        raise _invalid(f"unknown tool {name[:80]!r}: see tools/list")
+    return name
+
+
+def _invalid(text: str) -> RequestError:
+    return RequestError("tools/call", messages.INVALID_PARAMS, text)
