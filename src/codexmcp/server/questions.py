@@ -57,7 +57,8 @@ def standard(question: Mapping[str, Any]) -> dict[str, Any]:
     """
     if question.get("mode") == "url":
         return {name: question[name] for name in ("mode", "message", "url")}
-    form = question.get("requestedSchema") or {"type": "object", "properties": {}}
+    empty: dict[str, Any] = {"type": "object", "properties": {}}
+    form = question.get("requestedSchema") or empty
     return {"mode": "form", "message": question["message"], "requestedSchema": form}
 
 
