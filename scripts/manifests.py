@@ -23,6 +23,10 @@ SERVER = {"command": "codexmcp", "args": ["mcp-server", "--shared"]}
 Not `uvx`: a command that fetches an unpinned package at each start would run whatever has its name.
 """
 
+PLUGIN = "codexmcp"
+PLUGIN_DESCRIPTION = "Delegate work to OpenAI's Codex: runs in the background, reviews, approvals."
+PLUGIN_FOLDER = f"plugins/{PLUGIN}"
+
 REGISTRY_NAME = "io.github.codexmcp/codexmcp-agents"
 """Our name in the MCP registry.
 
@@ -40,6 +44,8 @@ def files() -> dict[str, str]:
     """Return the text of each file, by its path in the checkout."""
     project = _project()
     return {
+        ".claude-plugin/marketplace.json": _json(_marketplace(project)),
+        f"{PLUGIN_FOLDER}/.claude-plugin/plugin.json": _json(_plugin(project)),
         "server.json": _json(_registry(project)),
         _CLIENTS: _with_links((CHECKOUT / _CLIENTS).read_text(encoding="utf-8")),
     }
@@ -71,6 +77,32 @@ def _summary(project: dict[str, Any]) -> str:
     return str(project["description"]).split(":")[0] + "."
 
 
+def _marketplace(project: dict[str, Any]) -> dict[str, Any]:
+    plugin = {
+        "name": PLUGIN,
+        "source": f"./{PLUGIN_FOLDER}",
+        "description": PLUGIN_DESCRIPTION,
+    }
+    return {
+        "name": PLUGIN,
+        "description": _summary(project),
+        "owner": {"name": PLUGIN},
+        "plugins": [plugin],
+    }
+
+
+def _plugin(project: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": PLUGIN,
+        "version": project["version"],
+        "description": PLUGIN_DESCRIPTION,
+        "author": {"name": PLUGIN},
+        "license": project["license"],
+        "keywords": project["keywords"],
+        "mcpServers": {SERVER_NAME: SERVER},
+    }
+
+
 def _registry(project: dict[str, Any]) -> dict[str, Any]:
     # `uvx NAME` runs the script of the package's own name, which pyproject.toml has for this.
     package = {
@@ -92,7 +124,7 @@ def _registry(project: dict[str, Any]) -> dict[str, Any]:
     return {
         "$schema": REGISTRY_SCHEMA,
         "name": REGISTRY_NAME,
-        "title": "codexmcp",
+        "title": PLUGIN,
         "description": _summary(project),
         "version": project["version"],
         "packages": [package],

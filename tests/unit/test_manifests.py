@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import jsonschema
 import pytest
 
+from codexmcp.server.run_tools.definitions import run_tool_definitions
 from scripts.manifests import (
     CHECKOUT,
     COMMAND,
+    PLUGIN_FOLDER,
     REGISTRY_NAME,
     REGISTRY_SCHEMA,
     SERVER,
@@ -81,3 +84,16 @@ def test_the_page_of_clients_uses_every_link() -> None:
     page = FILES["docs/how-to/clients.md"]
     for label in links():
         assert page.count(f"][{label}]") == 1
+
+
+def test_the_plugin_has_the_server_line() -> None:
+    plugin = json.loads(FILES[f"{PLUGIN_FOLDER}/.claude-plugin/plugin.json"])
+    assert plugin["mcpServers"] == {SERVER_NAME: SERVER}
+    assert plugin["version"] == PROJECT["version"]
+
+
+def test_the_plugin_names_only_tools_that_exist() -> None:
+    tools = {each["name"] for each in run_tool_definitions()}
+    for page in (CHECKOUT / PLUGIN_FOLDER).rglob("*.md"):
+        named = set(re.findall(r"\bcodex_[a-z_]+", page.read_text().replace("codex__", "")))
+        assert named <= tools, page
