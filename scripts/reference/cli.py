@@ -47,6 +47,7 @@ def page() -> str:
         *_sections(codexmcp, "codexmcp"),
         *_sections(agent, "codexmcp agent"),
         "## `codexmcp rehearse`\n\nThe options of `codexmcp agent`, with the scripted model.\n",
+        "## `codexmcp-agents`\n\n`codexmcp` under the name of its package, for `uvx`.\n",
         "## `codexmcp codex`\n\nAll arguments go to the Codex binary of the installation.\n",
         *_sections(picker, "codex-runs"),
         (

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.clients.install import claude_code
 from tests.clients.user import User
 from tests.support.processes import until
 
@@ -16,6 +18,14 @@ async def user(codex_home: Path, tmp_path: Path) -> AsyncIterator[User]:
     user.codex_home.mkdir()
     yield user
     await until(lambda: not user.processes(), f"every process has ended: {user.processes()}")
+
+
+@pytest.fixture
+async def claude_user(user: User) -> User:
+    """A user who has Claude Code."""
+    program = await asyncio.to_thread(claude_code)
+    user.programs.append(program.parent)
+    return user
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
 
+QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
+"""Variables with which Claude Code talks to nobody but its model."""
+
 ToolUse: TypeAlias = tuple[str, Mapping[str, Any]]
 Step: TypeAlias = str | ToolUse | Callable[[str], ToolUse]
 """A text, a call of a tool, or what makes a call of the result of the one before."""

@@ -5,29 +5,16 @@ Nothing of it needs a login, as its model is scripted as well.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
-import pytest
-
 from codexmcp.testing import ScriptedModel, ShellCall, Step, Text
-from tests.clients.install import claude_code
-from tests.clients.messages_api import ToolUse, messages_api
+from tests.clients.messages_api import QUIET, ToolUse, messages_api
 from tests.clients.page import block, commands
 from tests.clients.user import User
 from tests.support.gate import Gate
 
 PAUSE = "pause-is-over"
-QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
-
-
-@pytest.fixture
-async def claude_user(user: User) -> User:
-    """A user who has Claude Code."""
-    program = await asyncio.to_thread(claude_code)
-    user.programs.append(program.parent)
-    return user
 
 
 async def test_the_command_of_the_documentation_adds_a_server_that_is_healthy(

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from pathlib import Path
 
-from tests.clients.install import claude_code
-from tests.clients.messages_api import messages_api
+from tests.clients.messages_api import QUIET, messages_api
 from tests.clients.user import User
 from tests.support.builds import CHECKOUT
 from tests.support.http_door import opened
 
-QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
 
-
-async def test_its_model_reads_a_file_over_http(user: User, tmp_path: Path) -> None:
-    program = await asyncio.to_thread(claude_code)
-    user.programs.append(program.parent)
+async def test_its_model_reads_a_file_over_http(claude_user: User, tmp_path: Path) -> None:
     page = (CHECKOUT / "docs" / "how-to" / "http.md").read_text()
     documented = re.search(r"Claude Code \(`\.mcp\.json`\):\n\n```json\n(.*?)\n```", page)
     assert documented is not None
@@ -27,7 +21,7 @@ async def test_its_model_reads_a_file_over_http(user: User, tmp_path: Path) -> N
     async with opened(folder) as door:
         (door.root / "a.txt").write_text("read over HTTP\n")
         text = documented[1].replace("http://127.0.0.1:3000/mcp", door.url)
-        (user.folder / ".mcp.json").write_text(text)
+        (claude_user.folder / ".mcp.json").write_text(text)
         ask = ["claude", "--print", "go", "--mcp-config", ".mcp.json"]
         ask += ["--allowedTools", "mcp__agentos"]
         call = ("mcp__agentos__agentOS_fs_read", {"path": "a.txt"})
@@ -39,6 +33,6 @@ async def test_its_model_reads_a_file_over_http(user: User, tmp_path: Path) -> N
 
         with messages_api([call, answer, "done"]) as base_url:
             variables = {"ANTHROPIC_API_KEY": "sk-ant-test", "ANTHROPIC_BASE_URL": base_url}
-            ran = await user.run(ask, **QUIET, **variables, AGENTOS_TOKEN=door.token)
+            ran = await claude_user.run(ask, **QUIET, **variables, AGENTOS_TOKEN=door.token)
         assert ran.worked().out == "done\n"
     assert json.loads(seen[0])["content"] == "read over HTTP\n"

@@ -72,6 +72,7 @@ PRINTS = {
 
 SCRIPTS: dict[str, tuple[str, list[str], str]] = {
     "codexmcp": (CODEXMCP, ["usage", "--json"], "codexmcp"),
+    "codexmcp-agents": (CODEXMCP, ["usage", "--json"], "codexmcp"),
     "codexmcp-exec": ("codexmcp.agents.exec_launcher:main", [], "codexmcp-exec"),
     "codex-runs": ("codexmcp.picker:main", ["--json"], "codex-runs"),
     "codex-mcp-sidecar": ("codexmcp.cli.sidecar:main", [], "codexmcp"),

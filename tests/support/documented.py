@@ -32,6 +32,9 @@ _REHEARSAL = (
 _INSTALLED = "tests/process/test_installed_agent.py::"
 _CAMPAIGN = "tests/campaign/test_campaign.py::test_a_seed_breaks_no_promise"
 _CLAUDE = "tests/clients/test_npm_claude_code.py::"
+_PLUGIN = (
+    "tests/clients/test_npm_claude_plugin.py::test_the_commands_of_the_documentation_install_it"
+)
 _INSPECTOR = (
     "tests/clients/test_npm_inspector.py::"
     "test_the_commands_of_the_documentation_list_the_tools_and_call_one"
@@ -69,6 +72,8 @@ RUN_BY = {
     "claude mcp add codex -- codexmcp mcp-server --shared": (
         f"{_CLAUDE}test_a_session_has_its_tools_while_the_supervisor_is_still_being_started"
     ),
+    "claude plugin marketplace add ./": _PLUGIN,
+    "claude plugin install codexmcp@codexmcp": _PLUGIN,
     "codex mcp add worker -- codexmcp mcp-server --sandbox workspace-write --approval-policy never "
     "-c mcp_servers.worker.enabled=false": (
         "tests/clients/test_codex.py::test_the_command_of_the_documentation_adds_the_server"

@@ -209,6 +209,7 @@ SAME = {
     "codex-mcp-sidecar": "codexmcp mcp-server --tools runs",
     "codex-mcp-wrapper": "codexmcp mcp-server --tools runs",
     "codex-runs": "codexmcp mcp-server --shared --tools runs",
+    "codexmcp-agents": "codexmcp mcp-server --shared",
     "codexmcp rehearse": "codexmcp agent",
 }
 """Programs that become, or start, one of those."""
