@@ -213,3 +213,16 @@ async def test_a_portfolio_never_leads_out_of_its_folder(tmp_path: Path) -> None
             answer = await door.rpc("resources/read", uri=uri)
             assert "error" in answer.fields, uri
             assert door.token not in answer.body.decode()
+
+
+async def test_a_client_of_the_newest_version_lists_templates_and_is_promised_no_changes(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as door, door.client(mode="auto") as client:
+        assert client.protocol_version == "2026-07-28"
+        (template,) = (await client.list_resource_templates()).resource_templates
+        tools, resources = client.server_capabilities.tools, client.server_capabilities.resources
+    assert template.uri_template == "portfolio://{name}"
+    assert tools is not None
+    assert resources is not None
+    assert (tools.list_changed, resources.list_changed, resources.subscribe) == (False,) * 3

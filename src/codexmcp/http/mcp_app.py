@@ -11,9 +11,9 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, get_args
 
-from mcp.server.caching import CacheHint
+from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -24,6 +24,7 @@ from mcp.types import (
     JSONRPCRequest,
     PaginatedRequestParams,
     ReadResourceRequestParams,
+    ServerCapabilities,
 )
 
 from codexmcp.data_classes import dataclass
@@ -141,13 +142,15 @@ class McpApp:
         return self._kernel.answering(message)
 
     def _server(self, version: str) -> Server[Any]:
-        # Never cached: other programs change the portfolio's files.
+        # Never cached: other programs change the portfolio's files. MCP 2026-07-28 requires a hint
+        # in results of these methods, and the SDK refuses a result without.
         hint = CacheHint(ttl_ms=0, scope="private")
-        server: Server[Any] = Server(
+        hints: dict[CacheableMethod, CacheHint] = dict.fromkeys(get_args(CacheableMethod), hint)
+        server = _Server(
             NAME,
             version=version,
             title="codexmcp",
-            cache_hints={"resources/list": hint, "resources/read": hint, "tools/list": hint},
+            cache_hints=hints,
             get_tool_input_schema=self._toolbox.schema_of,
         )
         # The default middleware wraps each message in a tracing span without a collector.
@@ -234,6 +237,27 @@ class McpApp:
             exchange.failed = True
             raise MCPError(INVALID_PARAMS, str(error), {"uri": uri}) from error
         return {**_COMPLETE, "contents": [{"uri": uri, "mimeType": mime_type, "text": text}]}
+
+
+class _Server(Server[Any]):
+    """The SDK's server, without a promise of notifications about lists and resources.
+
+    Source: mcp 2.3 promises them wherever subscriptions are served; ours are for tasks alone.
+    """
+
+    def get_capabilities(
+        self,
+        *args: Any,  # noqa: ANN401 - the SDK's arguments
+        **options: Any,  # noqa: ANN401 - the SDK's arguments
+    ) -> ServerCapabilities:
+        """Return the capabilities; see `Server.get_capabilities`."""
+        found = super().get_capabilities(*args, **options)
+        for each in (found.tools, found.resources, found.prompts):
+            if each is not None:
+                each.list_changed = False
+        if found.resources is not None:
+            found.resources.subscribe = False
+        return found
 
 
 class _Progress:
