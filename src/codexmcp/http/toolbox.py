@@ -6,14 +6,13 @@ Owns the scope of each tool, and the validation of arguments before a call.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import pydantic_core
 
 from codexmcp.errors import UsageError
 from codexmcp.jsonvalues import text_of
 from codexmcp.policy.argument_check import ArgumentCheck
-from codexmcp.server.run_tools.tools import RunTools
 from codexmcp.server.tasks import Task, TaskSource, created
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 
@@ -29,6 +28,46 @@ READ_ONLY_RUN_TOOLS = frozenset(
 )
 
 
+Tell = Callable[[str], None]
+
+
+class WireAnswer(Protocol):
+    """The answer of a tool."""
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the result of `tools/call`."""
+        ...
+
+
+class TaskTools(Protocol):
+    """Tools whose calls may become tasks; see `RunTools`."""
+
+    @property
+    def tasks(self) -> TaskSource:
+        """The tasks of the tools."""
+        ...
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """Return the tools for `tools/list`."""
+        ...
+
+    def knows(self, name: object) -> bool:
+        """Return whether a name is the name of a tool."""
+        ...
+
+    def makes_task(self, name: str) -> bool:
+        """Return whether calls of a tool become tasks, for clients with tasks."""
+        ...
+
+    async def call(self, name: str, arguments: object, tell: Tell) -> WireAnswer:
+        """Call a tool for a client without tasks."""
+        ...
+
+    async def task(self, name: str, arguments: object, tell: Tell) -> Task | WireAnswer:
+        """Call a tool for a client with tasks."""
+        ...
+
+
 class Toolbox:
     """All tools.
 
@@ -37,7 +76,7 @@ class Toolbox:
         run_tools: The run tools, or None.
     """
 
-    def __init__(self, tools: Sequence[WorkspaceTool], run_tools: RunTools | None) -> None:
+    def __init__(self, tools: Sequence[WorkspaceTool], run_tools: TaskTools | None) -> None:
         self._tools = {tool.name: tool for tool in tools}
         self._checks = {tool.name: ArgumentCheck(tool.name, tool.schema) for tool in tools}
         self._run_tools = run_tools
@@ -75,18 +114,14 @@ class Toolbox:
         """The runs as tasks; None without run tools."""
         return None if self._run_tools is None else self._run_tools.tasks
 
-    async def task(
-        self, name: str, arguments: object, tell: Callable[[str], None]
-    ) -> dict[str, Any]:
+    async def task(self, name: str, arguments: object, tell: Tell) -> dict[str, Any]:
         """Call a tool for a client with tasks: as `call`, or the created task."""
         if self._run_tools is None or not self._run_tools.makes_task(name):
             return await self.call(name, arguments, tell)
         made = await self._run_tools.task(name, arguments, tell)
         return created(made) if isinstance(made, Task) else made.to_wire()
 
-    async def call(
-        self, name: str, arguments: object, tell: Callable[[str], None]
-    ) -> dict[str, Any]:
+    async def call(self, name: str, arguments: object, tell: Tell) -> dict[str, Any]:
         """Call a tool, and return its result in MCP format.
 
         Args:
