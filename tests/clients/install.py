@@ -22,7 +22,7 @@ from tests.support.node import NPM, environment
 MCP_SDK_V1 = "1.30.0"
 INSPECTOR = "2.12.0"
 CLAUDE_CODE = "2.1.329"
-CONFORMANCE = "0.1.16"
+CONFORMANCE = "0.2.0-alpha.12"
 NODE = "24.21.0"
 """The Inspector needs 22.19, which few systems bring."""
 

@@ -15,11 +15,22 @@ _DIALECT: dict[str, Any] = {
     "type": "object",
     "$defs": {
         "address": {
+            "$anchor": "address",
             "type": "object",
             "properties": {"street": {"type": "string"}, "city": {"type": "string"}},
         }
     },
     "properties": {"name": {"type": "string"}, "address": {"$ref": "#/$defs/address"}},
+    "allOf": [{"anyOf": [{"required": ["name"]}, {"required": ["address"]}, {}]}],
+    "if": {"required": ["address"]},
+    "then": {"required": ["name"]},
+    "else": {},
+    "additionalProperties": False,
+}
+_HEADER: dict[str, Any] = {
+    "type": "object",
+    "properties": {"region": {"type": "string", "x-mcp-header": "Region"}},
+    "required": ["region"],
     "additionalProperties": False,
 }
 
@@ -38,6 +49,7 @@ def reference_tools() -> list[WorkspaceTool]:
         WorkspaceTool("test_simple_text", "Answer.", _NOTHING, Scope.READ, _answer),
         WorkspaceTool("test_error_handling", "Fail.", _NOTHING, Scope.READ, _fail),
         WorkspaceTool("json_schema_2020_12_tool", "Answer.", _DIALECT, Scope.READ, _answer),
+        WorkspaceTool("test_header", "Answer.", _HEADER, Scope.READ, _answer),
     ]
 
 
