@@ -21,7 +21,7 @@ from tests.support.node import NPM, environment
 
 MCP_SDK_V1 = "1.30.0"
 INSPECTOR = "2.12.0"
-CLAUDE_CODE = "2.1.329"
+CLAUDE_CODE = "2.1.333"
 CONFORMANCE = "0.2.0-alpha.12"
 NODE = "24.21.0"
 """The Inspector needs 22.19, which few systems bring."""

@@ -16,19 +16,23 @@ from typing import Any, TypeAlias
 QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
 """Variables with which Claude Code talks to nobody but its model."""
 
+KEY = "sk-ant-test"
+
 ToolUse: TypeAlias = tuple[str, Mapping[str, Any]]
 Step: TypeAlias = str | ToolUse | Callable[[str], ToolUse]
 """A text, a call of a tool, or what makes a call of the result of the one before."""
+Choice: TypeAlias = Callable[[Mapping[str, Any]], str | ToolUse]
+"""Makes a step of the body of a request."""
 
 
 @contextmanager
 def messages_api(
-    script: Sequence[Step], on_request: Callable[[str], None] = lambda _body: None
+    script: Sequence[Step] | Choice, on_request: Callable[[str], None] = lambda _body: None
 ) -> Iterator[str]:
     """Serve a model that says one step after each result of a tool; yield the base URL.
 
     Args:
-        script: The steps.
+        script: The steps, or what chooses one for each request.
         on_request: Called with the body of each request, before it is answered.
     """
 
@@ -38,8 +42,7 @@ def messages_api(
             on_request(text)
             body = json.loads(text)
             results = _results(body)
-            step = script[len(results)]
-            block = _block(step(results[-1]) if callable(step) else step, len(results))
+            block = _block(_step(script, body, results), len(results))
             answer = "".join(map(_encoded, _events(block, body["model"]))).encode()
             self.send_response(HTTPStatus.OK)
             self.send_header("content-type", "text/event-stream")
@@ -59,8 +62,21 @@ def messages_api(
             thread.join()
 
 
+def _step(
+    script: Sequence[Step] | Choice, body: Mapping[str, Any], results: Sequence[str]
+) -> str | ToolUse:
+    if callable(script):
+        return script(body)
+    step = script[len(results)]
+    return step(results[-1]) if callable(step) else step
+
+
+def results(text: str) -> list[str]:
+    """Return the results of all tools in the body of a request."""
+    return _results(json.loads(text))
+
+
 def _results(body: Mapping[str, Any]) -> list[str]:
-    """Return the results of all tools in the conversation."""
     blocks = [
         block
         for message in body["messages"]

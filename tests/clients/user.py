@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codexmcp.testing import ScriptedModel
+from codexmcp.testing import ModelServer
 from tests.support.builds import pinned_codex
 from tests.support.ended import Ended
-from tests.support.mcp_server import configure
+from tests.support.mcp_server import write_config
 from tests.support.processes import command_line
 
 BOUND_S = 40.0
@@ -62,9 +62,9 @@ class User:
         own = {"HOME": str(self.home), "CODEXMCP_ENV_FILE": os.devnull}
         return {**own, "PATH": path, "LANG": "C.UTF-8"}
 
-    def reach(self, model: ScriptedModel) -> None:
+    def reach(self, model: ModelServer) -> None:
         """Lead this user's Codex to a scripted model."""
-        configure(self.codex_home, model)
+        write_config(self.codex_home, model.base_url)
 
     async def run(self, command: Sequence[str], **more: str) -> Ran:
         """Run a program to its end.
