@@ -46,6 +46,7 @@ async def test_a_run_is_a_task_from_its_start_to_its_result(here: Station, door:
         # For the same client without tasks, the run is what it always was.
         told = await client.call("codex_wait", {"run_id": made["taskId"]}, {})
     assert task["result"]["structuredContent"]["message"] == "done: work"
+    assert task["result"]["resultType"] == "complete"
     assert told["structuredContent"]["runId"] == made["taskId"]
     assert told["structuredContent"]["message"] == "done: work"
     assert "isError" not in task["result"]

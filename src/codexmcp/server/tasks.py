@@ -119,7 +119,9 @@ def detailed(task: Task, envelope: Envelope) -> dict[str, Any]:
             return {**whole, "status": TaskStatus.WORKING}
         requests = {key: {"method": "elicitation/create", "params": p} for key, p in shown.items()}
         return {**whole, "inputRequests": requests}
-    return {**whole, **without_nulls({"result": task.result, "error": task.error})}
+    # As a result of the call itself, so with its type: the TypeScript package requires the type.
+    result = None if task.result is None else {"resultType": "complete", **task.result}
+    return {**whole, **without_nulls({"result": result, "error": task.error})}
 
 
 def _can_show(question: Mapping[str, Any], envelope: Envelope) -> bool:
