@@ -23,6 +23,8 @@ MCP_SDK_V1 = "1.30.0"
 INSPECTOR = "2.12.0"
 CLAUDE_CODE = "2.1.333"
 CONFORMANCE = "0.2.0-alpha.12"
+TYPESCRIPT_SDK = "2.4.0"
+TYPESCRIPT_TASKS = "0.2.2"
 NODE = "24.21.0"
 """The Inspector needs 22.19, which few systems bring."""
 
@@ -50,6 +52,12 @@ def conformance() -> list[str]:
     """Return the command of MCP's conformance suite."""
     folder = _npm_package("@modelcontextprotocol/conformance", CONFORMANCE)
     return [str(node()), str(folder / "dist" / "index.js")]
+
+
+def typescript_sdk() -> Path:
+    """Return the `node_modules` with MCP's TypeScript SDK and its package for tasks."""
+    sdk = f"@modelcontextprotocol/client@{TYPESCRIPT_SDK}"
+    return _npm_package("@modelcontextprotocol/ext-tasks", TYPESCRIPT_TASKS, sdk).parent.parent
 
 
 def claude_code() -> Path:
@@ -95,12 +103,12 @@ def _install_sdk_v1(folder: Path) -> None:
     _run([uv, "pip", "install", "--quiet", "--python", str(python), f"mcp=={MCP_SDK_V1}"])
 
 
-def _npm_package(name: str, version: str) -> Path:
+def _npm_package(name: str, version: str, *more: str) -> Path:
     def install(folder: Path) -> None:
         # No client here needs a script that runs on installation.
         flags = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
         try:
-            _run([*NPM, "install", *flags, f"--prefix={folder}", f"{name}@{version}"])
+            _run([*NPM, "install", *flags, f"--prefix={folder}", f"{name}@{version}", *more])
         except InstallError as error:
             raise InstallError(f"{error}; {_REMEDY}") from None
 
