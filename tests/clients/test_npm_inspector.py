@@ -6,6 +6,8 @@ import asyncio
 import json
 from collections.abc import Sequence
 
+import pytest
+
 from codexmcp.testing import ScriptedModel, Text
 from tests.clients.install import inspector
 from tests.clients.page import block, commands
@@ -58,3 +60,16 @@ async def test_a_wrong_argument_is_an_error_of_the_tool(user: User) -> None:
     called = await inspect(user, *server, "--tool-arg", "prompt=x", "timeout=0")
     assert called.code == 5
     assert "`timeout` must be more than 0 seconds" in called.out
+
+
+@pytest.mark.parametrize("era", ["modern", "auto", "legacy"])
+async def test_it_polls_the_task_of_a_run_unless_the_version_has_none(user: User, era: str) -> None:
+    server = ["--cli", "codexmcp", "mcp-server", "--shared", "--protocol-era", era]
+    call = ["--method", "tools/call", "--tool-name", "codex_run", "--tool-arg", "prompt=x"]
+    async with ScriptedModel([Text("hello")]) as model:
+        user.reach(model)
+        called = (await inspect(user, *server, *call)).worked()
+        await user.run(["codexmcp", "serve", "--stop"])
+    run = json.loads(called.out)["structuredContent"]
+    assert (run["status"] == "completed") is (era != "legacy")
+    assert run.get("message") == (None if era == "legacy" else "hello")
