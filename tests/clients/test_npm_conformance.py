@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.install import conformance
+from tests.clients.install import CONFORMANCE, conformance
 from tests.support.adding_proxy import adding
+from tests.support.builds import CHECKOUT
 from tests.support.http_client import HttpClient
 from tests.support.http_serving import served
 from tests.support.task_fixtures import task_server
@@ -136,6 +137,16 @@ async def test_with_tasks_and_tools_of_the_reference_server_their_scenarios_pass
     async with task_server(tmp_path) as server:
         found = await run_suite(server, tmp_path, revision)
     judge(found, FAILING[revision], revision)
+
+
+def test_the_documentation_has_these_numbers() -> None:
+    page = (CHECKOUT / "docs" / "how-to" / "clients.md").read_text()
+    assert f"conformance suite of MCP ({CONFORMANCE})" in page
+    for revision, number in SCENARIOS.items():
+        passed, with_tools = (
+            number - len(failing[revision]) for failing in (FAILING_WITHOUT_FIXTURES, FAILING)
+        )
+        assert f"| {revision} | {number} | {passed} | {with_tools} |" in page
 
 
 def judge(found: Mapping[str, tuple[bool, int]], failing: Collection[str], revision: str) -> None:

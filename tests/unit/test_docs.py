@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from codexmcp.server.run_tools.definitions import run_tool_definitions
 from codexmcp.server.tools import tool_definitions
 from scripts.reference import environment
 from scripts.reference.tools import workspace_tools
+from tests.clients import install
 from tests.support.builds import CHECKOUT
 from tests.support.documented import PAGES
 
@@ -42,6 +44,22 @@ def test_every_tool_in_the_pages_exists() -> None:
         text = page.read_text(encoding="utf-8")
         named = set(re.findall(r"\b(?:codex|agentOS)_[a-z_]*[a-z]\b(?!\.py)", text))
         assert named - tools - OF_CODEX == set(), page
+
+
+def test_clients_are_of_the_versions_that_tests_run() -> None:
+    text = (DOCS / "how-to" / "clients.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+) \| (\d+\.\d+\.\d+) \|", text, re.MULTILINE)
+    assert dict(rows) == {
+        "Claude Code on a terminal": install.CLAUDE_CODE,
+        "Claude Code, `--print`": install.CLAUDE_CODE,
+        "Codex": importlib.metadata.version("openai-codex-cli-bin"),
+        "OpenAI Agents SDK": importlib.metadata.version("openai-agents"),
+        "MCP Python SDK 2": importlib.metadata.version("mcp"),
+        "MCP Python SDK 1": install.MCP_SDK_V1,
+        "MCP TypeScript SDK 2": install.TYPESCRIPT_SDK,
+        "MCP Inspector": install.INSPECTOR,
+    }
+    assert f"`@modelcontextprotocol/ext-tasks` {install.TYPESCRIPT_TASKS}" in text
 
 
 def test_every_exit_code_in_a_table_exists() -> None:
