@@ -25,6 +25,7 @@ from tests.clients.claude_terminal import (
 from tests.clients.messages_api import KEY, QUIET, Choice, ToolUse, messages_api, results
 from tests.clients.script import ASKED_COMMAND, asking
 from tests.clients.user import User
+from tests.support.http_serving import served
 from tests.support.prompt_model import PromptModel
 
 SHARED = {"codex": {"command": "codexmcp", "args": ["mcp-server", "--shared"]}}
@@ -90,6 +91,23 @@ async def test_a_declined_question_leaves_the_command_out(
         await confirm(screen)
         await screen.shows("woken by the end")
     assert not (claude_user.folder / "allowed.txt").exists()
+
+
+async def test_over_http_a_call_goes_to_the_background_too(claude_user: User) -> None:
+    choose = by_words(
+        ("done: inner", "woken by the end"),
+        ("moved to the background", "the run has begun"),
+        ("delegate it", RUN),
+    )
+    async with served(claude_user.codex_home) as server:
+        headers = {"Authorization": f"Bearer {server.token}"}
+        settle(claude_user, {"codex": {"type": "http", "url": server.url, "headers": headers}})
+        release = server.here.model.hold("inner")
+        async with claude(claude_user, choose, lambda _body: None) as screen:
+            await enter(screen, "delegate it")
+            await screen.shows("the run has begun", "1 MCP task still running")
+            release.set()
+            await screen.shows("(codex/codex_run) completed", "woken by the end")
 
 
 async def test_its_model_stops_a_task_and_the_run_is_interrupted(

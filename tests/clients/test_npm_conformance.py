@@ -29,7 +29,7 @@ _RESOURCE = "reads a resource of the reference server"
 _PROMPT = "needs prompts, of which we have none"
 _ASKING = "asks the client during a call, which a stateless server cannot"
 _LOGGING = "logs to the client, which MCP 2026-07-28 has deprecated"
-_INPUT = "calls a tool of the reference server that asks before its result; tasks ask later"
+_INPUT = "a tool of it asks before its result; ours do so on stdio alone, and over HTTP in tasks"
 
 _NEVER = {
     "tools-call-image": "needs an image as a result; our tools answer texts",
