@@ -58,6 +58,7 @@ class MemoryStore(BlockingStore):
             if (states is None or run.state in states)
             and (cwd is None or run.request.cwd == cwd)
             and (before is None or run.sequence < before)
+            and selection.thread_id in {None, run.thread_id}
         )
         return list(islice(chosen, max(0, selection.limit)))
 

@@ -82,6 +82,7 @@ class Toolbox:
         if self._run_tools is None or not self._run_tools.makes_task(name):
             return await self.call(name, arguments, tell)
         made = await self._run_tools.task(name, arguments, tell)
+        assert made is not None, "only calls of `codex` are left to their tool"
         return created(made) if isinstance(made, Task) else made.to_wire()
 
     async def call(

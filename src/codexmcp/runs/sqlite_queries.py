@@ -99,9 +99,12 @@ def selected(selection: Selection) -> tuple[str, dict[str, Value]]:
         "before": _MOST if selection.before is None else max(0, min(selection.before, _MOST)),
         "limit": min(max(0, selection.limit), _MOST),
         "cwd": selection.cwd,
+        "thread_id": selection.thread_id,
     }
     states = selection.states
-    if states is None and selection.cwd is None:
+    if selection.thread_id is not None:
+        newest = _newest("thread_id = :thread_id AND ")
+    elif states is None and selection.cwd is None:
         newest = _newest("")
     else:
         # One index cannot return several states in the order of sequence: each state has its own

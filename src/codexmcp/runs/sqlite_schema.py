@@ -113,6 +113,7 @@ _SECOND = (
     """,
     f"CREATE INDEX unsettled ON runs (owner) WHERE {IS_UNSETTLED}",
     "CREATE INDEX begun ON runs (thread_id) WHERE state = 'queued' AND attempt > 0",
+    "CREATE INDEX by_thread ON runs (thread_id)",
     "CREATE TABLE keepers (id TEXT PRIMARY KEY, pid INTEGER, socket TEXT, grp TEXT)",
 )
 

@@ -75,12 +75,14 @@ class Selection:
         cwd: Only runs of this folder. None: all.
         before: Only runs with a lower sequence. None: all.
         limit: Largest number of runs.
+        thread_id: Only runs of this thread, of any state and folder. None: all.
     """
 
     states: Collection[RunState] | None = None
     cwd: str | None = None
     before: int | None = None
     limit: int = 20
+    thread_id: str | None = None
 
 
 class BlockingStore(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from codexmcp.errors import CodexMCPError, RequestError
 from codexmcp.jsonrpc import messages
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     # A server without these tools does not wait for their import.
     from codexmcp.server.run_tools.answers import ToolAnswer
     from codexmcp.server.run_tools.tools import RunTools
+
+T = TypeVar("T")
 
 Run = Callable[[messages.Request, Call], "Awaitable[CallResult | ToolAnswer]"]
 
@@ -102,19 +104,25 @@ class EnvelopedRequests:
         self, request: messages.Request, envelope: Envelope, services: Services
     ) -> messages.JsonObject:
         name, run_tools = _called(request, services), services.run_tools
-        if run_tools is None or not envelope.declares_tasks or not run_tools.makes_task(name):
-            return await self._held.answer(request, envelope)
-        return await self._until_cancelled(self._started(request, run_tools))
+        takes_task = envelope.declares_tasks and "requestState" not in request.params
+        started = None
+        if run_tools is not None and takes_task and run_tools.makes_task(name):
+            started = await self._until_cancelled(self._started(request, run_tools))
+        return started or await self._held.answer(request, envelope)
 
-    async def _started(self, request: messages.Request, run_tools: RunTools) -> messages.JsonObject:
+    async def _started(
+        self, request: messages.Request, run_tools: RunTools
+    ) -> messages.JsonObject | None:
         params, call = request.params, self._call(request, None)
         try:
             made = await run_tools.task(params["name"], params.get("arguments"), call.tell)
         except CodexMCPError as error:
             return failure(str(error)).to_wire(strict=False)
+        if made is None:
+            return None
         return created(made) if isinstance(made, Task) else made.to_wire()
 
-    async def _until_cancelled(self, answer: Awaitable[messages.JsonObject]) -> messages.JsonObject:
+    async def _until_cancelled(self, answer: Awaitable[T]) -> T:
         try:
             return await answer
         except asyncio.CancelledError:

@@ -151,7 +151,9 @@ async def _serve(
     runs = None
     if options.caller is not None:
         runs = Runs(offer.service, options.caller, BY_HUMAN)
-        run_tools = RunTools(offer.service, options.caller, offer.check(options.caller))
+        run_tools = RunTools(
+            offer.service, options.caller, offer.check(options.caller), options.engine
+        )
     server = McpServer(stream, options.protocol)
     servers.add(server)
     try:

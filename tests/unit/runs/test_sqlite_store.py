@@ -213,6 +213,7 @@ ASKED: dict[str, Callable[[SqliteStore], object]] = {
     "the newest of a state": lambda store: store.select(Selection(states={RunState.COMPLETED})),
     "none of a state": lambda store: store.select(Selection(states={RunState.LOST})),
     "none of a folder": lambda store: store.select(Selection(cwd="/x")),
+    "the newest of a thread": lambda store: store.select(Selection(thread_id="t")),
     "a later page": lambda store: store.select(Selection(before=60)),
     "one run": lambda store: store.get("r5"),
     "the counts": lambda store: store.counts("g"),

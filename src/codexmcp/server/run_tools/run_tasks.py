@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from codexmcp.errors import (
@@ -47,10 +47,12 @@ class RunTasks:
 
     Args:
         runs: The runs of the caller.
+        plain_result: Returns the result of a run in place of a call of `codex`.
     """
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, plain_result: Callable[[Run], dict[str, Any]]) -> None:
         self._runs = runs
+        self._plain_result = plain_result
 
     async def task(self, task_id: str) -> Task | None:
         """Return the task of a run; None for an unknown run, or a run outside of the policy."""
@@ -77,7 +79,12 @@ class RunTasks:
             updated_at=_updated_at(run),
             poll_s=_QUESTION_POLL_S if questions else _poll_s(run),
             questions=questions,
-            result=answers.result(run).to_wire() if status is TaskStatus.COMPLETED else None,
+            result=self._result(run) if status is TaskStatus.COMPLETED else None,
+        )
+
+    def _result(self, run: Run) -> dict[str, Any]:
+        return (
+            answers.result(run).to_wire() if run.request.tool is None else self._plain_result(run)
         )
 
     async def answer(self, task_id: str, responses: Mapping[str, Mapping[str, Any]]) -> None:
