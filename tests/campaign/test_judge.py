@@ -256,3 +256,23 @@ def test_what_is_left_behind_is_found() -> None:
     evidence.left, evidence.litter = ["codex app-server"], ["core"]
     evidence.troubles = [("unreachable", "no answer")]
     assert kinds(evidence) == ["process left", "litter", "unreachable"]
+
+
+@pytest.mark.parametrize(
+    ("task", "kinds_found"),
+    [
+        ({"status": "completed"}, []),
+        ({"status": "working"}, []),
+        ({"status": "cancelled"}, ["task differs"]),
+        ({"status": "failed"}, ["task differs"]),
+        ({"error": "unknown task 'run-1'"}, ["task vanished"]),
+    ],
+)
+def test_a_task_that_is_not_as_its_run_is_found(
+    task: dict[str, object], kinds_found: list[str]
+) -> None:
+    evidence = good()
+    call = Call("shared0", "tasks/get", "s1r0", 111.0, 15.0)
+    call.answers.append((111.1, {"runId": "run-1", **task}))
+    evidence.calls.append(call)
+    assert kinds(evidence) == kinds_found
