@@ -47,6 +47,14 @@ _MAX_WITH_PROGRESS_BYTES = 1024 * 1024
 _COMPLETE = {"resultType": "complete"}
 """Required by MCP 2026-07-28 in each result; the SDK removes it for older clients."""
 
+_CACHEABLE = (
+    "server/discover",
+    "tools/list",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+)
+
 Context = ServerRequestContext[Any, Any]
 
 
@@ -147,7 +155,7 @@ class McpApp:
             NAME,
             version=version,
             title="codexmcp",
-            cache_hints={"resources/list": hint, "resources/read": hint, "tools/list": hint},
+            cache_hints=dict.fromkeys(_CACHEABLE, hint),
             get_tool_input_schema=self._toolbox.schema_of,
         )
         # The default middleware wraps each message in a tracing span without a collector.
