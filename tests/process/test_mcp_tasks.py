@@ -34,6 +34,7 @@ async def test_a_run_is_a_task_from_its_start_to_its_result(here: Station, door:
     async with task_client(here, door) as client:
         found = await client.ask("server/discover")
         assert found["capabilities"]["extensions"] == {"io.modelcontextprotocol/tasks": {}}
+        assert "codex_wait" in found["instructions"]
         made = await client.call("codex_run", {"prompt": "work"})
         assert made["resultType"] == "task"
         assert {"ttlMs", "pollIntervalMs", "createdAt", "statusMessage"} <= made.keys()
@@ -147,6 +148,19 @@ async def test_a_failed_run_is_a_completed_task_with_an_error_of_the_tool(
     assert refused["resultType"] == "complete"
     assert refused["isError"]
     assert "is no folder" in text_of(refused)
+
+
+async def test_a_run_of_another_supervisor_can_be_read_and_not_cancelled(here: Station) -> None:
+    here.model.hold("endless")
+    async with task_client(here, "relay") as client:
+        task_id = await client.run("endless")
+        await here.model.wait_until_asked("endless")
+        flags = ("--enable", "goals")
+        async with task_client(here, "relay", *flags) as other:
+            assert (await other.get(task_id))["status"] == "working"
+            refused = await other.answer("tasks/cancel", {"taskId": task_id})
+    assert refused["error"]["code"] == -32603
+    assert "only clients of its own server" in refused["error"]["message"]
 
 
 @pytest.mark.parametrize(

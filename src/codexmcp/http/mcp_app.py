@@ -33,6 +33,7 @@ from codexmcp.http.kernel import Kernel
 from codexmcp.http.task_handlers import TaskHandlers
 from codexmcp.http.tokens import ALL_SCOPES
 from codexmcp.http.toolbox import Toolbox, failure
+from codexmcp.server.reception import RUN_INSTRUCTIONS
 from codexmcp.server.tasks import TaskSource
 from codexmcp.workspace.tool import Scope
 
@@ -46,14 +47,6 @@ _PROGRESS = b'"progressToken"'
 _MAX_WITH_PROGRESS_BYTES = 1024 * 1024
 _COMPLETE = {"resultType": "complete"}
 """Required by MCP 2026-07-28 in each result; the SDK removes it for older clients."""
-
-_CACHEABLE = (
-    "server/discover",
-    "tools/list",
-    "resources/list",
-    "resources/templates/list",
-    "resources/read",
-)
 
 Context = ServerRequestContext[Any, Any]
 
@@ -155,7 +148,14 @@ class McpApp:
             NAME,
             version=version,
             title="codexmcp",
-            cache_hints=dict.fromkeys(_CACHEABLE, hint),
+            instructions=None if self._toolbox.tasks is None else RUN_INSTRUCTIONS,
+            cache_hints={
+                "server/discover": hint,
+                "tools/list": hint,
+                "resources/list": hint,
+                "resources/templates/list": hint,
+                "resources/read": hint,
+            },
             get_tool_input_schema=self._toolbox.schema_of,
         )
         # The default middleware wraps each message in a tracing span without a collector.

@@ -19,6 +19,7 @@ from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState
 from codexmcp.server.questions import read_answer, standard_question
 from codexmcp.server.run_tools import answers
+from codexmcp.server.run_tools.remedies import REMEDIES
 from codexmcp.server.tasks import Task, TaskStatus
 
 CANCEL_WAIT_S = 2.0
@@ -98,7 +99,7 @@ class RunTasks:
                 await self._runs.answer(key, read_answer(responses[key]))
             except StateError as error:
                 if error.kind is not RunErrorKind.NO_QUESTION:
-                    raise
+                    raise error.advised(REMEDIES) from None
 
     async def cancel(self, task_id: str) -> None:
         """Interrupt a run; a longer stop goes on after the return."""
@@ -109,7 +110,7 @@ class RunTasks:
             pass
         except StateError as error:
             if error.kind is not RunErrorKind.OVER:
-                raise
+                raise error.advised(REMEDIES) from None
 
     async def changed(self, task_ids: Sequence[str]) -> None:
         """Wait for the end of a run, or for `FOLLOW_S`; see `TaskSource.changed`."""
