@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from codexmcp.server.run_tools.answers import ToolAnswer
     from codexmcp.server.run_tools.tools import RunTools
 
+MAX_SUBSCRIPTIONS = 32
+"""Bound on the subscriptions of a client: each looks at its tasks every second."""
+
 T = TypeVar("T")
 
 Run = Callable[[messages.Request, Call], "Awaitable[CallResult | ToolAnswer]"]
@@ -58,6 +61,7 @@ class EnvelopedRequests:
         self._run = run
         self._held = HeldCalls(self._call, self._worked)
         self._ending = asyncio.Event()
+        self._subscriptions = 0
 
     async def answer(
         self,
@@ -80,9 +84,7 @@ class EnvelopedRequests:
                     tasks = TaskMethods(run_tools.tasks)
                     result = await tasks.answer(method, request.params, envelope)
             case method if method == LISTEN:
-                source = None if run_tools is None else run_tools.tasks
-                subscription = Subscription(request.id, request.params, envelope, self._notify)
-                result = await self._until_cancelled(subscription.serve(source, self._ending))
+                result = await self._until_cancelled(self._listen(request, envelope, services))
             case method:
                 return reception.answer(method, request.params)
         return complete(result, reception.server_info)
@@ -99,6 +101,20 @@ class EnvelopedRequests:
     async def close(self) -> None:
         """End everything, calls at work included."""
         await self._held.close()
+
+    async def _listen(
+        self, request: messages.Request, envelope: Envelope, services: Services
+    ) -> messages.JsonObject:
+        if self._subscriptions >= MAX_SUBSCRIPTIONS:
+            text = f"at most {MAX_SUBSCRIPTIONS} at once: cancel one"
+            raise RequestError(request.method, messages.INVALID_PARAMS, text)
+        source = None if services.run_tools is None else services.run_tools.tasks
+        subscription = Subscription(request.id, request.params, envelope, self._notify)
+        self._subscriptions += 1
+        try:
+            return await subscription.serve(source, self._ending)
+        finally:
+            self._subscriptions -= 1
 
     async def _answer_call(
         self, request: messages.Request, envelope: Envelope, services: Services
