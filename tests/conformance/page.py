@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from codexmcp.appserver.contract import contract
 from tests.conformance.approval_differences import APPROVAL_DIFFERENCES
 from tests.conformance.build_differences import BUILD_DIFFERENCES
 from tests.conformance.differences import CALL_DIFFERENCES
 from tests.conformance.event_differences import EVENT_DIFFERENCES
 from tests.conformance.rules import Difference
-from tests.conformance.untranslated import ITEMS, NOTIFICATIONS
 
 _INTRODUCTION = """\
 # Differences from the removed `codex mcp-server`
@@ -43,8 +43,8 @@ def page() -> str:
 def _untranslated() -> str:
     rows = "".join(
         f"| {kind} | {', '.join(f'`{name}`' for name in names)} | {_cell(reason)} |\n"
-        for kind, table in (("item", ITEMS), ("notification", NOTIFICATIONS))
-        for reason, names in table.items()
+        for kind, table in (("item", "items"), ("notification", "notifications"))
+        for reason, names in contract().untranslated[table].items()
     )
     return f"## Without an event\n\n{_UNTRANSLATED}\n| | Names | Why |\n|---|---|---|\n{rows}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from codexmcp.appserver.contract import contract
 from codexmcp.errors import CodexBinaryError
 
 OLDEST_SUPPORTED = (0, 153, 4)
@@ -44,3 +45,8 @@ def check_user_agent(codex: Path, user_agent: str) -> tuple[int, int, int]:
             "CODEX_BIN to use the Codex that comes with codexmcp"
         )
     return version
+
+
+def newest_tested() -> str:
+    """Return the newest build in the tests of this release."""
+    return contract().tested[-1]
