@@ -47,6 +47,19 @@ def check_user_agent(codex: Path, user_agent: str) -> tuple[int, int, int]:
     return version
 
 
+def is_newer(recorded: str, user_agent: str) -> bool:
+    """Return whether one version has a higher major or minor number than another.
+
+    Patch releases share a format of rollouts.
+
+    Args:
+        recorded: The version of a thread.
+        user_agent: See `check_user_agent`.
+    """
+    thread, codex = parse_version(recorded), parse_version(user_agent)
+    return thread is not None and codex is not None and thread[:2] > codex[:2]
+
+
 def newest_tested() -> str:
     """Return the newest build in the tests of this release."""
     return contract().tested[-1]
