@@ -92,13 +92,17 @@ def write_contract(made: Contract) -> str:
 def unknown_name(event: Event) -> str:
     """Return what an event has that the contract lacks: `notification a/new`; empty for nothing.
 
-    An item counts once, at its start or, without a start, at its end.
+    An item has a name at its start alone, so that it counts once.
     """
-    if event.method not in _known("notifications"):
+    if event.method not in _known("notifications") | _OURS:
         return f"notification {event.method}"
-    if isinstance(event, ItemStarted) and event.item.type not in _known("items"):
+    if type(event) is ItemStarted and event.item.type not in _known("items"):
         return f"item {event.item.type}"
     return ""
+
+
+_OURS = frozenset({"connection/lost", "tool/finished"})
+"""Events made here, not by Codex."""
 
 
 @cache

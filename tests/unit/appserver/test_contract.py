@@ -134,7 +134,8 @@ def test_only_names_outside_of_the_contract_are_unknown() -> None:
     def named(method: str, **params: object) -> str:
         return unknown_name(parse_event(method, params))
 
-    assert named("turn/started") == named("thread/archived") == ""
+    assert named("turn/started") == named("thread/archived") == named("connection/lost") == ""
     assert named("item/started", item={"type": "plan"}) == ""
-    assert named("item/completed", item={"type": "aNew"}) == "item aNew"
+    assert named("item/started", item={"type": "aNew"}) == "item aNew"
+    assert named("item/completed", item={"type": "aNew"}) == ""
     assert named("a/new") == "notification a/new"
