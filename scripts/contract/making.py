@@ -44,7 +44,7 @@ def make_contract(
         "requests": {
             method: _use(
                 f"request {method}",
-                [each.messages("requests")[method] for each in schemas.values()],
+                _messages(schemas, "requests", method),
                 schemas,
                 (sends, tables.READS.get(method, ())),
                 words,
@@ -148,7 +148,7 @@ def _types(
     """Return the types of fields, and of the objects around them, over all builds."""
     found: dict[str, frozenset[str]] = {}
     for path in sorted({prefix for whole in paths for prefix in _prefixes(whole)}):
-        each = [schema.types(node, path) for schema, node in nodes]
+        each = [schema.types(node, path) if node else frozenset[str]() for schema, node in nodes]
         types = frozenset[str]().union(*each)
         if not types:
             raise ContractError(f"{where}: no build has the field {path}")

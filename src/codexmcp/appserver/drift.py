@@ -53,7 +53,7 @@ def _differences(contract: Contract, schema: Schema) -> Iterator[Difference]:
         for name, use in contract.uses[kind].items():
             if name in found:
                 yield from _of_message(kind, name, use, found[name], schema)
-            else:
+            elif not use.is_partial:
                 yield Difference(Kind.BREAK, name, f"this build has no such {_SINGULAR[kind]}")
         if kind != "requests":
             yield from _new_names(contract, kind, found)
@@ -61,7 +61,8 @@ def _differences(contract: Contract, schema: Schema) -> Iterator[Difference]:
     for name, use in contract.uses["items"].items():
         where = f"item {name}"
         if name not in items:
-            yield Difference(Kind.BREAK, where, "this build has no such item")
+            if not use.is_partial:
+                yield Difference(Kind.BREAK, where, "this build has no such item")
             continue
         for path, types in use.reads.items():
             yield from _of_read(f"{where} {path}", types, schema.types(items[name], path))

@@ -153,7 +153,7 @@ async def read_schema(codex: Path, env: Mapping[str, str]) -> Schema:
     """
     with tempfile.TemporaryDirectory(prefix="codexmcp-") as folder:
         words = ("app-server", "generate-json-schema", "--experimental", "--out", folder)
-        mine = direct_to_loopback({**env, "HOME": folder, "CODEX_HOME": folder})
+        mine = {**env, "HOME": folder, "CODEX_HOME": folder}
         fault = await _failure([str(codex), *words], mine)
         with contextlib.suppress(OSError, ValueError):
             return Schema(json.loads((Path(folder) / schema.FILE).read_text(encoding="utf-8")))
@@ -168,7 +168,7 @@ async def _failure(command: list[str], env: Mapping[str, str]) -> str:
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
-            env=env,
+            env=direct_to_loopback(env),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

@@ -16,9 +16,11 @@ from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.drift import Difference, Kind
 from codexmcp.appserver.events import Event, TurnStatus
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.appserver.remote import prepare_tui_home, tui_command
 from codexmcp.appserver.requests import ThreadOptions, text_input
 from codexmcp.appserver.shared import SharedAppServer
 from codexmcp.appserver.watched import Watch, WatchedServer
+from codexmcp.cli.codex_terminal import shows
 from codexmcp.codex.access import provider_overrides, retry_overrides
 from codexmcp.codex.turns import OnChildren, Turn, TurnLimits, TurnResult, run_turn
 from codexmcp.data_classes import dataclass
@@ -35,6 +37,7 @@ from codexmcp.testing import outcome_of
 STEP_S = 45.0
 """Bound on each step. The longest, with a sub-agent, takes 2 s."""
 _TURN_S = 30.0
+_TERMINAL_S = 20.0
 _WORD = "codexmcp-check"
 _AGENT = "checker"
 
@@ -179,7 +182,7 @@ class Trial:
         _demand(any(path.endswith(_AGENT) for path in paths), f"the sub-agent has the path {paths}")
 
     async def _attach(self) -> None:
-        """Take part in a thread of another client of the same app-server, on its socket."""
+        """Take part in a thread of another client, as a client and in Codex's own terminal."""
         self._model.on("attach", Message(_WORD))
         watch, ended = self._watch, asyncio.Event()
 
@@ -200,6 +203,13 @@ class Trial:
                 await guest.resume_thread(thread_id, ThreadOptions())
                 _check(await self._say(owner, thread_id, "again"), _WORD)
                 await ended.wait()
+            tui_home = self._folder / "tui"
+            prepare_tui_home(tui_home)
+            command = tui_command(
+                self._launch.codex, shared.socket, thread_id, tui_home, self._launch.env
+            )
+            is_shown = await shows(command, _WORD, _TERMINAL_S)
+            _demand(is_shown, "the terminal interface does not show the thread")
 
     async def _say(self, server: AppServer, thread_id: str, prompt: str) -> TurnResult:
         turn = Turn(

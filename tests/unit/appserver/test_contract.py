@@ -44,6 +44,13 @@ OF_OTHERS = {
 }
 """Names in these modules that are no fields of the contract, with the reason."""
 
+METHODS_OF_OTHERS = {
+    *("elicitation/create", "notifications/cancelled", "notifications/progress", "codex/event"),
+    *("connection/lost", "tool/finished"),
+    *("application/json", "run/codexmcp"),
+}
+"""Methods of MCP, events of our own, and what only looks like a method."""
+
 FIELDS = {
     step
     for uses in contract().uses.values()
@@ -112,6 +119,20 @@ def test_every_field_that_the_code_reads_is_in_the_contract() -> None:
     }
     assert len(names) > 30
     assert {n: place for n, place in names.items() if n not in FIELDS | OF_OTHERS.keys()} == {}
+
+
+def test_every_method_that_the_code_names_is_in_the_contract() -> None:
+    known = METHODS_OF_OTHERS.union(*map(contract().known, contract().uses))
+    named = {
+        node.value: f"{path}:{node.lineno}"
+        for path, nodes in source_nodes().items()
+        if path.startswith(WIRE)
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.fullmatch(r"[a-z]+[A-Z]?\w*(/[a-z]\w+)+", node.value)
+    }
+    assert len(named) > 30
+    assert {name: place for name, place in named.items() if name not in known} == {}, REMEDY
 
 
 def test_everything_that_is_translated_is_in_the_contract_and_not_listed_as_untranslated() -> None:

@@ -105,3 +105,11 @@ def test_a_message_breaks_by_a_missing_field_or_another_type() -> None:
 def test_below_a_missing_field_nothing_is_missing() -> None:
     assert faults({"a": None}, a="object | null", a__b="string") == []
     assert [each.where for each in faults({"a": {}}, a="object | null", a__b="string")] == ["m a.b"]
+
+
+def test_a_message_that_some_tested_builds_lack_may_be_missing() -> None:
+    uses = {"a/b": Use({}, types(status=f"string | {IN_SOME}")), "c/d": Use({}, {})}
+    named: dict[str, dict[str, Use]] = {"requests": uses, "questions": {}, "notifications": {}}
+    known = Contract(("1",), {**named, "items": {"i": Use({}, READS)}}, {})
+    found = schema_differences(known, Schema({}))
+    assert [each.where for each in found] == ["c/d", "item i"]
