@@ -100,7 +100,7 @@ def unknown_name(event: Event) -> str:
 
     An item has a name at its start alone, so that it counts once.
     """
-    if event.method not in _known("notifications") | _OURS:
+    if event.method not in _known("notifications") and event.method not in _OURS:
         return f"notification {event.method}"
     if type(event) is ItemStarted and event.item.type not in _known("items"):
         return f"item {event.item.type}"
