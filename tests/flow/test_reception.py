@@ -181,5 +181,5 @@ def test_instructions_are_about_the_tools_that_there_are(
     words: Sequence[str], told: str | None
 ) -> None:
     result = reception(read(words), load_settings({})).answer("initialize", GOOD)
-    assert cast("dict[str, Any]", result).get("instructions") == told
+    assert result.get("instructions") == told
     assert told is None or len(told) < 600

@@ -29,7 +29,7 @@ from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.appserver.listeners import EventCallback, Listeners
 from codexmcp.appserver.not_started import did_not_start, informative_lines
 from codexmcp.appserver.peer import Peer
-from codexmcp.appserver.refusals import ArchivedThreadError, typed
+from codexmcp.appserver.refusals import ArchivedThreadError, newer_thread, typed
 from codexmcp.appserver.requests import ThreadInfo, ThreadOptions, TurnOptions
 from codexmcp.appserver.sandboxes import end_sandboxes_of_thread
 from codexmcp.appserver.spawn import Spawned, spawn_server
@@ -211,10 +211,14 @@ class AppServer:
         """Load a thread from its rollout, and become its only writer.
 
         Raises:
-            RequestError: The thread does not exist, or another process is the writer.
+            RequestError: No such thread, another writer, or a newer Codex started the thread.
         """
         params = {"threadId": thread_id, "excludeTurns": True, **options.to_wire()}
-        return ThreadInfo.of(await self.call("thread/resume", params))
+        info = ThreadInfo.of(await self.call("thread/resume", params))
+        if (refusal := newer_thread(info, str(self.info.get("userAgent", "")))) is not None:
+            await self.call("thread/unsubscribe", {"threadId": info.id})
+            raise refusal
+        return info
 
     async def load_thread(self, thread_id: str, options: ThreadOptions) -> ThreadInfo:
         """Resume a thread, archived or not.
@@ -289,11 +293,8 @@ class AppServer:
         """End the background commands of a thread's turns."""
         await end_sandboxes_of_thread(self.pid, thread_id)
         with contextlib.suppress(DeadlineError, RequestError):
-            await self.call(
-                "thread/backgroundTerminals/clean",
-                {"threadId": thread_id},
-                timeout_s=INTERRUPT_TIMEOUT_S,
-            )
+            params, method = {"threadId": thread_id}, "thread/backgroundTerminals/clean"
+            await self.call(method, params, timeout_s=INTERRUPT_TIMEOUT_S)
 
     async def clear_goal(self, thread_id: str) -> bool:
         """Clear a thread's goal, for which Codex would begin turns; return whether a goal existed.

@@ -7,7 +7,11 @@ Source: the texts of 0.153.4, 0.163.0, 0.169.0 and 0.171.0.
 
 from __future__ import annotations
 
+from codexmcp.appserver.requests import ThreadInfo
+from codexmcp.appserver.version import is_newer
 from codexmcp.errors import RequestError
+from codexmcp.jsonrpc.messages import INVALID_REQUEST
+from codexmcp.jsonvalues import dig, text_of
 
 
 class DrainingError(RequestError):
@@ -34,6 +38,10 @@ class TurnUnderWayError(RequestError):
     """The last turn of a fork never ended."""
 
 
+class NewerThreadError(RequestError):
+    """The thread was started by a newer Codex, which may record what this Codex cannot read."""
+
+
 class NoTurnError(RequestError):
     """The turn to steer or interrupt is not running."""
 
@@ -50,6 +58,28 @@ _TEXTS: tuple[tuple[str, type[RequestError]], ...] = (
     ("thread not loaded", UnknownThreadError),
     ("thread not found", UnknownThreadError),
 )
+
+
+def newer_thread(info: ThreadInfo, user_agent: str) -> NewerThreadError | None:
+    """Return the refusal of a resumed thread that a newer Codex started; None for any other thread.
+
+    Our policy: 0.153.4 and 0.163.0 resume a thread of 0.171.0 without a word, and no build promises
+    to read the records of a later one.
+
+    Args:
+        info: Codex's answer to `thread/resume`.
+        user_agent: The answer of `initialize`.
+    """
+    version = text_of(dig(info.raw, "thread", "cliVersion")) or ""
+    if not is_newer(version, user_agent):
+        return None
+    own = user_agent.partition("/")[2].split(" ")[0]
+    text = (
+        f"thread {info.id} was started by Codex {version}, and this is Codex {own}, which may not "
+        f"read all of it; name a Codex {version} or later in CODEX_BIN, update codexmcp, or start "
+        "a new thread"
+    )
+    return NewerThreadError("thread/resume", INVALID_REQUEST, text)
 
 
 def typed(error: RequestError) -> RequestError:

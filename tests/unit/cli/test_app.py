@@ -92,3 +92,12 @@ def test_a_relay_imports_nothing_that_it_does_without() -> None:
     )
     heavy = {"asyncio", "logging", "subprocess", "sqlite3", "websockets", "jsonschema", "tomllib"}
     assert not {*heavy, "shutil", "textwrap"} & set(run.stdout.split())
+
+
+def test_all_words_go_to_codex_except_those_of_our_own_check() -> None:
+    for words in (["codex", "--help"], ["codex", "login", "check"], ["codex"]):
+        selected = app.parser_for(words).parse_args(words).selected
+        assert selected.run == "codex:become_codex"
+    words = ["codex", "check", "--bin", "/x"]
+    selected = app.parser_for(words).parse_args(words).selected
+    assert selected.run == "codex_check:check"

@@ -202,9 +202,9 @@ DOORS_TO_CODEX = {
 
 
 def test_nobody_else_starts_resumes_or_forks_threads() -> None:
-    assert set(_calls({"start_thread", "resume_thread", "load_thread", "fork_thread"})) == (
-        DOORS_TO_CODEX
-    )
+    found = set(_calls({"start_thread", "resume_thread", "load_thread", "fork_thread"}))
+    # A trial of a build has a home, a folder and a model of its own.
+    assert {each for each in found if each[0] != "cli/codex_trial.py"} == DOORS_TO_CODEX
     assert {file for file, _ in _calls({"guarded"})} == {
         "policy/thread_options.py",
         "runs/preparation.py",

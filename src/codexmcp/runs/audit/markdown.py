@@ -94,6 +94,9 @@ def _facts(run: Run, notes: SummaryBuilder) -> Iterator[str]:
             f" {usage.cached_input_tokens} cached; {usage.output_tokens} out, of those"
             f" {usage.reasoning_output_tokens} reasoning)"
         )
+    if notes.unknown:
+        counts = ", ".join(f"{name} ({count})" for name, count in notes.unknown.items())
+        yield f"- Unknown to this codexmcp: {plain(counts)}"
     if notes.lost:
         yield f"- Lines of the audit that could not be written: {notes.lost}"
     if notes.has_gap:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
+from codexmcp.appserver.contract import unknown_name
 from codexmcp.appserver.events import (
     CommandExecution,
     ErrorReported,
@@ -35,6 +36,7 @@ MAX_TEXT_CHARACTERS = 300
 MAX_FILES = 300
 MAX_AGENTS = 20
 MAX_OPEN = 50
+MAX_UNKNOWN = 50
 _FIRST, _LAST = 20, 40
 
 T = TypeVar("T")
@@ -168,6 +170,8 @@ class SummaryBuilder:
         approvals: Questions with their answers.
         errors: Failures, retries included.
         usage: Tokens spent so far by the run's threads.
+        unknown: Number of notifications and items unknown to this release, by name; names beyond
+            `MAX_UNKNOWN` are left out.
         lost: Number of unwritten lines.
         has_gap: The middle of the events was not read.
     """
@@ -178,6 +182,7 @@ class SummaryBuilder:
         self.approvals: Ends[Approval] = Ends()
         self.errors: Ends[str] = Ends()
         self.usage = TokenUsage()
+        self.unknown: dict[str, int] = {}
         self.lost = 0
         self.has_gap = False
         self._tokens = TokenLedger()
@@ -190,6 +195,7 @@ class SummaryBuilder:
             agent: Path of the event's sub-agent; empty for the root.
         """
         self._notes_of(agent).note(event)
+        self._note_unknown(unknown_name(event))
         self._tokens.note(event.thread_id, event)
         match event:
             case TokenUsageUpdated():
@@ -221,6 +227,11 @@ class SummaryBuilder:
             usage = parse_usage(record.get("usage"))
             self.usage = usage if usage.total_tokens else self.usage
         self.lost += integer_of(record.get("lost")) or 0
+
+    def _note_unknown(self, name: str) -> None:
+        name = _short(name)
+        if name in self.unknown or (name and len(self.unknown) < MAX_UNKNOWN):
+            self.unknown[name] = self.unknown.get(name, 0) + 1
 
     def _note_error(self, agent: str, text: str, retry: str = "") -> None:
         self.errors.add((f"{_short(agent)}: " if agent else "") + _short(text) + retry)

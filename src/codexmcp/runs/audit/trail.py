@@ -61,7 +61,7 @@ class AuditTrail:
         self._notes = SummaryBuilder()
         self._appender: Appender | None = None
         self._lost = self._written = 0
-        self._warned = False
+        self._warned = self._told_unknown = False
 
     @classmethod
     def open(cls, run: Run, *, pointer_dir: Path, redactor: Redactor) -> AuditTrail:
@@ -153,7 +153,9 @@ class AuditTrail:
         self._run = self._redactor.run(run)
         if self._appender is None:
             self._begin_anew()
-        self._write(lines.state_line(run, time.time()))
+        self._write(lines.state_line(run, time.time(), self._notes.unknown))
+        if run.state.is_over:
+            self._warn_of_unknown()
         with self._tolerated(), opened(self._folder) as folder:
             self._mark_active(folder)
             files.append_line(folder, PROJECT_INDEX, self._index_line())
@@ -252,6 +254,17 @@ class AuditTrail:
             yield
         except (OSError, AuditError) as error:
             self._warn(error)
+
+    def _warn_of_unknown(self) -> None:
+        if self._notes.unknown and not self._told_unknown:
+            self._told_unknown = True
+            counts = ", ".join(f"{name} ({n})" for name, n in self._notes.unknown.items())
+            logger.warning(
+                "Codex sent what this codexmcp does not know, in run %s: %s; `codexmcp codex "
+                "check` compares this Codex with the tested builds",
+                self._run.id,
+                counts,
+            )
 
     def _warn(self, error: Exception) -> None:
         if not self._warned:
