@@ -30,6 +30,8 @@ async def test_a_thread_of_a_newer_codex_is_refused_and_goes_on_with_the_newer(
             async with launch(older) as server:
                 with pytest.raises(NewerThreadError, match=f"started by Codex {NPM_VERSION}"):
                     await server.load_thread(thread_id, UNCONFINED)
+                with pytest.raises(NewerThreadError, match=f"started by Codex {NPM_VERSION}"):
+                    await server.fork_thread(thread_id, UNCONFINED)
         async with launch(newer) as server:
             await server.load_thread(thread_id, UNCONFINED)
             assert (await Conversation(server, thread_id).say("two")).message == "second"

@@ -6,7 +6,6 @@ import pytest
 
 from codexmcp.appserver import refusals
 from codexmcp.appserver.refusals import typed
-from codexmcp.appserver.requests import ThreadInfo
 from codexmcp.errors import RequestError
 
 
@@ -47,9 +46,8 @@ def test_a_refusal_says_what_it_means(text: str, kind: type[RequestError]) -> No
 def test_a_thread_of_a_newer_codex_is_refused_with_a_remedy(
     thread: str, codex: str, *, is_refused: bool
 ) -> None:
-    info = ThreadInfo("t1", {"thread": {"id": "t1", "cliVersion": thread}})
-    refusal = refusals.newer_thread(info, codex)
+    refusal = refusals.newer_thread({"id": "t1", "cliVersion": thread}, {"userAgent": codex})
     assert (refusal is not None) == is_refused
     if refusal is not None:
         assert f"thread t1 was started by Codex {thread}, and this is Codex 0.163.0" in str(refusal)
-        assert f"name a Codex {thread} or later in CODEX_BIN" in str(refusal)
+        assert f"name Codex {thread} or later in CODEX_BIN" in str(refusal)
