@@ -29,7 +29,7 @@ from codexmcp.runs.run import Origin, Run, RunRequest
 from codexmcp.runs.start_options import StartOptions
 from codexmcp.runs.states import RunState
 from codexmcp.settings import SANDBOX_MODES
-from tests.support.sources import source_nodes
+from tests.support.sources import nodes_with
 
 SECRET = "/home/user/.codex/auth.json"
 BASES = {":read-only": "read-only", ":workspace": "workspace-write"}
@@ -214,14 +214,11 @@ def test_nobody_else_starts_resumes_or_forks_threads() -> None:
 
 def _calls(names: set[str]) -> Iterator[tuple[str, str]]:
     """Yield the files of other parts that call functions of these names."""
-    for file, nodes in source_nodes().items():
-        if file.startswith("appserver/"):
-            continue
-        for node in nodes:
-            if isinstance(node, ast.Call):
-                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                if name in names and not _is_of_sdk(node):
-                    yield file, name
+    for file, node in nodes_with(*names):
+        if isinstance(node, ast.Call) and not file.startswith("appserver/"):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name in names and not _is_of_sdk(node):
+                yield file, name
 
 
 def _is_of_sdk(call: ast.Call) -> bool:
