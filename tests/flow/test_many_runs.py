@@ -156,10 +156,10 @@ async def test_runs_that_others_queued_hide_none_of_ones_own(
 @pytest.mark.parametrize(
     ("tool", "given", "remedy"),
     [
-        (names.WAIT, {"run_id": "missing"}, "codex_runs lists those there are"),
+        (names.WAIT, {"run_id": "missing"}, "codex_runs lists the known runs"),
         (names.RESULT, {"run_id": "active0"}, "call codex_wait"),
         (names.STEER, {"run_id": "active0", "prompt": "p"}, "codex_resume"),
-        (names.INTERRUPT, {"run_id": "active0"}, "only clients of its own server"),
+        (names.INTERRUPT, {"run_id": "active0"}, "use a client of the server of the run"),
         (names.RESUME, {"run_id": "missing", "prompt": "p"}, "codexmcp runs reindex"),
     ],
 )

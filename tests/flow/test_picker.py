@@ -342,7 +342,7 @@ async def test_an_audit_that_is_read_after_its_reader_was_left_changes_nothing(d
 @pytest.mark.parametrize(
     ("key", "state", "done", "told"),
     [
-        ("s", RunState.RUNNING, ("steer", "one", "more"), "told: do it"),
+        ("s", RunState.RUNNING, ("steer", "one", "more"), "message sent: do it"),
         ("c", RunState.COMPLETED, ("resume", "one", "more"), "started: resumed"),
         ("n", RunState.RUNNING, ("start", "more", "/w"), "started: begun"),
     ],

@@ -253,7 +253,7 @@ async def check_codex(codex: Path) -> None:
         await asyncio.shield(child.stop(eof_grace_s=0.2, term_grace_s=0.2))
     if parse_version(said) is None:
         raise CodexBinaryError(
-            f"{codex} --version does not tell a version ({child.describe_exit()}); name a working "
+            f"{codex} --version prints no version ({child.describe_exit()}); name a working "
             "Codex binary in CODEX_BIN, or unset it to use the one that comes with codexmcp"
         )
     check_user_agent(codex, said)

@@ -161,8 +161,8 @@ def _advice(plan: Plan) -> list[str]:
     if plan.default not in plan.names:
         return then
     return [
-        f"codex --profile {plan.default}  (the default so far; Codex has none any more)",
-        f"or make it so again: put the lines of {plan.default}.config.toml into config.toml",
+        f"codex --profile {plan.default}  (the previous default; Codex has no default profile)",
+        f"or make it the default: put the lines of {plan.default}.config.toml into config.toml",
         *then,
     ]
 

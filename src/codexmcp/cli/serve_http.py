@@ -61,7 +61,7 @@ def make_door(
     place = ListenAddress(address.host, address.port, address.path)
     check_address(place, allow_remote=address.allow_remote)
     if options.idle_exit:
-        raise UsageError("--idle-exit does not go with --http: nobody could start it again")
+        raise UsageError("--idle-exit excludes --http: nothing would start the server again")
     http = load_http_settings(os.environ)
     home = settings.codex_home or default_home()
     here = Path.cwd()

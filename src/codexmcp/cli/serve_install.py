@@ -211,7 +211,7 @@ def _kept(path: Path) -> set[str]:
     except FileNotFoundError:
         return set()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}: {error}; mend or remove it") from None
+        raise ConfigurationError(f"cannot read {path}: {error}; repair or remove it") from None
     if stat.S_IMODE(mode) & 0o077:
         raise ConfigurationError(
             f"{path} holds secrets and others may read it; run `chmod 600 {path}`"

@@ -234,10 +234,10 @@ _WORDS = {
     State.OUTDATED: "is older than the repository",
     State.EDITED: "was edited there",
     State.FOREIGN: "is there already and is not ours",
-    State.IN_THE_WAY: "is in the way and no plain file",
-    State.STALE: "is in the repository no more",
-    State.STALE_EDITED: "is in the repository no more, and was edited there",
-    State.REWRITTEN: "was written anew by Codex, which drops our markers; push again",
+    State.IN_THE_WAY: "is in the way and not a plain file",
+    State.STALE: "is no longer in the repository",
+    State.STALE_EDITED: "is no longer in the repository, and was edited there",
+    State.REWRITTEN: "was rewritten by Codex without our markers; push again",
     State.BROKEN: "is broken",
 }
 

@@ -102,7 +102,7 @@ def _problems(scan: Scan) -> list[str]:
     if flaws.broken_lines:
         problems.append(
             f"{flaws.broken_lines} broken lines in {flaws.broken_rollouts} rollouts were left out; "
-            "what they told is missing"
+            "their counts are missing"
         )
     if flaws.unfinished:
         problems.append(
@@ -143,7 +143,7 @@ def _tell(output: Output, report: Report, prices: Prices, home: Path, *, only_pl
 def _remarks(report: Report, prices: Prices) -> Iterator[str]:
     yield f"Days are those of {_zone()}."
     own = f", yours from {prices.override.name} first" if prices.override else ""
-    yield f"Costs are list prices as of {prices.as_of}{own}; they are no bill."
+    yield f"Costs are list prices as of {prices.as_of}{own}; they are not a bill."
     if report.unpriced:
         yield f"No price is known for: {', '.join(report.unpriced)}."
     if report.by is By.PROFILE:

@@ -395,6 +395,6 @@ async def _ended(server: AppServer) -> None:
             await server.closed.wait()
     except TimeoutError:
         raise AppServerClosedError(
-            f"`codex app-server` was told to end and still works after {DRAIN_TIMEOUT_S:g} s; "
+            f"`codex app-server` was asked to end and still runs after {DRAIN_TIMEOUT_S:g} s; "
             "nothing was sent to it: try again later"
         ) from None

@@ -252,8 +252,8 @@ class Gate:
             if not self._origins.allows_origin(origin):
                 raise RefusedError(
                     403,
-                    "requests of that web page are refused; if they shall be let in, start the "
-                    "server with --allowed-origin ORIGIN",
+                    "requests of this web page are refused; to allow them, start the server with "
+                    "--allowed-origin ORIGIN",
                 )
 
     def _let_in(self, headers: Headers, exchange: Exchange) -> Token:

@@ -85,11 +85,13 @@ class Errands:
         if run.state.is_over:
             self._stage.say(f"this run is over: {STATE_WORDS[run.state]}; c continues it", Tone.BAD)
             return
-        text = await self._stage.enter("Tell this run", f"{_named(run)}\n\nCodex reads it soon.")
+        text = await self._stage.enter(
+            "Message to this run", f"{_named(run)}\n\nCodex reads it soon."
+        )
         if text and text.strip():
             self._stage.say("sending …")
             await in_thread(lambda: self._actions.steer(run.id, text))
-            self._stage.say(f"told: {clean(run.title)}")
+            self._stage.say(f"message sent: {clean(run.title)}")
 
     async def resume(self, run: Run) -> None:
         """Give an ended run a further prompt."""
@@ -119,7 +121,7 @@ class Errands:
         self._stage.say("asking the supervisor …")
         question = await in_thread(lambda: self._actions.question(run.id))
         if question is None:
-            self._stage.say("this run has no question that waits", Tone.BAD)
+            self._stage.say("this run has no open question", Tone.BAD)
             return
         self._stage.say("")
         title = "Codex asks" + (f" (1 of {question.count})" if question.count > 1 else "")

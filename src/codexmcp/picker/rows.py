@@ -206,7 +206,7 @@ def _title(run: Run, *, with_folder: bool) -> str:
 
 def _emptiness(column: Column) -> str:
     if column.page.searched:
-        return f"none of {column.page.searched} runs; PgDn looks on"
+        return f"none of {column.page.searched} runs match; PgDn continues"
     return "none"
 
 

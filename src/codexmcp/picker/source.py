@@ -99,7 +99,7 @@ class Source:
         if not self._had_store:
             return ""
         path = self._directory.store_path
-        return f"the store of runs {path} is gone; `codexmcp runs reindex` makes it anew"
+        return f"the store of runs {path} is gone; rebuild it with `codexmcp runs reindex`"
 
 
 def read_page(

@@ -26,7 +26,7 @@ from codexmcp.runs.run import Run
 
 CONTINUE_PROMPT = (
     "Your work on the last task was cut off by a fault outside of it. Look at what is done "
-    "already, then continue and finish it. Do not begin anew."
+    "already, then continue and finish it. Do not start over."
 )
 
 
@@ -130,7 +130,7 @@ async def _made(server: AppServer, run: Run, options: ThreadOptions) -> str:
 def _without_record(what: str, done: str) -> StateError:
     return StateError(
         f"{what} cannot be {done}: Codex has no record of its conversation, because it was cut off "
-        "before it began, or the Codex home was full. Start it anew"
+        "before it began, or the Codex home was full. Start a new run"
     )
 
 

@@ -182,7 +182,7 @@ def _tokens(value: object) -> Tokens | None:
         return None
     counts = list_of(value)
     if len(counts) != len(Tokens._fields) or set(map(type, counts)) != {int}:
-        raise ValueError(f"{value!r} are no tokens")
+        raise ValueError(f"{value!r} are not token counts")
     return Tokens(*counts)
 
 

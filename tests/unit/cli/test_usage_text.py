@@ -144,5 +144,5 @@ def test_days_are_named_by_their_date_or_how_long_ago_they_were() -> None:
 
 @pytest.mark.parametrize("text", ["", "7", "7h", "2026-13-01", "99999d0", "soon", "-1d"])
 def test_what_names_no_day_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is no day"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a day"):
         day(text)

@@ -188,7 +188,7 @@ def test_a_number_that_fits_no_column_is_refused_and_nothing_is_recorded(
         (sqlite3.SQLITE_READONLY, "SQLITE_READONLY", "cannot be opened.*make its folder"),
         (sqlite3.SQLITE_CANTOPEN, "SQLITE_CANTOPEN", "cannot be opened.*make its folder"),
         (sqlite3.SQLITE_BUSY, "SQLITE_BUSY", "locked by another process.*try again"),
-        (sqlite3.SQLITE_IOERR_WRITE, "SQLITE_IOERR_WRITE", "read or written.*look at its disk"),
+        (sqlite3.SQLITE_IOERR_WRITE, "SQLITE_IOERR_WRITE", "read or written.*check free space"),
         (sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT", "is corrupt.*reindex"),
         (sqlite3.SQLITE_CORRUPT_INDEX, "SQLITE_CORRUPT_INDEX", "is corrupt.*reindex"),
     ],

@@ -14,8 +14,8 @@ from codexmcp.supervisor.asking import ask, worded_refusals
 from codexmcp.supervisor.attaching import connect_to
 
 _ENDED = (
-    "the supervisor ended while it was asked; `codexmcp runs list` shows how things stand, then "
-    "try again"
+    "the supervisor ended during the request; check the state with `codexmcp runs list`, then try "
+    "again"
 )
 
 

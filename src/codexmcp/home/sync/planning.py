@@ -189,7 +189,7 @@ class _Draft:
             self._notes.append(f"{real} was changed there, so it stays; it is yours now")
             return
         if seen.there is EntryKind.OTHER:
-            self._notes.append(f"{real} is not a plain file any more, so it stays")
+            self._notes.append(f"{real} is no longer a plain file, so it stays")
             return
         copy = self._backups.name(path) if state is State.STALE_EDITED else None
         restored = self._backups.restore(record.backup)

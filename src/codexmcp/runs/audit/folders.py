@@ -37,7 +37,7 @@ _REASONS = {
     errno.ELOOP: "a symbolic link stands in its place",
     errno.EISDIR: "a folder stands in its place",
     errno.ENXIO: "a pipe stands in its place",
-    errno.EINVAL: "it is no regular file",
+    errno.EINVAL: "it is not a regular file",
     errno.EMLINK: "it is the same file as another one, by a hard link",
     errno.EEXIST: "it exists already",
     errno.EMFILE: "this process has no file descriptors left",

@@ -151,7 +151,7 @@ class Searcher:
         if code == _FAILED and told:
             raise WorkspaceError(f"invalid search: {told}")
         if code not in _ENDINGS:
-            return hits, f"ripgrep ended by accident (exit code {code}); try again"
+            return hits, f"ripgrep ended unexpectedly (exit code {code}); try again"
         if reader.left_out:
             return hits, f"{reader.left_out} lines of enormous length were left out"
         return hits, "some files could not be read" if code == _FAILED else None
