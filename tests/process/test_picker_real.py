@@ -179,7 +179,7 @@ async def test_a_run_whose_supervisor_was_killed_is_lost(here: Station) -> None:
         async with picker(here) as screen:
             await screen.shows("1 running")
             await here.killed((await client.status())["pid"])
-            await screen.shows("0 running · 1 completed", "lost", "> a doomed task")
+            await screen.shows("0 running · 0 completed · 1 failed", "! lost", "> a doomed task")
             screen.type("i")
             await screen.shows("over already")
 

@@ -135,6 +135,8 @@ class Walk:
             cwd=self._one([None, *FOLDERS]),
             before=self._one([None, self._chance.randrange(-1, 30)]),
             limit=self._chance.randrange(-1, 6),
+            by_end=self._one([False, True]),
+            end_before=self._one([None, self._time()]),
         )
         return lambda store: store.select(selection)
 
