@@ -110,7 +110,7 @@ def by_registry(path: Path) -> None:
     """The same, when the entry in the home names another runtime folder."""
     home = path.parent.parent / "home"
     address = Address(home / "runtime", path.stem, home / "registry")
-    claim = registry.Claim.take(address.lock)
+    claim = registry.AddressClaim.take(address.lock)
     assert claim is not None
     claim.tell(str(path))
     try:

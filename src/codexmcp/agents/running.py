@@ -22,11 +22,11 @@ from codexmcp.agents.background import in_background
 from codexmcp.agents.cleaner import Cleaner
 from codexmcp.agents.display import Display, JsonDisplay, TextDisplay
 from codexmcp.agents.follower import Follower
-from codexmcp.agents.outcome import Outcome
+from codexmcp.agents.outcome import AgentOutcome
 from codexmcp.agents.program import OpenAgent, Program
 from codexmcp.agents.progress import ShowStep
-from codexmcp.agents.record import Record
-from codexmcp.agents.workplace import Plan, Workplace, make_plan, open_workplace
+from codexmcp.agents.record import AgentRecord
+from codexmcp.agents.workplace import Workplace, WorkplacePlan, make_plan, open_workplace
 from codexmcp.appserver.orphans import orphans_ended
 from codexmcp.entry import Work, leave
 from codexmcp.errors import (
@@ -74,11 +74,11 @@ def prepared(program: Program, argv: Sequence[str]) -> Work:
 async def _run(program: Program, arguments: Arguments) -> int:
     """Plan, work, and show the end."""
     started = time.monotonic()
-    record = Record()
+    record = AgentRecord()
     display = _display(arguments)
     if arguments.rehearse:
         display.note(REHEARSAL_NOTE)
-    outcome = Outcome()
+    outcome = AgentOutcome()
     try:
         with _interruptible(display), orphans_ended():
             plan = make_plan(arguments, program.project)
@@ -102,7 +102,11 @@ async def _run(program: Program, arguments: Arguments) -> int:
 
 
 async def _work(
-    program: Program, plan: Plan, record: Record, display: Display, timeout_s: float | None
+    program: Program,
+    plan: WorkplacePlan,
+    record: AgentRecord,
+    display: Display,
+    timeout_s: float | None,
 ) -> str:
     """Return the agent's answer."""
     try:
@@ -178,7 +182,7 @@ def _display(arguments: Arguments) -> Display:
     return JsonDisplay(Cleaner()) if arguments.json else TextDisplay(Cleaner())
 
 
-def _hidden_failure(outcome: Outcome, record: Record) -> WorkError | None:
+def _hidden_failure(outcome: AgentOutcome, record: AgentRecord) -> WorkError | None:
     """Return Codex's failure, possibly missing from the agent's answer."""
     reason = record.failure(files_changed=bool(outcome.files()))
     return None if reason is None else WorkError(reason)

@@ -15,7 +15,7 @@ from codexmcp.data_classes import replace
 from codexmcp.errors import ConfigurationError, UsageError, WorkspaceError
 from codexmcp.http.binding import ListenAddress, check_address
 from codexmcp.http.door import DoorOptions, http_door
-from codexmcp.http.gate import Bounds
+from codexmcp.http.gate import GateBounds
 from codexmcp.http.mcp_app import Document
 from codexmcp.http.rates import Rate
 from codexmcp.http.token_files import TokenFiles
@@ -83,7 +83,7 @@ def make_door(
         roots=[str(path) for path in roots.paths],
         hosts=[*address.allowed_host, address.host],
         web_origins=address.allowed_origin,
-        bounds=Bounds(rate=rate),
+        bounds=GateBounds(rate=rate),
         secrets=(*secret_values(settings.api_key, os.environ), *tokens.secrets()),
         on_open=_tell,
         codex_home=home,

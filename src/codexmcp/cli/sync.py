@@ -24,7 +24,7 @@ from codexmcp.home.changes import FileChange, unified_diff
 from codexmcp.home.mcp_codex import CodexQuery
 from codexmcp.home.mcp_deployed import deployed_notes, deployed_servers
 from codexmcp.home.sync import use_cases
-from codexmcp.home.sync.change import Change
+from codexmcp.home.sync.change import SyncChange
 from codexmcp.home.sync.repository import FRAGMENT, PROFILES, Repository, read_repository
 from codexmcp.home.sync.states import Drift, State
 from codexmcp.home.sync.strict_check import strict_problems
@@ -302,5 +302,5 @@ def tell_drift(
     output.note(f"{place.target.name} ({place.home}): {told}")
 
 
-def _verb(change: Change) -> str:
+def _verb(change: SyncChange) -> str:
     return "deleted" if change.after is None else "written"

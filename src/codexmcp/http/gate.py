@@ -55,7 +55,7 @@ _OTHER = "(other)"
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class GateBounds:
     """Bounds on requests.
 
     Attributes:
@@ -111,7 +111,7 @@ class Gate:
     """
 
     def __init__(
-        self, tokens: TokenFiles, origins: Origins, bounds: Bounds, requests: Requests
+        self, tokens: TokenFiles, origins: Origins, bounds: GateBounds, requests: Requests
     ) -> None:
         self._tokens = tokens
         self._origins = origins

@@ -41,7 +41,7 @@ _ENDED = "the supervisor ended; try again, and a new one is started"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class OpenQuestion:
     """An open question of a run.
 
     Attributes:
@@ -141,7 +141,7 @@ class Actions:
             handle = ask(connection, START, {"prompt": prompt, "cwd": folder})
         return text_of(handle.get("runId")) or ""
 
-    def question(self, run_id: str) -> Question | None:
+    def question(self, run_id: str) -> OpenQuestion | None:
         """Return the first open question of a run; None without a question.
 
         Raises:
@@ -159,7 +159,7 @@ class Actions:
         names = ("approvalId", "question", "agent", "url")
         question_id, text, agent, url = (text_of(first.get(name)) or "" for name in names)
         form = object_of(first.get("requestedSchema"))
-        return Question(question_id, text, len(waiting), agent, form, url)
+        return OpenQuestion(question_id, text, len(waiting), agent, form, url)
 
     def answer(
         self, run_id: str, question_id: str, decision: str, content: Mapping[str, Any]

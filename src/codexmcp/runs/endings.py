@@ -14,7 +14,7 @@ from codexmcp.appserver.events import (
     parse_turn_status,
 )
 from codexmcp.appserver.final_answer import last_message_of
-from codexmcp.appserver.tally import is_failure
+from codexmcp.appserver.tool_call_counts import is_failure
 from codexmcp.codex.turns import TurnResult
 from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import AppServerClosedError, CodexMCPError, DeadlineError, WorkError

@@ -14,7 +14,7 @@ from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.refusals import ThreadInUseError, TurnUnderWayError, UnknownThreadError
 from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.codex.desk import Load
-from codexmcp.codex.permissions import Withheld
+from codexmcp.codex.permissions import RestrictedPaths
 from codexmcp.codex.thread_options import guarded, with_environment
 from codexmcp.codex.threads import KnownThread
 from codexmcp.codex.writer import holder_of
@@ -30,7 +30,9 @@ CONTINUE_PROMPT = (
 )
 
 
-def thread_options(run: Run, withheld: Withheld, effective: Mapping[str, Any]) -> ThreadOptions:
+def thread_options(
+    run: Run, withheld: RestrictedPaths, effective: Mapping[str, Any]
+) -> ThreadOptions:
     """Return the thread options of a run.
 
     Args:

@@ -53,7 +53,7 @@ class ClientOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ClientServices:
     """The parts of the supervisor for clients.
 
     Attributes:
@@ -92,7 +92,7 @@ class ClientStream(PipeStream):
 async def serve_client(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-    offer: Offer,
+    offer: ClientServices,
     servers: set[McpServer],
 ) -> None:
     """Serve a client until it leaves.
@@ -116,7 +116,7 @@ async def serve_client(
 
 
 async def _greeted(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, offer: Offer
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, offer: ClientServices
 ) -> ClientOptions | None:
     """Read and answer the greeting; return None for a refused client."""
     try:
@@ -140,7 +140,7 @@ async def _greeted(
 async def _serve(
     stream: ClientStream,
     options: ClientOptions,
-    offer: Offer,
+    offer: ClientServices,
     servers: set[McpServer],
 ) -> None:
     engine = None

@@ -11,7 +11,7 @@ import pytest
 
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace import threads
-from codexmcp.workspace.threads import Threads
+from codexmcp.workspace.threads import WorkerThreads
 from tests.support.processes import until
 from tests.support.still_clock import StillClock
 
@@ -35,7 +35,7 @@ class Held:
 
 
 async def test_it_gives_what_a_function_gives_and_raises_what_it_raises() -> None:
-    some = Threads("tests", 2)
+    some = WorkerThreads("tests", 2)
     assert await some.run(divmod, 7, 2) == (3, 1)
     assert await some.run(sorted, [1, 2], reverse=True) == [2, 1]
     with pytest.raises(ZeroDivisionError):
@@ -58,7 +58,7 @@ def no_collector() -> Generator[None]:
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("fails", [False, True])
 async def test_nothing_is_kept_of_work_that_is_done(*, fails: bool) -> None:
-    some, large = Threads("tests", 1), Large()
+    some, large = WorkerThreads("tests", 1), Large()
     kept = [weakref.ref(large)]
 
     def work(_: Large) -> Large:
@@ -75,7 +75,7 @@ async def test_nothing_is_kept_of_work_that_is_done(*, fails: bool) -> None:
 
 
 async def test_no_more_are_at_work_than_there_may_be_and_the_rest_comes_after() -> None:
-    some, held = Threads("tests", 3), Held()
+    some, held = WorkerThreads("tests", 3), Held()
     calls = [asyncio.create_task(some.run(held.work)) for _ in range(20)]
     await until(lambda: held.begun == 3, "all threads are at work")
     assert await asyncio.to_thread(lambda: held.begun) == 3
@@ -84,7 +84,7 @@ async def test_no_more_are_at_work_than_there_may_be_and_the_rest_comes_after() 
 
 
 async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
-    some, held = Threads("tests", 1), Held()
+    some, held = WorkerThreads("tests", 1), Held()
     first = asyncio.create_task(some.run(held.work))
     await until(lambda: held.begun == 1, "the only thread is at work")
     others = [asyncio.create_task(some.run(held.work)) for _ in range(5)]
@@ -99,7 +99,7 @@ async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
 
 
 async def test_a_context_that_nobody_waits_for_any_more_is_left_again() -> None:
-    some, held = Threads("tests", 1), Held()
+    some, held = WorkerThreads("tests", 1), Held()
     left = asyncio.Event()
 
     @contextlib.contextmanager
@@ -135,7 +135,7 @@ async def test_a_context_hears_of_what_happens_in_it() -> None:
             raise
 
     with pytest.raises(ValueError, match="in it"):
-        async with Threads("tests", 1).opened(entered()) as value:
+        async with WorkerThreads("tests", 1).opened(entered()) as value:
             raise ValueError(f"in it {value}")
     assert heard == ["in it 1"]
 
@@ -148,7 +148,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> StillClock:
 
 
 async def test_who_comes_when_all_are_held_up_for_long_is_refused(clock: StillClock) -> None:
-    some, held = Threads("tests", 2), Held()
+    some, held = WorkerThreads("tests", 2), Held()
     calls = [asyncio.create_task(some.run(held.work)) for _ in range(2)]
     await until(lambda: held.begun == 2, "all threads are at work")
     clock.now += threads.STALLED_S + 1
@@ -168,7 +168,7 @@ async def test_who_waits_while_all_are_held_up_is_refused_and_what_it_wanted_is_
     def never(given: Large) -> None:
         begun.append(id(given))
 
-    some, held, large = Threads("tests", 2), Held(), Large()
+    some, held, large = WorkerThreads("tests", 2), Held(), Large()
     kept = weakref.ref(large)
     calls = [asyncio.create_task(some.run(held.work)) for _ in range(2)]
     await until(lambda: held.begun == 2, "all threads are at work")
@@ -192,7 +192,7 @@ async def test_who_waits_gets_its_turn_once_one_of_them_goes_on(
     clock: StillClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads, "STALLED_S", 0.05)
-    some, stuck, slow, next_one = Threads("tests", 2), Held(), Held(), Held()
+    some, stuck, slow, next_one = WorkerThreads("tests", 2), Held(), Held(), Held()
     calls = [asyncio.create_task(some.run(each.work)) for each in (stuck, slow)]
     await until(lambda: stuck.begun and slow.begun, "all threads are at work")
     waiting = asyncio.create_task(some.run(next_one.work))
