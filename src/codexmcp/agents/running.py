@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from codexmcp.agents.alarm import Alarm
 from codexmcp.agents.arguments import Arguments, parse_arguments
-from codexmcp.agents.background import in_background
 from codexmcp.agents.cleaner import Cleaner
 from codexmcp.agents.display import Display, JsonDisplay, TextDisplay
 from codexmcp.agents.follower import Follower
@@ -37,6 +36,7 @@ from codexmcp.errors import (
     WorkError,
 )
 from codexmcp.settings import restart_command
+from codexmcp.worker_thread import in_thread
 
 if TYPE_CHECKING:
     from agents import Agent
@@ -118,7 +118,7 @@ async def _work(
             display.cleaner = Cleaner(plan.secrets, workplace.aliases)
             show = Follower(record, display, alarm).step
             # In a thread, so signals and the status line do not wait for the import.
-            open_agent, run_agent = await in_background(lambda: _load(program))
+            open_agent, run_agent = await in_thread(lambda: _load(program))
             async with open_agent(workplace, record, show) as agent:
                 return await run_agent(agent, workplace, show)
     except TimeoutError:
