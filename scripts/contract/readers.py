@@ -13,8 +13,8 @@ from codexmcp.appserver.events import Event, Item, parse_event, parse_item
 from codexmcp.appserver.final_answer import FinalAnswer
 from codexmcp.appserver.forms import form_of, url_of
 from codexmcp.appserver.progress import describe, has_failed, label
-from codexmcp.appserver.tally import Tally
 from codexmcp.appserver.tokens import TokenLedger
+from codexmcp.appserver.tool_call_counts import ToolCallCounts
 from codexmcp.appserver.unreported import Unreported
 from codexmcp.cli.runs.telling import Teller
 from codexmcp.codex.progress import TurnProgress
@@ -38,7 +38,7 @@ def read_event(method: str, params: Any) -> None:  # noqa: ANN401 - a JSON value
     describe(event)
     sleeps_s(event)
     list(narrate(event))
-    Tally().note(event)
+    ToolCallCounts().note(event)
     Unreported(_THREAD, "/").take(event)
     FinalAnswer().after(event)
     SummaryBuilder().note(event)

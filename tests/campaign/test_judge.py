@@ -195,7 +195,9 @@ def test_a_run_may_be_lost_only_if_something_may_have_been_sent() -> None:
 
 def test_a_run_of_which_codex_has_a_record_may_not_be_lost_for_good() -> None:
     evidence = good()
-    evidence.stored = [replace(RUN, state="lost", reason="start it anew: it cannot be resumed")]
+    evidence.stored = [
+        replace(RUN, state="lost", reason="start a new run: this one cannot be resumed")
+    ]
     evidence.audited["run-1"] = audited("lost")
     evidence.recorded = []
     assert kinds(evidence) == []

@@ -14,7 +14,7 @@ from codexmcp.http.binding import ListenAddress
 from codexmcp.http.door import DoorOptions, http_door
 from codexmcp.http.token_files import TokenFiles
 from codexmcp.runs.service import RunService
-from codexmcp.supervisor.doors import Inside
+from codexmcp.supervisor.doors import DoorServices
 from codexmcp.workspace.files.tools import file_tools
 from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.portfolio import Portfolio
@@ -109,7 +109,7 @@ async def opened(
         return status
 
     # No run tool is offered, so nobody asks for a run.
-    inside = Inside(cast("RunService", None), lambda _caller: _nothing, told_status)
+    inside = DoorServices(cast("RunService", None), lambda _caller: _nothing, told_status)
     async with http_door(replace(options, **changes))(inside) as told:
         yield Door(told["http"]["url"], folder, tokens, gate, status)
 

@@ -22,7 +22,7 @@ from codexmcp.appserver.shared import SharedAppServer
 from codexmcp.appserver.watched import Watch, WatchedServer
 from codexmcp.cli.codex_terminal import shows
 from codexmcp.codex.access import provider_overrides, retry_overrides
-from codexmcp.codex.turns import OnChildren, Turn, TurnLimits, TurnResult, run_turn
+from codexmcp.codex.turns import SubAgentHandling, Turn, TurnLimits, TurnResult, run_turn
 from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexMCPError
 from codexmcp.jsonvalues import list_of, text_of
@@ -215,7 +215,7 @@ class Trial:
         turn = Turn(
             [text_input(prompt)],
             limits=TurnLimits(timeout_s=_TURN_S),
-            on_children=OnChildren.WAIT,
+            on_children=SubAgentHandling.WAIT,
         )
         return await run_turn(server, thread_id, turn)
 

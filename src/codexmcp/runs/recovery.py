@@ -253,4 +253,4 @@ class Recovery:
 
 
 def _unsent(owner: Owner) -> str:
-    return f"its owner (process {owner.pid}) died before it was sent; it starts anew"
+    return f"its owner (process {owner.pid}) died before it was sent; it is started again"

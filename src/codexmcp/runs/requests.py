@@ -110,7 +110,7 @@ def _checked(
     """Return the request of a call within the policy, after a look at its files."""
     cwd = call.cwd or str(caller.base_dir)
     if not os.path.isdir(cwd):  # noqa: PTH112 - pathlib's own look fails on a path that is too long
-        raise ArgumentsError(f"cwd `{cwd}` is no folder; create it or name another")
+        raise ArgumentsError(f"cwd `{cwd}` is not a folder; create it or name another")
     if call.extras.output_schema is not None:
         extras.check_schema(call.extras.output_schema)
     images = extras.check_images(call.extras.images, base_dir=cwd, within=caller.policy.bound)

@@ -10,7 +10,7 @@ from codexmcp.appserver.events import parse_event
 from codexmcp.appserver.launch import DELTAS
 from codexmcp.appserver.schema import steps
 from codexmcp.server import codex_agents, codex_events, codex_items
-from tests.support.sources import source_nodes
+from tests.support.sources import nodes_below, nodes_with
 
 REMEDY = "use it, and write the contract anew: `uv run python -m scripts.contract`"
 
@@ -62,14 +62,13 @@ FIELDS = {
 
 def calls() -> Iterator[tuple[str, str, list[str]]]:
     """Yield place, method and constant fields of the calls of app-server."""
-    for path, nodes in source_nodes().items():
-        for node in nodes:
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-                continue
-            names = strings(node.args[:1])
-            if node.func.attr == "call" and names:
-                keys = node.args[1].keys if isinstance(node.args[1], ast.Dict) else []
-                yield f"{path}:{node.lineno}", names[0], strings(keys)
+    for path, node in nodes_with(".call("):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        names = strings(node.args[:1])
+        if node.func.attr == "call" and names:
+            keys = node.args[1].keys if isinstance(node.args[1], ast.Dict) else []
+            yield f"{path}:{node.lineno}", names[0], strings(keys)
 
 
 def strings(nodes: Iterable[ast.expr | None]) -> list[str]:
@@ -111,9 +110,7 @@ def test_every_field_that_the_code_reads_is_in_the_contract() -> None:
     """Names of ours are in snake case, so those in camel case are of app-server."""
     names = {
         name: f"{path}:{getattr(node, 'lineno', 0)}"
-        for path, nodes in source_nodes().items()
-        if path.startswith(WIRE)
-        for node in nodes
+        for path, node in nodes_below(*WIRE)
         for name in read_names(node)
         if re.search("[a-z][A-Z]", name)
     }
@@ -125,9 +122,7 @@ def test_every_method_that_the_code_names_is_in_the_contract() -> None:
     known = METHODS_OF_OTHERS.union(*map(contract().known, contract().uses))
     named = {
         node.value: f"{path}:{node.lineno}"
-        for path, nodes in source_nodes().items()
-        if path.startswith(WIRE)
-        for node in nodes
+        for path, node in nodes_below(*WIRE)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         if re.fullmatch(r"[a-z]+[A-Z]?\w*(/[a-z]\w+)+", node.value)
     }

@@ -10,7 +10,7 @@ from codexmcp.codex import diagnosis
 from codexmcp.codex.access import OwnAccess
 from codexmcp.codex.config import CodexHome
 from codexmcp.codex.diagnosis import Finding, Severity
-from codexmcp.codex.resolution import Choices, Resolution
+from codexmcp.codex.resolution import CodexChoices, Resolution
 from codexmcp.settings import Settings
 
 KEY = "sk-canary-0123456789"
@@ -23,7 +23,7 @@ def home(login: str | None = None, **config: Any) -> CodexHome:
 
 def found(settings: Settings, codex_home: CodexHome) -> Resolution:
     env = {"LAB_KEY": "k"}
-    return Resolution(settings, Choices(), Path("/codex"), codex_home, env, OwnAccess())
+    return Resolution(settings, CodexChoices(), Path("/codex"), codex_home, env, OwnAccess())
 
 
 def test_without_a_key_the_remedy_is_told() -> None:

@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Ends(Generic[T]):
+class FirstAndLast(Generic[T]):
     """The first and the last of many values, and the total count."""
 
     first: list[T] = field(default_factory=list[T])
@@ -84,7 +84,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
+class ApprovalNote:
     """A question of Codex and its answer.
 
     Attributes:
@@ -109,7 +109,7 @@ class AgentNotes:
     """
 
     def __init__(self) -> None:
-        self.steps: Ends[Step] = Ends()
+        self.steps: FirstAndLast[Step] = FirstAndLast()
         self.changes: dict[str, list[str]] = {}
         self.more_changes = 0
         self.answer = FinalAnswer()
@@ -179,8 +179,8 @@ class SummaryBuilder:
     def __init__(self) -> None:
         self.root = AgentNotes()
         self.agents: dict[str, AgentNotes] = {}
-        self.approvals: Ends[Approval] = Ends()
-        self.errors: Ends[str] = Ends()
+        self.approvals: FirstAndLast[ApprovalNote] = FirstAndLast()
+        self.errors: FirstAndLast[str] = FirstAndLast()
         self.usage = TokenUsage()
         self.unknown: dict[str, int] = {}
         self.lost = 0
@@ -212,7 +212,7 @@ class SummaryBuilder:
         """Add a question with its answer; the field `agent` names a sub-agent."""
         agent = text_of(question.get("agent"))
         about = f"{agent}: {_about(question)}" if agent else _about(question)
-        self.approvals.add(Approval(_short(about), decision, by))
+        self.approvals.add(ApprovalNote(_short(about), decision, by))
 
     def note_record(self, record: Mapping[str, Any]) -> None:
         """Add a line of a run's file."""

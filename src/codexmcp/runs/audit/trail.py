@@ -24,7 +24,7 @@ from codexmcp.runs.audit.appender import Appender
 from codexmcp.runs.audit.folders import (
     POINTER_DIR_SETTING,
     RUN_DIR_SETTING,
-    Made,
+    CreatedPaths,
     audit_error,
     opened,
     opened_inner,
@@ -76,7 +76,7 @@ class AuditTrail:
             AuditError: The files cannot be written, or the run has files already.
         """
         trail = cls(run, pointer_dir, redactor)
-        made = Made()
+        made = CreatedPaths()
         path, setting = trail._folder / events_file(run.id), RUN_DIR_SETTING
         try:
             with opened(trail._folder, made) as folder:
@@ -162,7 +162,7 @@ class AuditTrail:
             if run.state.is_over:
                 write_summary(folder, self._run, self._notes)
         with self._tolerated():
-            append_entry(self._pointer_dir, POINTER_INDEX, self._index_line(), Made())
+            append_entry(self._pointer_dir, POINTER_INDEX, self._index_line(), CreatedPaths())
 
     def close(self) -> None:
         """Close the files."""
@@ -209,7 +209,7 @@ class AuditTrail:
         with self._tolerated():
             if self._folder.is_relative_to(cwd) and not cwd.is_dir():
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            with opened(self._folder, Made()) as folder:
+            with opened(self._folder, CreatedPaths()) as folder:
                 self._start(folder, os.O_CREAT)
             if self._appender is not None and self._appender.is_empty:
                 self._write(lines.header_line(self._run))

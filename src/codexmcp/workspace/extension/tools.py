@@ -14,7 +14,7 @@ from typing import Any
 
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.commands import (
-    Command,
+    ChildCommand,
     CommandResult,
     find_program,
     passed_environment,
@@ -171,7 +171,7 @@ class _Extension:
                 f"{name} is not on the server's PATH ({self._env['PATH']}); {remedy}, or start "
                 "the server with a PATH that has it"
             )
-        command = Command(
+        command = ChildCommand(
             [program, *words],
             str(self._folder),
             self._env,

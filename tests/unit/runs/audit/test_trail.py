@@ -13,7 +13,7 @@ import pytest
 from codexmcp.appserver.events import parse_event
 from codexmcp.errors import AuditError
 from codexmcp.runs.audit.names import POINTER_INDEX, PROJECT_INDEX, default_audit_dir
-from codexmcp.runs.audit.prune import ABANDONED_S, Keep, choose, delete, ended_runs
+from codexmcp.runs.audit.prune import ABANDONED_S, RetentionBounds, choose, delete, ended_runs
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.audit.reindex import audit_folders, scan
 from codexmcp.runs.audit.trail import AuditTrail
@@ -276,7 +276,7 @@ def test_pruning_deletes_whole_runs_and_tells_their_size(project: Path, pointers
     open_trail(a_run(project, "waiting"), pointers).close()
     known = ended_runs(folder, now=3000.0)
     assert ended_runs(folder, now=3000.0, spared=["r0", "r1"]) == known[2:]
-    gone = delete(choose(known, Keep(count=1), now=3000.0))
+    gone = delete(choose(known, RetentionBounds(count=1), now=3000.0))
     assert [run.run_id for run in gone] == ["r0", "r1"]
     assert all(run.size_bytes > 100 for run in gone)
     left = sorted(path.name for path in folder.iterdir() if path.is_file())
