@@ -33,6 +33,7 @@ from codexmcp.appserver.requests import ThreadInfo, ThreadOptions, TurnOptions
 from codexmcp.appserver.sandboxes import end_sandboxes_of_thread
 from codexmcp.appserver.spawn import Spawned, spawn_server
 from codexmcp.appserver.startup import StartupWait
+from codexmcp.appserver.thread_store import repeated
 from codexmcp.appserver.tool_log import ToolLog
 from codexmcp.appserver.version import check_user_agent
 from codexmcp.errors import AppServerClosedError, DeadlineError, RequestError
@@ -204,7 +205,7 @@ class AppServer:
         Raises:
             RequestError: Codex refused the options.
         """
-        return ThreadInfo.of(await self.call("thread/start", options.to_wire()))
+        return ThreadInfo.of(await repeated(lambda: self.call("thread/start", options.to_wire())))
 
     async def resume_thread(self, thread_id: str, options: ThreadOptions) -> ThreadInfo:
         """Load a thread from its rollout, and become its only writer.
@@ -213,7 +214,7 @@ class AppServer:
             RequestError: No such thread, another writer, or a newer Codex started the thread.
         """
         params = {"threadId": thread_id, "excludeTurns": True, **options.to_wire()}
-        info = ThreadInfo.of(await self.call("thread/resume", params))
+        info = ThreadInfo.of(await repeated(lambda: self.call("thread/resume", params)))
         if refusal := refusals.newer_thread(object_of(info.raw.get("thread")), self.info):
             await self.call("thread/unsubscribe", {"threadId": info.id})
             raise refusal
@@ -249,7 +250,7 @@ class AppServer:
         params = {"threadId": thread_id, "excludeTurns": True, **options.to_wire()}
         if after is not None:
             params["lastTurnId"] = after
-        return ThreadInfo.of(await self.call("thread/fork", params))
+        return ThreadInfo.of(await repeated(lambda: self.call("thread/fork", params)))
 
     async def read_thread(self, thread_id: str, *, include_turns: bool = True) -> Mapping[str, Any]:
         """Return Codex's record of a thread, without becoming the writer."""

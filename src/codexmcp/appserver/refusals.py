@@ -44,6 +44,10 @@ class NewerThreadError(RequestError):
     """The thread was started by a newer Codex, which may record what this Codex cannot read."""
 
 
+class ThreadStoreError(RequestError):
+    """Codex could not read or write its own records of threads; nothing was done."""
+
+
 class NoTurnError(RequestError):
     """The turn to steer or interrupt is not running."""
 
@@ -59,6 +63,7 @@ _TEXTS: tuple[tuple[str, type[RequestError]], ...] = (
     ("list_turns is not supported", UnknownThreadError),
     ("thread not loaded", UnknownThreadError),
     ("thread not found", UnknownThreadError),
+    ("thread-store internal error", ThreadStoreError),
 )
 
 
