@@ -86,6 +86,9 @@ class Server:
 
     async def cancel(self, token: str) -> None:
         """Cancel a call about a run, if there is one that is not answered."""
+        if self.ended:
+            # The cancel of a client that is gone reaches nobody, and stops nothing.
+            return
         for number, call in enumerate(self._calls):
             if call.token == token and not call.answers and call.cancelled_at is None:
                 call.cancelled_at = time.time()
