@@ -13,6 +13,7 @@ from codexmcp.cli.serve_http import PortfolioLibrary
 from codexmcp.http.binding import ListenAddress
 from codexmcp.http.door import DoorOptions, http_door
 from codexmcp.http.token_files import TokenFiles
+from codexmcp.mcp_tools import FLAG, changes, record
 from codexmcp.runs.service import RunService
 from codexmcp.supervisor.doors import DoorServices
 from codexmcp.workspace.files.tools import file_tools
@@ -44,7 +45,9 @@ class Gate:
     def tool(self) -> WorkspaceTool:
         """Return it as a tool."""
         schema = {"type": "object", "properties": {}, "additionalProperties": False}
-        return WorkspaceTool("wait", "Wait.", schema, Scope.READ, self.run)
+        answer = record({"waited": FLAG})
+        hints = changes(destructive=False, idempotent=False, open_world=False)
+        return WorkspaceTool("wait", "Wait.", schema, Scope.READ, self.run, "Wait", answer, hints)
 
 
 class Door(HttpClient):

@@ -17,7 +17,7 @@ DESIGN = CHECKOUT / "docs" / "design.md"
 
 LAYERS = [
     {"data_classes"},
-    {"errors", "figures", "jsonvalues", "secret_like", "worker_thread", "__init__"},
+    {"errors", "figures", "jsonvalues", "mcp_tools", "secret_like", "worker_thread", "__init__"},
     {"command_line", "entry", "env_file", "installation", "network", "units"},
     {"settings", "jsonrpc", "own_files"},
     {"run_settings"},

@@ -17,17 +17,6 @@ from codexmcp.server.run_tools.tools import RunTools
 from codexmcp.server.tasks import Task, TaskSource, created
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 
-READ_ONLY_RUN_TOOLS = frozenset(
-    {
-        "codex_wait",
-        "codex_result",
-        "codex_active_runs",
-        "codex_runs",
-        "codex_approvals",
-        "codex_wrapper_check",
-    }
-)
-
 
 class Toolbox:
     """All tools.
@@ -43,8 +32,8 @@ class Toolbox:
         self._run_tools = run_tools
         runs = [] if run_tools is None else run_tools.definitions()
         self._definitions = {
-            **{tool.name: _defined(tool) for tool in tools},
-            **{each["name"]: _of_run(each) for each in runs},
+            **{tool.name: tool.definition() for tool in tools},
+            **{each["name"]: each for each in runs},
         }
 
     def definitions(self, scopes: Collection[Scope]) -> list[dict[str, Any]]:
@@ -116,20 +105,6 @@ def _result(fields: dict[str, Any]) -> dict[str, Any]:
     # A third of the standard library's time, and without blanks.
     text = pydantic_core.to_json(fields, inf_nan_mode="null").decode()
     return {"content": [{"type": "text", "text": text}], "structuredContent": fields}
-
-
-def _defined(tool: WorkspaceTool) -> dict[str, Any]:
-    return {
-        "name": tool.name,
-        "description": tool.description,
-        "inputSchema": dict(tool.schema),
-        "annotations": {"readOnlyHint": tool.is_read_only},
-    }
-
-
-def _of_run(definition: Mapping[str, Any]) -> dict[str, Any]:
-    hint = {"readOnlyHint": definition["name"] in READ_ONLY_RUN_TOOLS}
-    return {**definition, "annotations": hint}
 
 
 def required_scope(
