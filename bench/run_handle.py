@@ -27,17 +27,19 @@ def open_subject(stage: Stage) -> Generator[Subject, None, None]:
         [
             Driver("raw app-server, thread/start", lambda: _raw(stage)),
             Driver("codexmcp, codex_run", lambda: _supervised(stage)),
+            Driver("the same as a task", lambda: _supervised(stage, as_task=True)),
         ],
         max_rounds=6,
     )
 
 
-def _supervised(stage: Stage) -> Sample:
+def _supervised(stage: Stage, *, as_task: bool = False) -> Sample:
     with supervisor(stage) as supervised, supervised.client() as client:
         run_ids: list[str] = []
 
         def start() -> None:
-            run_ids.append(client.start(prompt()))
+            begin = client.start_task if as_task else client.start
+            run_ids.append(begin(prompt()))
 
         return _sample(start, lambda: client.wait(run_ids[-1:]))
 

@@ -1,4 +1,6 @@
-"""Subject `relay`: from the start of a client's server to the answer to `initialize`.
+"""Subject `relay`: from the start of a client's server to the answer to its first request.
+
+That is `initialize`, or `server/discover` of MCP 2026-07-28.
 
 With a supervisor up, the time is that of Python's start, the relay's imports and one round trip.
 Without one the relay answers by itself, and starts it meanwhile. The base is the server that Codex
@@ -33,6 +35,12 @@ def open_subject(stage: Stage) -> Generator[Subject, None, None]:
         def relay() -> Sample:
             return _start(supervised.relay(), supervised.env, supervised.work)
 
+        def discovered() -> Sample:
+            watch = Stopwatch()
+            with McpClient(supervised.relay(), supervised.env, supervised.work) as client:
+                client.discover()
+                return {"initialize, ms": watch.lap_ms()}
+
         def cold() -> Sample:
             with stage.codex_home(stage.pinned) as home:
                 runtime = home.parent / "run"
@@ -48,6 +56,7 @@ def open_subject(stage: Stage) -> Generator[Subject, None, None]:
             [
                 Driver("native 0.153.4", native),
                 Driver("codexmcp --shared", relay),
+                Driver("the same, server/discover", discovered),
                 Driver("the same without a supervisor", cold),
                 Driver("Python's start alone", lambda: _python(supervised)),
             ]

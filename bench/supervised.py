@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.processes import child_of
 from bench.script import Kind, answer_to, prompt
 from bench.stage import Stage, codexmcp_command
-from bench.wire import Json, McpClient
+from bench.wire import Json, McpClient, enveloped
 
 _STOP_S = 60.0
 _MOST_WAITED_FOR = 100
@@ -29,6 +29,15 @@ class RunClient(McpClient):
     def start(self, asked: str, **arguments: object) -> str:
         """Start a run and return its id."""
         return str(self.answer(self.begin(asked, **arguments))["runId"])
+
+    def start_task(self, asked: str, **arguments: object) -> str:
+        """Start a run as a task and return its id."""
+        call = {"name": "codex_run", "arguments": {"prompt": asked, **arguments}}
+        return str(self.call("tools/call", enveloped(call))["taskId"])
+
+    def task(self, task_id: str) -> Json:
+        """Return a task."""
+        return self.call("tasks/get", enveloped({"taskId": task_id}))
 
     def use(self, tool: str, arguments: Json) -> Json:
         """Call a tool and return what it says."""

@@ -108,11 +108,23 @@ class McpClient(LineClient):
         self.call("initialize", params)
         self.send({"method": "notifications/initialized"})
 
+    def discover(self) -> None:
+        """Ask for the server as a client of MCP 2026-07-28."""
+        self.call("server/discover", enveloped({}))
+
     def tool(self, name: str, arguments: Json) -> tuple[str, str]:
         """Call a tool and return what it said and its thread."""
         result = self.call("tools/call", {"name": name, "arguments": arguments})
         assert not result.get("isError"), result
         return result["content"][0]["text"], result["structuredContent"]["threadId"]
+
+
+def enveloped(params: Json) -> Json:
+    """Return parameters with the envelope of a client of MCP 2026-07-28 that takes tasks."""
+    prefix = "io.modelcontextprotocol"
+    capabilities: Json = {"extensions": {f"{prefix}/tasks": {}}}
+    meta = {f"{prefix}/protocolVersion": "2026-07-28", f"{prefix}/clientCapabilities": capabilities}
+    return {**params, "_meta": meta}
 
 
 class AppServerClient(LineClient):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes the digests of today's images into the Dockerfile, and those of today's actions into the
-# workflow. Run it to pin them, and again to renew them. Needs docker with buildx, git and the network.
+# workflows. Run it to pin them, and again to renew them. Needs docker with buildx, git and the network.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
@@ -27,11 +27,11 @@ pin_action() {
         printf 'pin.sh: %s has no tag %s\n' "$action" "$tag" >&2
         exit 1
     }
-    sed -i -E "s|(uses: $action@).*|\1$hash # $tag|" .github/workflows/ci.yml
+    sed -i -E "s|(uses: $action@).*|\1$hash # $tag|" .github/workflows/*.yml
     printf '%s@%s # %s\n' "$action" "$hash" "$tag"
 }
 
 pin_image BASE_IMAGE
 pin_image UV_IMAGE
-sed -nE 's/.*uses: ([^@]+)@([0-9a-f]{40} # )?(v[0-9.]+)$/\1 \3/p' .github/workflows/ci.yml | sort -u \
+sed -nE 's/.*uses: ([^@]+)@([0-9a-f]{40} # )?(v[0-9.]+)$/\1 \3/p' .github/workflows/*.yml | sort -u \
     | while read -r action tag; do pin_action "$action" "$tag"; done

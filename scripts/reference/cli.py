@@ -42,13 +42,18 @@ def page() -> str:
     """Return the page."""
     codexmcp = parser_of(app.load_command)
     agent = parser_of(installed_program(rehearses=False).load)
+    check = parser_of(lambda words: app.load_command(["codex", "check", *words]))
     picker = parser_of(picker_arguments.parse)
     sections = [
         *_sections(codexmcp, "codexmcp"),
         *_sections(agent, "codexmcp agent"),
         "## `codexmcp rehearse`\n\nThe options of `codexmcp agent`, with the scripted model.\n",
         "## `codexmcp-agents`\n\n`codexmcp` under the name of its package, for `uvx`.\n",
-        "## `codexmcp codex`\n\nAll arguments go to the Codex binary of the installation.\n",
+        (
+            "## `codexmcp codex`\n\nAll arguments go to the Codex binary of the installation, "
+            "except those of `check`.\n"
+        ),
+        *_sections(check, "codexmcp codex check"),
         *_sections(picker, "codex-runs"),
         (
             "## `codex-mcp-sidecar`, `codex-mcp-wrapper`\n\n"

@@ -60,7 +60,9 @@ def names_in_code() -> set[str]:
     """Return the variables with our prefixes in the source, the entrypoint and compose.yaml."""
     found = {f"{run_settings.PREFIX}{name}" for name in _suffixes()}
     for path in (_CHECKOUT / "src" / "codexmcp").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        source = path.read_text(encoding="utf-8")
+        # To parse the whole package takes seconds.
+        for node in ast.walk(ast.parse(source)) if _NAME.search(source) else ():
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found |= {node.value} if _NAME.fullmatch(node.value) else set()
     for name in ("scripts/entrypoint.sh", "compose.yaml"):

@@ -19,6 +19,12 @@ from scripts.reference import text
 
 _ROOT = Path("/")
 _PLACES = " Roots: /."
+_EFFECTS = {
+    "readOnlyHint": {True: "reads only", False: ""},
+    "destructiveHint": {True: "may overwrite or remove", False: "only adds"},
+    "idempotentHint": {True: "repeatable", False: ""},
+    "openWorldHint": {True: "reaches beyond this machine", False: ""},
+}
 
 
 def page() -> str:
@@ -36,7 +42,9 @@ def page() -> str:
         for title, definitions in groups
     ]
     return text.page(
-        "MCP tools", "Look up a tool or an argument; required ones are bold.", sections
+        "MCP tools",
+        "Look up a tool, an argument, or a field of an answer; required ones are bold.",
+        sections,
     )
 
 
@@ -54,13 +62,34 @@ def workspace_tools() -> list[WorkspaceTool]:
 def _defined(tool: WorkspaceTool) -> dict[str, Any]:
     scope = f" Scope: `{tool.scope.value}`."
     description = tool.description.replace(_PLACES, "") + scope
-    return {"name": tool.name, "description": description, "inputSchema": tool.schema}
+    return tool.definition() | {"description": description}
 
 
 def _tool(definition: Mapping[str, Any]) -> str:
     schema = definition["inputSchema"]
     rows = text.table(("argument", "type", "meaning"), _rows(schema))
-    return f"### `{definition['name']}`\n\n{text.prose(definition['description'])}\n{rows}"
+    about = f"### `{definition['name']}`\n\n{text.prose(definition['description'])}\n"
+    answer = text.prose(f"Answer: {_answer(definition['outputSchema'])}.{_effects(definition)}")
+    return f"{about}{rows}\n{answer}" if rows else f"{about}{answer}"
+
+
+def _answer(schema: Mapping[str, Any]) -> str:
+    """Return the fields of an answer; the required ones are bold."""
+    if "anyOf" in schema:
+        parts = [schema["$defs"]["run"] if "$ref" in each else each for each in schema["anyOf"]]
+        return "; or ".join(_answer(each) for each in parts)
+    required = schema.get("required", ())
+    fields = [f"**`{name}`**" if name in required else f"`{name}`" for name in schema["properties"]]
+    return ", ".join(fields)
+
+
+def _effects(definition: Mapping[str, Any]) -> str:
+    """Return the annotations of a tool in words; nothing without annotations."""
+    hints = definition.get("annotations")
+    if hints is None:
+        return ""
+    words = [_EFFECTS[name][value] for name, value in hints.items() if name in _EFFECTS]
+    return f" {', '.join(word for word in words if word).capitalize()}."
 
 
 def _rows(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

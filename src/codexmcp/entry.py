@@ -51,6 +51,8 @@ def run_program(name: str, load: Callable[[], Work]) -> int:
         return _finished(name, ExitCode.DONE if code is None else code)
     except KeyboardInterrupt:
         return _INTERRUPTED
+    finally:
+        _forget_interrupts()
 
 
 def leave(name: str, code: int) -> NoReturn:
@@ -75,6 +77,16 @@ def was_closed(fd: int) -> bool:
 
 _INTERRUPTED = 130
 """`ExitCode.INTERRUPTED`, usable before `errors` is imported."""
+
+
+def _forget_interrupts() -> None:
+    """Let `python -m` end with the exit code of the program after a handled Ctrl-C.
+
+    Source: CPython notes a KeyboardInterrupt that leaves code from a string, as of a named tuple,
+    and then ends `python -m` by SIGINT even if the interrupt is handled outside. Each execution of
+    a string resets the note.
+    """
+    exec("")  # noqa: S102 - an empty string
 
 
 def _finished(name: str, code: int) -> int:

@@ -21,7 +21,7 @@ _ENDS = ("_PASS", "_PWD", "_PAT")
 _PASSWORD = re.compile(r"//[^\s/@:]*:[^\s@]*@")
 
 
-class Shape(Protocol):
+class SecretPattern(Protocol):
     """A pattern of secrets."""
 
     @property
@@ -46,6 +46,6 @@ def holds_password(value: str) -> bool:
     return _PASSWORD.search(value) is not None
 
 
-def holds_secret(value: str, shapes: Iterable[Shape]) -> bool:
+def holds_secret(value: str, shapes: Iterable[SecretPattern]) -> bool:
     """Return whether a text matches a pattern of secrets."""
     return any(shape.mark in value and shape.pattern.search(value) for shape in shapes)

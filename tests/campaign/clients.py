@@ -86,6 +86,9 @@ class Server:
 
     async def cancel(self, token: str) -> None:
         """Cancel a call about a run, if there is one that is not answered."""
+        if self.ended:
+            # The cancel of a client that is gone reaches nobody, and stops nothing.
+            return
         for number, call in enumerate(self._calls):
             if call.token == token and not call.answers and call.cancelled_at is None:
                 call.cancelled_at = time.time()
@@ -213,11 +216,46 @@ class Caller:
         Raises:
             ServerError: There is no server to call.
         """
+        params = {"name": tool, "arguments": dict(arguments)}
+        return await self._asked("tools/call", params, tool, token, bound_s, **about)
+
+    async def task(
+        self, tool: str, token: str, arguments: Mapping[str, Any], bound_s: float, **about: Any
+    ) -> Call:
+        """Call a tool as a client with MCP tasks; see `call`."""
+        params = _enveloped({"name": tool, "arguments": dict(arguments)})
+        # As a task, a call of `codex` is a run like any other.
+        starts = "codex_run" if tool == "codex" else tool
+        return await self._asked("tools/call", params, starts, token, bound_s, **about)
+
+    async def about_task(
+        self, method: str, token: str, params: Mapping[str, Any], bound_s: float
+    ) -> Call:
+        """Send a request about a task; see `call`."""
+        return await self._asked(method, _enveloped(params), method, token, bound_s)
+
+    async def _asked(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        tool: str,
+        token: str,
+        bound_s: float,
+        **about: Any,
+    ) -> Call:
         server = await self.connected()
         call = Call(self.name, tool, token, time.time(), bound_s, **about)
         self._calls.append(call)
-        await server.request(call, "tools/call", {"name": tool, "arguments": dict(arguments)})
+        await server.request(call, method, params)
         return call
+
+
+def _enveloped(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with the envelope of a client that takes tasks and shows forms."""
+    prefix = "io.modelcontextprotocol"
+    capabilities: dict[str, Any] = {"extensions": {f"{prefix}/tasks": {}}, "elicitation": {}}
+    version = {f"{prefix}/protocolVersion": "2026-07-28"}
+    return {**params, "_meta": {**version, f"{prefix}/clientCapabilities": capabilities}}
 
 
 def _fields(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,6 +263,8 @@ def _fields(message: Mapping[str, Any]) -> dict[str, Any]:
     if "error" in message:
         return {"error": str(message["error"].get("message"))}
     result = message["result"]
+    if "taskId" in result:
+        return {"runId": result["taskId"], **result}
     text = "".join(part.get("text", "") for part in result.get("content", []))
     if result.get("isError"):
         return {"error": text}

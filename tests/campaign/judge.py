@@ -32,6 +32,14 @@ RECOVERY_S = 11.0
 """Bound on the takeover by the next supervisor, in seconds. Source: ours, users are told 10 s."""
 
 
+TASK_ENDS = {
+    "completed": {"completed", "failed", "timed_out", "lost"},
+    "cancelled": {"interrupted"},
+    "failed": set[str](),
+}
+"""The states of a run by the end of its task; a run never makes its task fail."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A broken promise: its kind, the run or call, and the evidence."""
@@ -43,7 +51,18 @@ class Finding:
 
 def judge(evidence: Evidence) -> list[Finding]:
     """Return all broken promises."""
-    rules = (_vanished, _states, _unsent, _files, _twice, _after_runs, _after_stops, _calls, _rest)
+    rules = (
+        _vanished,
+        _states,
+        _unsent,
+        _files,
+        _twice,
+        _after_runs,
+        _after_stops,
+        _calls,
+        _tasks,
+        _rest,
+    )
     return [finding for rule in rules for finding in rule(evidence)]
 
 
@@ -224,6 +243,20 @@ def _calls(evidence: Evidence) -> Iterator[Finding]:
             yield Finding("no answer", about, f"bound {call.bound_s:g} s")
         if not call.answers and gone and not call.killed:
             yield Finding("server ended", about, "its server ended by itself while it waited")
+
+
+def _tasks(evidence: Evidence) -> Iterator[Finding]:
+    """Yield tasks that became unknown, or whose end is not that of their run."""
+    states = {run.id: run.state for run in evidence.stored}
+    for call in evidence.calls:
+        if not call.tool.startswith("tasks/"):
+            continue
+        about, task = f"{call.client} {call.tool} {call.token}", call.fields
+        if "unknown task" in task.get("error", ""):
+            yield Finding("task vanished", about, task["error"])
+        state = states.get(task.get("runId", ""), "")
+        if task.get("status") in TASK_ENDS and state not in TASK_ENDS[task["status"]]:
+            yield Finding("task differs", about, f"it is {task['status']}, its run is {state}")
 
 
 def _rest(evidence: Evidence) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.campaign.tasks import Task, random_task
 
@@ -47,6 +47,7 @@ class Work:
         retries: Bound on the number of continuations.
         key: Whether it has an idempotency key; then another client repeats the call.
         waits: Whether the call waits for the end.
+        as_task: Whether the client takes an MCP task as the answer, and polls it to its end.
     """
 
     tool: str
@@ -58,6 +59,7 @@ class Work:
     retries: int = 0
     key: bool = False
     waits: bool = False
+    as_task: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def plan_of(seed: int) -> Plan:
     works = list[Work]()
     for index in range(rng.randint(3, 8)):
         works.append(_work(rng, random_task(rng, f"s{seed}r{index}"), clients, works))
+    works = _as_tasks(seed, works, clients)
     bounds = ["--timeout", str(rng.randint(4, 9)), "--drain-timeout", str(DRAIN_S)]
     return Plan(
         seed,
@@ -127,6 +130,16 @@ def plan_of(seed: int) -> Plan:
         proxy=rng.random() < 0.5,
         bounds=(*bounds, *rng.choice((("--idle-timeout", str(IDLE_S)), ()))),
     )
+
+
+def _as_tasks(seed: int, works: list[Work], clients: tuple[bool, ...]) -> list[Work]:
+    """Return the calls, of which clients of the supervisor make some as tasks."""
+    # Its own numbers, so that the rest of a seed's plan stays what it was without tasks.
+    rng = random.Random(f"tasks of {seed}")  # noqa: S311 - as above
+    return [
+        replace(each, as_task=clients[each.client] and each.tool != "cli" and rng.random() < 0.4)
+        for each in works
+    ]
 
 
 def _work(rng: random.Random, task: Task, clients: tuple[bool, ...], before: list[Work]) -> Work:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 import shutil
@@ -32,6 +33,7 @@ _ENDED_S = 30.0
 _ANSWER_S = 15.0
 """Bound on an answer beyond the time that the call asks for, in seconds."""
 _GONE_S = 5.0
+_POLL_S = 0.5
 _FULL_S = 2.0
 
 
@@ -90,7 +92,10 @@ class Stage:
         given: dict[str, Any] = {"prompt": task.prompt, "sandbox": "workspace-write"}
         if work.tool == "codex":
             given["approval-policy"] = policy
-            await caller.call("codex", task.token, given, 10 + _ANSWER_S)
+            if work.as_task:
+                await self._task(caller, work, given)
+            else:
+                await caller.call("codex", task.token, given, 10 + _ANSWER_S)
             return
         given |= {"approval_policy": policy, "timeout_ms": work.timeout_ms}
         given |= {"async": False} if work.waits else {}
@@ -101,6 +106,9 @@ class Stage:
             given["run_id"] = origin.id
         about = {"key": f"key {task.token}"} if work.key else {}
         given |= {"idempotency_key": about["key"]} if work.key else {}
+        if work.as_task:
+            await self._task(caller, work, given)
+            return
         # A run may wait for another one, and begin again after a fault.
         bound_s = _ANSWER_S + (3 * work.timeout_ms / 1000 + _ENDED_S) * work.waits
         call = caller.call(work.tool, task.token, given, bound_s, **about)
@@ -113,6 +121,20 @@ class Stage:
         if not work.waits and "runId" in answered.fields:
             given = {"run_id": answered.fields["runId"], "soft_timeout_ms": 4000}
             await caller.call("codex_wait", task.token, given, 4 + _ANSWER_S)
+
+    async def _task(self, caller: Caller, work: Work, given: dict[str, Any]) -> None:
+        """Make a call as a task, answer its questions, and poll it to its end."""
+        token, decisions = work.task.token, itertools.cycle(("accept", "decline"))
+        made = await caller.task(work.tool, token, given, _ANSWER_S)
+        task = made.fields
+        while task.get("status") in {"working", "input_required"}:
+            await asyncio.sleep(min(task["pollIntervalMs"] / 1000, _POLL_S))
+            if requests := task.get("inputRequests"):
+                responses = {key: {"action": next(decisions)} for key in requests}
+                update = {"taskId": task["taskId"], "inputResponses": responses}
+                await caller.about_task("tasks/update", token, update, _ANSWER_S)
+            params = {"taskId": task["taskId"]}
+            task = (await caller.about_task("tasks/get", token, params, _ANSWER_S)).fields
 
     async def _approve(self, caller: Caller, task: Task) -> None:
         """Answer the questions of all runs for a while."""

@@ -195,7 +195,9 @@ def test_a_run_may_be_lost_only_if_something_may_have_been_sent() -> None:
 
 def test_a_run_of_which_codex_has_a_record_may_not_be_lost_for_good() -> None:
     evidence = good()
-    evidence.stored = [replace(RUN, state="lost", reason="start it anew: it cannot be resumed")]
+    evidence.stored = [
+        replace(RUN, state="lost", reason="start a new run: this one cannot be resumed")
+    ]
     evidence.audited["run-1"] = audited("lost")
     evidence.recorded = []
     assert kinds(evidence) == []
@@ -256,3 +258,23 @@ def test_what_is_left_behind_is_found() -> None:
     evidence.left, evidence.litter = ["codex app-server"], ["core"]
     evidence.troubles = [("unreachable", "no answer")]
     assert kinds(evidence) == ["process left", "litter", "unreachable"]
+
+
+@pytest.mark.parametrize(
+    ("task", "kinds_found"),
+    [
+        ({"status": "completed"}, []),
+        ({"status": "working"}, []),
+        ({"status": "cancelled"}, ["task differs"]),
+        ({"status": "failed"}, ["task differs"]),
+        ({"error": "unknown task 'run-1'"}, ["task vanished"]),
+    ],
+)
+def test_a_task_that_is_not_as_its_run_is_found(
+    task: dict[str, object], kinds_found: list[str]
+) -> None:
+    evidence = good()
+    call = Call("shared0", "tasks/get", "s1r0", 111.0, 15.0)
+    call.answers.append((111.1, {"runId": "run-1", **task}))
+    evidence.calls.append(call)
+    assert kinds(evidence) == kinds_found

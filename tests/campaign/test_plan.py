@@ -29,5 +29,12 @@ def test_every_fault_phase_tool_and_step_is_planned() -> None:
     assert {fault.kind for fault in faults} == {*FAULTS}
     assert {fault.phase for fault in faults} == {*PHASES, None}
     assert {w.tool for w in works} == {"codex", "codex_run", "codex_resume", "codex_fork", "cli"}
+    assert {w.tool for w in works if w.as_task} == {
+        "codex",
+        "codex_run",
+        "codex_resume",
+        "codex_fork",
+    }
+    assert all(plan.clients[w.client] for plan in PLANS for w in plan.works if w.as_task)
     steps = {type(step) for work in works for agent in work.task.tree() for step in agent.steps}
     assert steps == {Command, Spawn, Wait, Think, Goal}

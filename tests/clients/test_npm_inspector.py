@@ -38,10 +38,19 @@ async def test_the_commands_of_the_documentation_list_the_tools_and_call_one(use
     assert not called.get("isError")
 
 
-async def test_it_finds_no_error_in_the_tools_schemas(user: User) -> None:
-    server = ["--cli", "codexmcp", "mcp-server"]
+@pytest.mark.parametrize("tools", ["codex", "runs"])
+async def test_it_finds_no_error_in_the_tools_schemas(user: User, tools: str) -> None:
+    server = ["--cli", "codexmcp", "mcp-server", f"--tools={tools}"]
     checked = (await inspect(user, *server, "--method", "tools/list", "--strict")).worked()
     assert "Error" not in checked.err
+    assert all("outputSchema" in tool for tool in json.loads(checked.out)["tools"])
+
+
+async def test_it_takes_an_answer_of_a_run_tool(user: User) -> None:
+    server = ["--cli", "codexmcp", "mcp-server", "--tools=runs"]
+    call = ["--method", "tools/call", "--tool-name", "codex_runs"]
+    called = (await inspect(user, *server, *call)).worked()
+    assert json.loads(called.out)["structuredContent"] == {"runs": []}
 
 
 async def test_it_works_by_the_configuration_for_cursor(user: User) -> None:

@@ -79,6 +79,14 @@ async def test_a_call_is_a_task_whose_question_the_extension_answers(
     assert (here.project / "allowed.txt").exists()
 
 
+async def test_a_call_of_codex_is_a_task_of_a_shared_server(here: Station) -> None:
+    tasks = Tasks()
+    async with connected(here, "shared", "auto", tasks) as client:
+        told = fields(await client.call_tool("codex", {"prompt": "work"}))
+    assert told["content"] == "done: work"
+    assert len(tasks.ids) == 1
+
+
 @pytest.mark.parametrize("door", ["shared", "http"])
 async def test_in_an_older_version_there_are_no_tasks(here: Station, door: str) -> None:
     tasks = Tasks()

@@ -112,7 +112,7 @@ async def test_runs_stay_in_the_workspace(box: ContainedStation, folder: Path) -
         for outside in ("/etc", str(folder), f"{box.here.project}/away", f"{below}/../.."):
             with pytest.raises(RefusedError, match="sees only its --workspace"):
                 await client.run("go", cwd=outside)
-        with pytest.raises(RefusedError, match="lies outside"):
+        with pytest.raises(RefusedError, match="is outside of"):
             await client.run("go", images=["/etc/hostname"])
         box.here.model.on("below", ShellCall("pwd"))
         await client.wait(await client.run("below", cwd=str(below)))
@@ -142,11 +142,11 @@ async def test_a_client_without_the_container_gets_another_supervisor(
         assert inside["pid"] != outside["pid"]
         run_id = await client.run("inside")
         await client.wait(run_id)
-        with pytest.raises(RefusedError, match="started with --in-container"):
+        with pytest.raises(RefusedError, match="server with --in-container"):
             await other.tool("codex_resume", run_id=run_id, prompt="go on")
         far_id = await other.run("outside")
         await other.wait(far_id)
-        with pytest.raises(RefusedError, match="started without --in-container"):
+        with pytest.raises(RefusedError, match="server without --in-container"):
             await client.tool("codex_fork", run_id=far_id, prompt="go on")
 
 

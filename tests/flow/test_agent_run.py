@@ -9,7 +9,7 @@ import pytest
 from agents import Agent, Runner
 
 from codexmcp.agents.agent_run import run_agent
-from codexmcp.agents.progress import Progress
+from codexmcp.agents.progress import AgentProgress
 from codexmcp.agents.workplace import Workplace
 from codexmcp.errors import WorkError
 
@@ -18,7 +18,7 @@ PLAN = SimpleNamespace(arguments=ARGUMENTS, agent_key="k" * 20)
 WORKPLACE = cast("Workplace", SimpleNamespace(plan=PLAN, agent_base_url="http://127.0.0.1:1/v1"))
 
 
-def broken(_step: Progress) -> None:
+def broken(_step: AgentProgress) -> None:
     raise TypeError("a broken display")
 
 

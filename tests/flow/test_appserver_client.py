@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
 
 import pytest
 
-from codexmcp.appserver import client
+from codexmcp.appserver import client, thread_store
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import ConnectionLost, Event, UnknownEvent
 from codexmcp.appserver.launch import LaunchOptions
+from codexmcp.appserver.refusals import ThreadStoreError
 from codexmcp.appserver.requests import ThreadOptions, TurnOptions, text_input
 from codexmcp.errors import (
     AppServerClosedError,
@@ -19,7 +21,14 @@ from codexmcp.errors import (
     RequestError,
 )
 from codexmcp.jsonrpc.messages import Request
-from tests.support.fake_app_server import BOUND_S, OPTIONS, FakeAppServer, Refuse, Silence
+from tests.support.fake_app_server import (
+    BOUND_S,
+    OPTIONS,
+    Answer,
+    FakeAppServer,
+    Refuse,
+    Silence,
+)
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -127,6 +136,39 @@ async def test_an_interrupt_that_is_refused_or_never_answered_returns(
         await server.interrupt_turn("t", "turn-1")
         await server.clean_background_terminals("t")
     assert fake.methods().count("turn/interrupt") == 2
+
+
+_BROKEN = Refuse(
+    "failed to prepare paginated fork: thread-store internal error: failed to access thread "
+    "history: attempted to call begin_with at non-zero transaction depth"
+)
+
+
+@pytest.mark.parametrize("failures", [1, thread_store.TRIES])
+async def test_a_thread_is_asked_for_again_after_a_failure_of_codexs_records(
+    fake: FakeAppServer, server: AppServer, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    monkeypatch.setattr(thread_store, "RETRY_S", 0.0)
+    whole = {"thread": {"id": "t", "cwd": "/w"}}
+    for method in ("thread/start", "thread/resume", "thread/fork"):
+        left = [_BROKEN] * failures
+
+        def answer(_params: Mapping[str, Any], left: list[Refuse] = left) -> Answer:
+            return left.pop() if left else whole
+
+        fake.answers[method] = answer
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: server.start_thread(ThreadOptions()),
+        lambda: server.resume_thread("t", ThreadOptions()),
+        lambda: server.fork_thread("t", ThreadOptions()),
+    ]
+    for call in calls:
+        if failures < thread_store.TRIES:
+            await call()
+        else:
+            with pytest.raises(ThreadStoreError, match="non-zero transaction depth"):
+                await call()
+    assert fake.methods().count("thread/fork") == min(failures + 1, thread_store.TRIES)
 
 
 async def test_a_call_without_an_answer_ends_at_its_bound(

@@ -28,6 +28,7 @@ BOUND_S = 20.0
 ROOT = Path(codexmcp.__file__).parent
 
 DECODERS = {
+    "appserver/contract.py": "a file of ours",
     "appserver/reducing.py": "a process for the messages of Codex that are too large",
     "appserver/tool_log.py": "lines of Codex's log, which StderrLines bounds at 4 MiB",
     "appserver/unreported.py": "the arguments of a tool, out of such a line",

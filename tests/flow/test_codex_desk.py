@@ -17,7 +17,7 @@ from codexmcp.codex import background
 from codexmcp.codex.admission import STARTS_AT_ONCE
 from codexmcp.codex.desk import Desk, Seat, ThreadBusyError, ThreadRequest
 from codexmcp.codex.threads import KnownThread, Threads
-from codexmcp.codex.turns import OnChildren, Turn, TurnLimits
+from codexmcp.codex.turns import SubAgentHandling, Turn, TurnLimits
 from codexmcp.errors import DeadlineError, RequestError
 from codexmcp.jsonrpc.connection import NoAnswer
 from codexmcp.jsonrpc.messages import Request
@@ -298,7 +298,7 @@ async def test_a_stopped_tree_is_watched_for_a_while_only(
 ) -> None:
     monkeypatch.setattr(background, "GUARD_S", SHORT_S)
     async with office.desk.seat(office.opening()) as seat:
-        turn = Turn([text_input("go")], on_children=OnChildren.STOP)
+        turn = Turn([text_input("go")], on_children=SubAgentHandling.STOP)
         running = asyncio.create_task(seat.turn(turn, decline))
         await office.codex.wait_for_call("turn/start")
         office.codex.ends()

@@ -11,7 +11,7 @@ import pytest
 from codexmcp.appserver.events import TurnStatus
 from codexmcp.codex import stopping, turns
 from codexmcp.codex.stopping import stop_tree
-from codexmcp.codex.turns import OnChildren, TurnLimits
+from codexmcp.codex.turns import SubAgentHandling, TurnLimits
 from codexmcp.errors import AppServerClosedError, DeadlineError
 from tests.support.fake_app_server import Answer, Refuse, Silence
 from tests.support.turns import SHORT_S, THREAD, TURN, Conversation, completed, message
@@ -65,7 +65,7 @@ async def test_children_are_left_at_work_when_the_root_ended_well(talk: Conversa
 
 
 async def test_a_turn_that_waits_is_over_when_its_tree_is_quiet(talk: Conversation) -> None:
-    running = talk.run(on_children=OnChildren.WAIT)
+    running = talk.run(on_children=SubAgentHandling.WAIT)
     await talk.fake.wait_for_call("turn/start")
     spawn(talk, "a")
     spawn(talk, "b", "a", begins=False)
@@ -80,7 +80,7 @@ async def test_a_turn_that_waits_is_over_when_its_tree_is_quiet(talk: Conversati
 
 
 async def test_children_that_are_not_waited_for_are_stopped(talk: Conversation) -> None:
-    running = talk.run(on_children=OnChildren.STOP)
+    running = talk.run(on_children=SubAgentHandling.STOP)
     await talk.fake.wait_for_call("turn/start")
     spawn(talk, "a")
     talk.finish("done")
@@ -93,7 +93,7 @@ async def test_children_that_are_not_waited_for_are_stopped(talk: Conversation) 
 async def test_a_root_that_did_not_end_well_takes_its_tree_along(
     talk: Conversation, status: str
 ) -> None:
-    running = talk.run(on_children=OnChildren.WAIT)
+    running = talk.run(on_children=SubAgentHandling.WAIT)
     await talk.fake.wait_for_call("turn/start")
     spawn(talk, "a")
     talk.fake.emit("turn/completed", **completed(status))
@@ -215,7 +215,7 @@ async def test_an_announced_sleep_is_no_silence(talk: Conversation) -> None:
 
 
 async def test_turns_that_codex_begins_for_a_goal_are_waited_for(talk: Conversation) -> None:
-    running = talk.run(on_children=OnChildren.WAIT)
+    running = talk.run(on_children=SubAgentHandling.WAIT)
     await talk.fake.wait_for_call("turn/start")
     talk.emit("thread/goal/updated", goal={"status": "active"})
     talk.finish("first")

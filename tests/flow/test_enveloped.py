@@ -12,6 +12,7 @@ import pytest
 from codexmcp.appserver.answers import DECLINED
 from codexmcp.jsonrpc.messages import Request
 from codexmcp.policy.conversations import Listener
+from codexmcp.server import enveloped as enveloped_module
 from codexmcp.server import held_calls
 from codexmcp.server.engine import Engine
 from codexmcp.server.protocol import McpServer, ProtocolOptions
@@ -246,6 +247,15 @@ async def test_a_subscription_ends_with_its_client() -> None:
     async with serving() as client:
         client.send("subscriptions/listen", enveloped({"notifications": {"x": True}}))
         await client.stream.read_message()
+
+
+async def test_subscriptions_have_a_bound() -> None:
+    async with serving() as client:
+        for _ in range(enveloped_module.MAX_SUBSCRIPTIONS):
+            client.send("subscriptions/listen", enveloped({"notifications": {}}))
+            await client.stream.read_message()
+        refused = await client.ask("subscriptions/listen", {"notifications": {}})
+    assert refused["error"]["code"] == -32602
 
 
 async def test_tasks_need_run_tools_and_the_extension() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from codexmcp.http import gate as gate_module
 from codexmcp.http import serving
-from codexmcp.http.gate import Bounds
+from codexmcp.http.gate import GateBounds
 from codexmcp.http.rates import Rate
 from codexmcp.workspace.files.writing import MAX_BYTES
 from tests.support.http_client import read_answer
@@ -151,7 +151,7 @@ async def test_only_json_is_taken_so_that_no_simple_request_of_a_page_writes(
 async def test_a_large_request_is_refused_by_the_length_it_names_or_by_its_bytes(
     tmp_path: Path,
 ) -> None:
-    async with opened(tmp_path, bounds=Bounds(body_bytes=1000)) as door:
+    async with opened(tmp_path, bounds=GateBounds(body_bytes=1000)) as door:
         own = f"Host: localhost\r\nAuthorization: Bearer {door.token}\r\n"
         own += "Content-Type: application/json\r\n"
         named = f"POST /mcp HTTP/1.1\r\n{own}Content-Length: 1001\r\n\r\n"
@@ -165,7 +165,7 @@ async def test_a_large_request_is_refused_by_the_length_it_names_or_by_its_bytes
 
 
 async def test_who_may_not_write_may_send_only_little(tmp_path: Path) -> None:
-    async with opened(tmp_path, bounds=Bounds(small_body_bytes=1000)) as door:
+    async with opened(tmp_path, bounds=GateBounds(small_body_bytes=1000)) as door:
         reader = door.tokens.add("reader", ["read", "git", "runs"])
         writer = door.tokens.add("writer", ["write"])
         for token, status in ((reader, 413), (writer, 200), (door.token, 200)):
@@ -227,7 +227,7 @@ async def test_a_client_that_promises_more_than_it_sends_and_leaves_costs_nothin
 
 
 async def test_a_body_that_does_not_come_is_given_up(tmp_path: Path) -> None:
-    async with opened(tmp_path, bounds=Bounds(body_timeout_s=0.2)) as door:
+    async with opened(tmp_path, bounds=GateBounds(body_timeout_s=0.2)) as door:
         head = f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {door.token}\r\n"
         head += "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
         assert (await door.raw(head.encode())).status == 408
@@ -282,7 +282,7 @@ async def test_a_client_that_does_not_read_its_answer_is_cut_off(
 
 
 async def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
-    bounds = Bounds(rate=Rate(0.5, 2), open_rate=Rate(0.5, 3), wrong_rate=Rate(0.5, 2))
+    bounds = GateBounds(rate=Rate(0.5, 2), open_rate=Rate(0.5, 3), wrong_rate=Rate(0.5, 2))
     async with opened(tmp_path, bounds=bounds) as door:
         asked = [await door.rpc("tools/list") for _ in range(3)]
         wrong = [await door.rpc("tools/list", "x" * 40) for _ in range(3)]
@@ -295,14 +295,14 @@ async def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> N
 
 
 async def test_wrong_tokens_of_others_do_not_lock_the_owner_out(tmp_path: Path) -> None:
-    async with opened(tmp_path, bounds=Bounds(wrong_rate=Rate(0.01, 1))) as door:
+    async with opened(tmp_path, bounds=GateBounds(wrong_rate=Rate(0.01, 1))) as door:
         for _ in range(3):
             await door.rpc("tools/list", "x" * 40)
         assert (await door.rpc("tools/list")).status == 200
 
 
 async def test_more_requests_than_are_worked_on_at_once_are_refused(tmp_path: Path) -> None:
-    async with opened(tmp_path, bounds=Bounds(at_once=2)) as door:
+    async with opened(tmp_path, bounds=GateBounds(at_once=2)) as door:
         waiting = [asyncio.create_task(door.tool("wait")) for _ in range(2)]
         await until(lambda: door.gate.inside == 2, "two calls wait")
         refused = await door.rpc("tools/list")
@@ -314,7 +314,7 @@ async def test_more_requests_than_are_worked_on_at_once_are_refused(tmp_path: Pa
 
 
 async def test_requests_that_are_large_together_are_refused(tmp_path: Path) -> None:
-    async with opened(tmp_path, bounds=Bounds(held_bytes=1000)) as door:
+    async with opened(tmp_path, bounds=GateBounds(held_bytes=1000)) as door:
         waiting = asyncio.create_task(door.tool("wait"))
         await until(lambda: door.gate.inside == 1, "a call waits")
         write = {"path": "a.txt", "content": "x" * 1000}
@@ -327,7 +327,7 @@ async def test_requests_that_are_large_together_are_refused(tmp_path: Path) -> N
 
 
 async def test_slow_requests_of_one_token_do_not_lock_the_owner_out(tmp_path: Path) -> None:
-    async with opened(tmp_path, bounds=Bounds(at_once=4)) as door:
+    async with opened(tmp_path, bounds=GateBounds(at_once=4)) as door:
         reader = door.tokens.add("reader", ["read"])
         waiting = [asyncio.create_task(door.tool("wait", reader)) for _ in range(2)]
         await until(lambda: door.gate.inside == 2, "two calls wait")
@@ -374,7 +374,7 @@ async def _refused(door: Door) -> bool:
 async def test_a_token_that_was_replaced_counts_no_more_beside_requests_without_a_pause(
     tmp_path: Path,
 ) -> None:
-    async with opened(tmp_path, bounds=Bounds(rate=Rate(0, 0))) as door:
+    async with opened(tmp_path, bounds=GateBounds(rate=Rate(0, 0))) as door:
         over = asyncio.Event()
 
         async def others() -> None:

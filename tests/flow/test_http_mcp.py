@@ -11,6 +11,7 @@ import pytest
 from mcp import MCPError
 
 from codexmcp.errors import WorkspaceError
+from codexmcp.mcp_tools import READS, record
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 from tests.support.http_door import opened
 
@@ -24,7 +25,7 @@ def tool(name: str, error: Exception) -> WorkspaceTool:
         raise error
 
     schema = {"type": "object", "properties": {}, "additionalProperties": False}
-    return WorkspaceTool(name, "Fail.", schema, Scope.READ, run)
+    return WorkspaceTool(name, "Fail.", schema, Scope.READ, run, name, record({}), READS)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -37,6 +38,7 @@ async def test_a_client_of_the_sdk_lists_tools_reads_and_writes(tmp_path: Path, 
         assert client.server_info is not None
         assert client.server_info.name == "agentOS-portfolio"
     assert [each.name for each in tools] == [*PORTFOLIO, *READING, *WRITING, "wait"]
+    assert all(each.title and each.output_schema for each in tools)
     assert {
         each.name for each in tools if each.annotations and each.annotations.read_only_hint
     } == {

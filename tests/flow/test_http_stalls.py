@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from codexmcp.http.gate import Bounds
+from codexmcp.http.gate import GateBounds
 from codexmcp.workspace import threads
 from codexmcp.workspace.files.tools import file_tools
 from codexmcp.workspace.git.session import GitPolicy
@@ -142,7 +142,7 @@ async def test_who_waits_for_a_thread_when_all_are_held_up_is_told_so_and_leaves
     clock = StillClock()
     monkeypatch.setattr(threads, "STALLED_S", 0.05)
     monkeypatch.setattr(threads, "time", clock)
-    roots, most, bounds = StalledRoots(tmp_path), threads.FILES.most, Bounds(at_once=40)
+    roots, most, bounds = StalledRoots(tmp_path), threads.FILES.most, GateBounds(at_once=40)
     tools = [*file_tools(roots), *portfolio_tools(tmp_path / "portfolio")]
     async with opened(tmp_path, tools=tools, bounds=bounds) as door:
         held_up = [asyncio.create_task(door.tool("agentOS_fs_list")) for _ in range(most)]

@@ -20,7 +20,7 @@ from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.embedded import EmbeddedEngine, Work
 from codexmcp.runs.requests import request_of
 from codexmcp.runs.run import RunRequest
-from codexmcp.runs.service import Keeping, RunService
+from codexmcp.runs.service import RunService, RunStorage
 from codexmcp.runs.start_options import StartOptions
 from codexmcp.runs.states import RunState
 from codexmcp.runs.store import Limits, Owner, Selection
@@ -65,7 +65,7 @@ def run_tools(store: MemoryStore, tmp_path: Path, policy: Policy | None = None) 
     engine = EmbeddedEngine(
         kept, Owner("o", 1, "", "g"), Limits(1, 1), Work(idle.execute, idle.sweep)
     )
-    keeping = Keeping(kept, tmp_path, "g", Redactor(()))
+    keeping = RunStorage(kept, tmp_path, "g", Redactor(()))
     service = RunService(keeping, engine, Approvals(lambda _run_id: None))
     caller = Caller(tmp_path, Path("/w"), policy or Policy())
     return RunTools(service, caller, _check)
@@ -156,10 +156,10 @@ async def test_runs_that_others_queued_hide_none_of_ones_own(
 @pytest.mark.parametrize(
     ("tool", "given", "remedy"),
     [
-        (names.WAIT, {"run_id": "missing"}, "codex_runs lists those there are"),
+        (names.WAIT, {"run_id": "missing"}, "codex_runs lists the known runs"),
         (names.RESULT, {"run_id": "active0"}, "call codex_wait"),
         (names.STEER, {"run_id": "active0", "prompt": "p"}, "codex_resume"),
-        (names.INTERRUPT, {"run_id": "active0"}, "only clients of its own server"),
+        (names.INTERRUPT, {"run_id": "active0"}, "use a client of the server of the run"),
         (names.RESUME, {"run_id": "missing", "prompt": "p"}, "codexmcp runs reindex"),
     ],
 )

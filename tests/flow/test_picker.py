@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from codexmcp.errors import StateError
-from codexmcp.picker.actions import Actions, Attachment, Question
+from codexmcp.picker.actions import Actions, Attachment, OpenQuestion
 from codexmcp.picker.app import PickerApp, PickerOptions
 from codexmcp.picker.dialogs import Choice, Entry, Reader
 from codexmcp.picker.lines import Lines, Pager
@@ -38,7 +38,7 @@ class RecordedActions:
 
     def __init__(self) -> None:
         self.done: list[tuple[str, ...]] = []
-        self.asks: Question | None = None
+        self.asks: OpenQuestion | None = None
         self.refuses = ""
 
     def interrupt(self, run_id: str) -> str:
@@ -56,7 +56,7 @@ class RecordedActions:
         self.note("start", prompt, folder)
         return "begun"
 
-    def question(self, run_id: str) -> Question | None:
+    def question(self, run_id: str) -> OpenQuestion | None:
         self.note("question", run_id)
         return self.asks
 
@@ -237,7 +237,7 @@ async def test_a_question_is_shown_cleaned_and_answered(
 ) -> None:
     running(desk, "live")
     desk.store.change("live", RunState.WAITING_FOR_APPROVAL, Change(reason="waits"))
-    desk.actions.asks = Question("live.1", "run `rm -rf \x1b[8mhidden` [bold]", 2)
+    desk.actions.asks = OpenQuestion("live.1", "run `rm -rf \x1b[8mhidden` [bold]", 2)
     async with desk.shown() as app:
         await desk.shows(app, "needs answer", "1 to answer")
         await desk.press("a")
@@ -255,7 +255,7 @@ FORM = {
 
 async def test_the_form_of_a_sub_agents_question_is_filled_in_field_by_field(desk: Desk) -> None:
     running(desk, "live")
-    desk.actions.asks = Question("live.1", "stub asks: Who?", 1, "/root/a", FORM)
+    desk.actions.asks = OpenQuestion("live.1", "stub asks: Who?", 1, "/root/a", FORM)
     async with desk.shown() as app:
         await desk.press("a")
         await desk.shows(app, "asked by /root/a", "- name [string]", "fill it in")
@@ -273,7 +273,7 @@ async def test_the_form_of_a_sub_agents_question_is_filled_in_field_by_field(des
 
 async def test_a_form_that_is_left_half_way_is_not_answered(desk: Desk) -> None:
     running(desk, "live")
-    desk.actions.asks = Question("live.1", "stub asks: Who?", 1, "", FORM)
+    desk.actions.asks = OpenQuestion("live.1", "stub asks: Who?", 1, "", FORM)
     async with desk.shown() as app:
         await desk.press("a")
         await desk.shows(app, "fill it in")
@@ -286,7 +286,7 @@ async def test_a_form_that_is_left_half_way_is_not_answered(desk: Desk) -> None:
 
 async def test_a_question_that_is_left_stays_open(desk: Desk) -> None:
     running(desk, "live")
-    desk.actions.asks = Question("live.1", "run `ls`", 1)
+    desk.actions.asks = OpenQuestion("live.1", "run `ls`", 1)
     async with desk.shown() as app:
         await desk.press("a")
         await desk.shows(app, "Codex asks")
@@ -342,7 +342,7 @@ async def test_an_audit_that_is_read_after_its_reader_was_left_changes_nothing(d
 @pytest.mark.parametrize(
     ("key", "state", "done", "told"),
     [
-        ("s", RunState.RUNNING, ("steer", "one", "more"), "told: do it"),
+        ("s", RunState.RUNNING, ("steer", "one", "more"), "message sent: do it"),
         ("c", RunState.COMPLETED, ("resume", "one", "more"), "started: resumed"),
         ("n", RunState.RUNNING, ("start", "more", "/w"), "started: begun"),
     ],

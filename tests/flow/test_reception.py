@@ -22,7 +22,7 @@ from codexmcp.jsonrpc.messages import Dialect, encode_notification, encode_reque
 from codexmcp.runs.service import RunService
 from codexmcp.server.reception import CODEX_INSTRUCTIONS, RUN_INSTRUCTIONS
 from codexmcp.settings import load_settings
-from codexmcp.supervisor.clients import Offer, serve_client
+from codexmcp.supervisor.clients import ClientServices, serve_client
 from codexmcp.supervisor.exchange import Exchange
 from codexmcp.supervisor.hello import Hello
 
@@ -127,7 +127,7 @@ async def of_supervisor(words: Sequence[str], folder: Path) -> list[bytes]:
     """Return what a supervisor answers, with nothing behind it."""
     version = server_version(find_codex(None))
     workspace = folder if "--in-container" in words else None
-    offer = Offer(
+    offer = ClientServices(
         read_options=lambda hello: serve._client(hello, version, folder, workspace),
         desk=cast("Desk", IdleDesk()),
         service=cast("RunService", None),
@@ -181,5 +181,5 @@ def test_instructions_are_about_the_tools_that_there_are(
     words: Sequence[str], told: str | None
 ) -> None:
     result = reception(read(words), load_settings({})).answer("initialize", GOOD)
-    assert cast("dict[str, Any]", result).get("instructions") == told
+    assert result.get("instructions") == told
     assert told is None or len(told) < 600

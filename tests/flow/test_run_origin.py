@@ -16,7 +16,7 @@ from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.audit.reindex import scan
 from codexmcp.runs.embedded import EmbeddedEngine, Work
 from codexmcp.runs.groups import group_id
-from codexmcp.runs.service import Keeping, RunService
+from codexmcp.runs.service import RunService, RunStorage
 from codexmcp.runs.sqlite_store import SqliteStore
 from codexmcp.runs.store import Limits, Owner, RunStore
 from tests.support.audit import a_run, ended, open_trail
@@ -45,7 +45,7 @@ def _service(store: RunStore, pointers: Path, group: str) -> RunService:
 
     engine = EmbeddedEngine(store, Owner("o", 1, "", group), Limits(), Work(nothing, nothing))
     return RunService(
-        Keeping(store, pointers, group, Redactor()), engine, Approvals(lambda _: None)
+        RunStorage(store, pointers, group, Redactor()), engine, Approvals(lambda _: None)
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from codexmcp.codex.git_access import git_access
-from codexmcp.codex.permissions import PROFILE, Withheld, sandbox_profile
+from codexmcp.codex.permissions import PROFILE, RestrictedPaths, sandbox_profile
 from codexmcp.home.toml import inline
 from tests.support.builds import pinned_codex
 from tests.support.mcp_server import environment
@@ -90,7 +90,9 @@ class Ground:
     ) -> subprocess.CompletedProcess[str]:
         """Run a script in the sandbox with the permissions of a thread."""
         access = git_access(self.worktree) if access is None else access
-        profile = sandbox_profile("workspace-write", str(self.worktree), Withheld(), {}, access)
+        profile = sandbox_profile(
+            "workspace-write", str(self.worktree), RestrictedPaths(), {}, access
+        )
         given = [] if profile is None else [f"permissions.{PROFILE}={inline(profile)}"]
         given.append(f'default_permissions="{PROFILE}"')
         overrides = [word for setting in given for word in ("-c", setting)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +34,7 @@ async def test_a_run_is_a_task_from_its_start_to_its_result(here: Station, door:
     async with task_client(here, door) as client:
         found = await client.ask("server/discover")
         assert found["capabilities"]["extensions"] == {"io.modelcontextprotocol/tasks": {}}
+        assert "codex_wait" in found["instructions"]
         made = await client.call("codex_run", {"prompt": "work"})
         assert made["resultType"] == "task"
         assert {"ttlMs", "pollIntervalMs", "createdAt", "statusMessage"} <= made.keys()
@@ -100,14 +102,15 @@ async def test_a_question_is_part_of_the_task_and_answered_by_an_update(
         blind = await client.get(task_id, TASKS)
         assert (blind["status"], blind.get("inputRequests")) == ("working", None)
         # A dismissed question, an unknown key and an odd answer change nothing.
-        for responses in ({key: {"action": "cancel"}}, {"other": {"action": "accept"}}, {key: 1}):
-            params = {"taskId": task_id, "inputResponses": responses}
+        odd: list[Any] = [{key: {"action": "cancel"}}, {"other": {"action": "accept"}}, {key: 1}]
+        params: dict[str, Any] = {"taskId": task_id}
+        for responses in odd:
+            params["inputResponses"] = responses
             assert (await client.ask("tasks/update", params))["resultType"] == "complete"
             assert (await client.get(task_id))["status"] == "input_required"
         wrong = await client.answer("tasks/update", {"taskId": task_id, "inputResponses": []})
         assert wrong["error"]["code"] == -32602
-        accept = {key: {"action": "accept", "content": {}}}
-        params = {"taskId": task_id, "inputResponses": accept}
+        params["inputResponses"] = {key: {"action": "accept", "content": {}}}
         await client.ask("tasks/update", params)
         task = await client.until(task_id, "completed")
         # A late answer is ignored.
@@ -146,6 +149,19 @@ async def test_a_failed_run_is_a_completed_task_with_an_error_of_the_tool(
     assert refused["resultType"] == "complete"
     assert refused["isError"]
     assert "is no folder" in text_of(refused)
+
+
+async def test_a_run_of_another_supervisor_can_be_read_and_not_cancelled(here: Station) -> None:
+    here.model.hold("endless")
+    async with task_client(here, "relay") as client:
+        task_id = await client.run("endless")
+        await here.model.wait_until_asked("endless")
+        flags = ("--enable", "goals")
+        async with task_client(here, "relay", *flags) as other:
+            assert (await other.get(task_id))["status"] == "working"
+            refused = await other.answer("tasks/cancel", {"taskId": task_id})
+    assert refused["error"]["code"] == -32603
+    assert "only clients of its own server" in refused["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -222,3 +238,87 @@ async def test_a_task_outlives_client_relay_and_supervisor(here: Station) -> Non
         assert resumed["resultType"] == "task"
         task = await client.until(resumed["taskId"], "completed")
     assert task["result"]["structuredContent"]["message"] == "done: go on"
+
+
+async def test_a_call_of_codex_is_a_task_and_its_reply_another(here: Station) -> None:
+    release = here.model.hold("one")
+    async with task_client(here, "relay", "--tools", "codex,runs") as client:
+        made = await client.call("codex", {"prompt": "one", "sandbox": "read-only"})
+        assert made["resultType"] == "task"
+        await here.model.wait_until_asked("one")
+        release.set()
+        first = (await client.until(made["taskId"], "completed"))["result"]
+        thread_id = first["structuredContent"]["threadId"]
+        assert first["structuredContent"] == {"threadId": thread_id, "content": "done: one"}
+        assert first["content"] == [{"type": "text", "text": "done: one"}]
+        assert first["_meta"].keys() >= {"usage", "durationMs"}
+        again = await client.call("codex-reply", {"prompt": "two", "threadId": thread_id})
+        second = (await client.until(again["taskId"], "completed"))["result"]
+        assert second["structuredContent"] == {"threadId": thread_id, "content": "done: two"}
+        runs = (await client.call("codex_runs", {}, {}))["structuredContent"]["runs"]
+        assert [each["runId"] for each in runs] == [again["taskId"], made["taskId"]]
+        # The same client without tasks for this request is answered by the tool.
+        third = {"prompt": "three", "threadId": thread_id}
+        answer = await client.call("codex-reply", third, {})
+        assert answer["structuredContent"] == {"threadId": thread_id, "content": "done: three"}
+
+
+async def test_a_reply_on_a_thread_without_a_run_is_answered_by_the_tool(here: Station) -> None:
+    async with task_client(here, "relay", "--tools", "codex,runs") as client:
+        first = await client.call("codex", {"prompt": "one"}, {})
+        thread_id = first["structuredContent"]["threadId"]
+        reply = {"prompt": "two", "threadId": thread_id}
+        second = await client.call("codex-reply", reply)
+        unknown = await client.call("codex-reply", {**reply, "threadId": str(uuid.uuid4())})
+    assert second["resultType"] == "complete"
+    assert second["structuredContent"] == {"threadId": thread_id, "content": "done: two"}
+    assert unknown["isError"]
+    assert "Session not found" in text_of(unknown)
+
+
+async def test_a_question_of_codex_is_part_of_its_task_or_of_its_answer(here: Station) -> None:
+    here.model.on("ask", ESCALATION, Text("it ran"))
+    arguments = {"prompt": "ask", "sandbox": "read-only", "approval-policy": "on-request"}
+    async with task_client(here, "relay", "--tools", "codex,runs") as client:
+        made = await client.call("codex", arguments)
+        task = await client.until(made["taskId"], "input_required")
+        (key,) = task["inputRequests"]
+        responses = {key: {"action": "accept"}}
+        await client.ask("tasks/update", {"taskId": task["taskId"], "inputResponses": responses})
+        task = await client.until(made["taskId"], "completed")
+        assert task["result"]["structuredContent"]["content"] == "it ran"
+        (here.project / "asked").unlink()
+        here.model.on("ask again", ESCALATION, Text("it ran"))
+        arguments = {**arguments, "prompt": "ask again"}
+        asked = await client.call("codex", arguments, FORMS)
+        assert asked["resultType"] == "input_required"
+        (key,) = asked["inputRequests"]
+        answers = {"requestState": asked["requestState"]}
+        answers |= {"inputResponses": {key: {"action": "accept"}}}
+        answer = await client.call("codex", arguments, FORMS, **answers)
+    assert answer["structuredContent"]["content"] == "it ran"
+    assert (here.project / "asked").exists()
+
+
+async def test_a_call_of_codex_keeps_its_instructions_and_settings_as_a_task(here: Station) -> None:
+    arguments = {
+        "prompt": "one",
+        "base-instructions": "You are terse.",
+        "developer-instructions": "Use tabs.",
+        "config": {"model_reasoning_summary": "none"},
+    }
+    async with task_client(here, "relay", "--tools", "codex,runs") as client:
+        made = await client.call("codex", arguments)
+        await client.until(made["taskId"], "completed")
+        wrong = await client.call("codex", {"prompt": "x", "nonsense": 1})
+        bound = {"prompt": "x", "sandbox": "danger-full-access"}
+        flags = ("--tools", "codex,runs", "--sandbox", "read-only")
+        async with task_client(here, "relay", *flags) as narrow:
+            refused = await narrow.call("codex", bound)
+    body = str(here.model.requests[0].body)
+    assert "You are terse." in body
+    assert "Use tabs." in body
+    for answer, words in ((wrong, "unknown field `nonsense`"), (refused, "sandbox")):
+        assert answer["resultType"] == "complete"
+        assert answer["isError"]
+        assert words in text_of(answer)

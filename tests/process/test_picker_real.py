@@ -138,9 +138,9 @@ async def test_a_run_is_started_steered_and_continued(here: Station) -> None:
         await screen.shows("1 running · 0 completed", "> a new task")
         await here.model.wait_until_asked("a new task")
         screen.type("s")
-        await screen.shows("Tell this run")
+        await screen.shows("Message to this run")
         screen.type("and be quick" + ENTER)
-        await screen.shows("told: a new task")
+        await screen.shows("message sent: a new task")
         release.set()
         await screen.shows("0 running · 1 completed", "> a new task")
         screen.type("c")
@@ -179,7 +179,7 @@ async def test_a_run_whose_supervisor_was_killed_is_lost(here: Station) -> None:
         async with picker(here) as screen:
             await screen.shows("1 running")
             await here.killed((await client.status())["pid"])
-            await screen.shows("0 running · 1 completed", "lost", "> a doomed task")
+            await screen.shows("0 running · 0 completed · 1 failed", "! lost", "> a doomed task")
             screen.type("i")
             await screen.shows("over already")
 

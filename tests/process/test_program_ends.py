@@ -211,3 +211,34 @@ def test_ctrl_c_while_it_imports_shows_nothing(codex_home: Path) -> None:
         if end != {"code": 130, "err": ""}
     ]
     assert wrong == []
+
+
+INTERRUPTED = """
+import sys
+from codexmcp.entry import run_program
+generated = "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(5)"
+def handling():
+    try:
+        exec(generated)
+    except KeyboardInterrupt:
+        return 3
+work = handling if sys.argv[1] == "handled" else lambda: exec(generated)
+sys.exit(run_program("x", lambda: work))
+"""
+"""A use case that gets a Ctrl-C in generated code, as an import has it for a named tuple."""
+
+
+@pytest.mark.parametrize(("where", "code"), [("handled", 3), ("outside", 130)])
+def test_ctrl_c_in_generated_code_ends_a_module_with_the_code_of_its_program(
+    tmp_path: Path, where: str, code: int
+) -> None:
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED)
+    run = subprocess.run(
+        [sys.executable, "-m", "interrupted", where],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (code, "", "")

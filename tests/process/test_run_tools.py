@@ -183,7 +183,7 @@ async def test_bounds_limits_and_repeated_orders_hold(here: Station) -> None:
         one = await client.run("once", idempotency_key="k")
         two = await client.run("once", idempotency_key="k")
         assert one == two
-        with pytest.raises(RefusedError, match=f"of run {one}, which was given another prompt"):
+        with pytest.raises(RefusedError, match=f"in use by run {one} with another prompt"):
             await client.run("another", idempotency_key="k")
         elsewhere = here.project / "elsewhere"
         elsewhere.mkdir()
@@ -299,7 +299,7 @@ async def test_what_cannot_be_done_says_what_to_do(here: Station) -> None:
             ("codex_wait", {}, "name a run in `run_id`"),
             ("codex_resume", {"run_id": "nope", "prompt": "p"}, "there is no run 'nope'"),
             ("codex_runs", {"cursor": "x"}, "take nextCursor of the last answer"),
-            ("codex_run", {"prompt": "p", "cwd": "missing"}, "is no folder"),
+            ("codex_run", {"prompt": "p", "cwd": "missing"}, "is not a folder"),
             ("codex_approve", {"approval_id": "a.1", "decision": "accept"}, "there is no run 'a'"),
         ]:
             with pytest.raises(RefusedError) as refused:

@@ -182,7 +182,7 @@ async def test_a_live_run_is_steered(here: Station) -> None:
     assert (await runs(here, "steer", run_id, "leave the docs")).code == 0
     release.set()
     await runs(here, "wait", run_id)
-    assert "told: leave the docs" in (await runs(here, "tail", run_id)).out
+    assert "message: leave the docs" in (await runs(here, "tail", run_id)).out
     late = await runs(here, "steer", run_id, "too late")
     assert late.code == 1
     assert "completed already" in late.err
@@ -270,7 +270,7 @@ async def test_a_queued_run_without_a_supervisor_is_told_what_it_needs(here: Sta
     assert "codexmcp serve" in stopped.err
     waited = await runs(here, "wait", "--timeout", "0.2", second)
     assert waited.code == 124
-    assert f"nobody is there to work on {second}" in waited.err
+    assert f"no supervisor works on {second}" in waited.err
     assert first not in waited.err
 
 
@@ -282,7 +282,7 @@ async def test_without_a_supervisor_everything_can_be_read_and_nothing_starts(
     assert "codexmcp runs start" in empty.err
     unknown = await runs(here, "show", "x")
     assert unknown.code == 1
-    assert "none at all" in unknown.err
+    assert "has no runs; start one" in unknown.err
     assert (await told(here, "approvals"))["approvals"] == []
     run_id = await start(here, "hello")
     await runs(here, "wait", run_id)

@@ -78,7 +78,7 @@ async def test_a_run_that_no_store_took_is_settled_and_never_started(here: Stati
     assert (rebuilt["found"], rebuilt["restored"]) == (2, 1)
     shown = await _told(here, "show", RUN)
     assert (shown["status"], shown["prompt"], shown["attempt"]) == ("interrupted", PROMPT, 0)
-    assert "it never began: no store of runs has it" in shown["reason"]
+    assert "it never began: no store has a record of it" in shown["reason"]
     last = _lines(folder / f"{RUN}.jsonl")[-1]
     assert (last["state"], last["reason"]) == ("interrupted", shown["reason"])
     assert _lines(folder / PROJECT_INDEX)[-1]["status"] == "interrupted"
@@ -88,7 +88,7 @@ async def test_a_run_that_no_store_took_is_settled_and_never_started(here: Stati
     assert (await _runs(here, "start", "--wait", "afterwards")).code == 0
     refused = await _runs(here, "resume", RUN)
     assert refused.code == 1
-    assert "start it anew" in refused.err
+    assert "start a new run" in refused.err
     assert here.model.asked(PROMPT) == 0
     gone = await _told(here, "prune", "--max-size", "0")
     assert RUN in [each["runId"] for each in gone["runs"]]

@@ -250,7 +250,7 @@ async def test_a_client_that_greets_with_nonsense_is_turned_away_alone(
         assert (await good.tool("codex_run", prompt="first", wait_ms=20_000))["message"]
 
     assert told["exit"] == 2
-    assert "is no greeting; connect with `codexmcp mcp-server --shared`" in told["error"]
+    assert "is not a greeting; connect with `codexmcp mcp-server --shared`" in told["error"]
 
 
 async def test_clients_that_say_nothing_or_only_half_are_let_go(here: Station) -> None:

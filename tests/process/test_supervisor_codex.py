@@ -95,7 +95,7 @@ async def test_a_codex_that_cannot_start_fails_a_run_with_its_last_words(here: S
 
     assert told["status"] == "failed"
     assert "no luck today" in told["reason"]
-    assert "nothing was sent: start it anew" in told["reason"]
+    assert "nothing was sent: start a new run" in told["reason"]
     assert after["message"] == "done: third"
     assert here.model.prompts == ["first", "third"]
 

@@ -189,7 +189,7 @@ async def test_a_run_survives_the_deletion_of_its_project(here: Station) -> None
         shutil.rmtree(gone)
         release.set()
         told = await client.wait(run_id)
-        with pytest.raises(RefusedError, match="is no folder; create it or name another"):
+        with pytest.raises(RefusedError, match="is not a folder; create it or name another"):
             await client.tool("codex_resume", run_id=run_id, prompt="more")
         resumed = await client.tool(
             "codex_resume", run_id=run_id, prompt="more", cwd=str(here.project), wait_ms=20_000

@@ -93,8 +93,8 @@ async def test_a_prompt_is_not_sent_again_although_neither_store_nor_thread_has_
     doubt = "its turn had begun" if audit == "kept" else "it cannot be told whether it was sent"
     assert doubt in told["reason"]
     assert "cannot be resumed" in told["reason"]
-    assert "Start it anew" in resumed["reason"]
-    assert "Start it anew" in forked["reason"]
+    assert "Start a new run" in resumed["reason"]
+    assert "Start a new run" in forked["reason"]
     assert here.model.prompts == ["first"]
 
 
@@ -227,7 +227,7 @@ async def test_a_repeated_call_with_another_api_key_gets_the_same_run(here: Stat
 
     async with here.client(env={"OPENAI_API_KEY": "sk-two"}) as client:
         again = await client.tool("codex_run", **arguments)
-        with pytest.raises(RefusedError, match="was given another prompt"):
+        with pytest.raises(RefusedError, match="with another prompt"):
             await client.run("second", idempotency_key="once")
 
     assert (again["runId"], again["message"]) == (first["runId"], "done: first")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from codexmcp.supervisor.address import registry_of
-from codexmcp.supervisor.registry import Claim
+from codexmcp.supervisor.registry import AddressClaim
 from tests.support.ended import Ended, run_to_end
 from tests.support.processes import is_alive, until
 from tests.support.supervision import BOUND_S, PYTHON, Station
@@ -171,7 +171,7 @@ async def test_a_supervisor_whose_app_server_hangs_is_not_healthy(here: Station)
 def odd_supervisor(folder: Path, answer: bytes) -> Iterator[None]:
     """Hold an entry in a registry, and answer each line of a client with the same bytes."""
     path = folder / "odd.sock"
-    claim = Claim.take(registry_of(folder / "home") / "odd.lock")
+    claim = AddressClaim.take(registry_of(folder / "home") / "odd.lock")
     assert claim is not None
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))

@@ -16,6 +16,7 @@ from codexmcp.workspace.extension.tools import extension_tools
 from codexmcp.workspace.tool import Scope
 from tests.support.node import NODE, NPM
 from tests.support.processes import processes_of, until
+from tests.support.tool_answers import fitting
 
 
 class Extension:
@@ -49,7 +50,7 @@ class Extension:
     async def call(self, name: str, **options: Any) -> Any:
         made = extension_tools(self.folder, **{"env": self.env, **options})
         (tool,) = [tool for tool in made if tool.name == f"agentOS_ext_{name}"]
-        return await tool.run({})
+        return fitting(tool.name, await tool.run({}))
 
 
 @pytest.fixture

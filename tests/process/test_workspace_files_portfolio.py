@@ -11,6 +11,7 @@ from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.portfolio import Portfolio
 from codexmcp.workspace.portfolio_tools import portfolio_tools
 from tests.support.http_serving import served
+from tests.support.tool_answers import fitting
 from tests.support.workspace_tools import fill
 
 
@@ -152,9 +153,10 @@ async def test_a_server_whose_portfolio_holds_its_codex_home_serves_nothing_of_t
 
 async def test_the_tools_answer_with_names_and_whole_texts(folder: Path) -> None:
     tools = {tool.name: tool for tool in portfolio_tools(folder)}
-    assert all(tool.is_read_only for tool in tools.values())
-    listed = await tools["list_portfolio_files"].run({})
+    listed = fitting("list_portfolio_files", await tools["list_portfolio_files"].run({}))
     assert [file["filename"] for file in listed["files"]] == [*Portfolio(folder).names()]
-    read = await tools["read_portfolio_file"].run({"name": "identity"})
+    read = fitting(
+        "read_portfolio_file", await tools["read_portfolio_file"].run({"name": "identity"})
+    )
     assert read["content"] == "# Who I am\n\nAda.\n"
     assert read["uri"] == "portfolio://identity.md"

@@ -269,7 +269,7 @@ async def test_one_search_more_than_there_are_places_waits_and_in_the_end_says_s
 async def test_a_ripgrep_that_is_killed_is_told(root: Path) -> None:
     program = _program(root.parent, "os.kill(os.getpid(), 9)")
     answer = await Tools(root, ripgrep=program)("search", pattern="x")
-    assert answer["incomplete"] == "ripgrep ended by accident (exit code -9); try again"
+    assert answer["incomplete"] == "ripgrep ended unexpectedly (exit code -9); try again"
 
 
 def _descriptors() -> int:

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from codex_cli_bin import bundled_codex_path
 
+from codexmcp.appserver.contract import contract
 from tests.support import npm
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-ORACLE_VERSION = "0.153.4"
+ORACLE_VERSION = contract().tested[0]
 """The last build with `codex mcp-server`."""
-NPM_VERSION = "0.171.0"
+NPM_VERSION = contract().tested[-1]
 """The newest build that the tests hold to: npm has later releases than PyPI."""
 
 _INSTALL_TIMEOUT_S = 110.0

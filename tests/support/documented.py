@@ -163,6 +163,7 @@ NOT_RUN = {
     ),
     "uv run python -m tests.campaign --out results.jsonl --summary": Needs.HOURS,
     "uv run python -m tests.campaign --only 17 --keep": Needs.HOURS,
+    "uv run python scripts/upgrade_codex.py 0.171.0": Needs.HOURS,
     "uv tool install .": Needs.MACHINE,
     "npm install -g @modelcontextprotocol/server-filesystem@2026.8.31": Needs.MACHINE,
     "codexmcp codex login": Needs.ACCOUNT,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.client import AppServer, PaceCallback, RequestCallback
+from codexmcp.appserver.contract import contract
 from codexmcp.appserver.launch import LaunchOptions
 from tests.support.streams import MemoryStream, stream_pair
 
@@ -35,6 +36,11 @@ Answer = dict[str, Any] | Refuse | Silence
 Script = Answer | Callable[[Mapping[str, Any]], Answer]
 
 
+def _is_listed(method: str, name: str) -> bool:
+    use = contract().uses["requests"].get(method)
+    return use is None or name in use.sends
+
+
 class FakeAppServer:
     """The server's end of a connection in memory, and the process behind it.
 
@@ -43,6 +49,7 @@ class FakeAppServer:
             emit events first. A method without an answer gets `{}`.
         calls: Every request so far, as method and parameters.
         messages: Every other message so far: notifications and answers to our requests.
+        astray: Fields of known methods that were sent and are not in the contract.
         stopped: Whether its owner has ended it.
     """
 
@@ -54,6 +61,7 @@ class FakeAppServer:
         }
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
         self.messages: list[Mapping[str, Any]] = []
+        self.astray: list[str] = []
         self.stopped = False
         self.stderr_tail = ""
         self._exit: str | None = None
@@ -91,6 +99,7 @@ class FakeAppServer:
         finally:
             serving.cancel()
             await asyncio.wait({serving}, timeout=BOUND_S)
+        assert self.astray == [], "sent, and not in the contract: `python -m scripts.contract`"
 
     def emit(self, method: str, **params: Any) -> None:
         """Send an event."""
@@ -144,6 +153,7 @@ class FakeAppServer:
             return
         method, params = message["method"], message.get("params", {})
         self.calls.append((method, params))
+        self.astray += [f"{method} {name}" for name in params if not _is_listed(method, name)]
         script = self.answers.get(method, {})
         answer: Answer = script(params) if callable(script) else script
         self._reply(self._wire, message["id"], answer)

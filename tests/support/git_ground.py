@@ -15,6 +15,7 @@ from codexmcp.workspace.git.session import GitPolicy
 from codexmcp.workspace.git.tools import git_tools
 from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.tool import WorkspaceTool
+from tests.support.tool_answers import fitting
 
 BOUND_S = 30.0
 
@@ -119,12 +120,13 @@ class GitGround:
 
     async def commit(self, cwd: str = "repo", message: str = "Change", **policy: Any) -> Any:
         """Call the tool that commits."""
-        return await self.tools(**policy)["commit"].run({"cwd": cwd, "message": message})
+        answer = await self.tools(**policy)["commit"].run({"cwd": cwd, "message": message})
+        return fitting("agentOS_git_commit", answer)
 
     async def push(self, cwd: str = "repo", *, set_upstream: bool = False, **policy: Any) -> Any:
         """Call the tool that pushes."""
         arguments = {"cwd": cwd, "set_upstream": set_upstream}
-        return await self.tools(**policy)["push"].run(arguments)
+        return fitting("agentOS_git_push", await self.tools(**policy)["push"].run(arguments))
 
     def config(self, **values: str) -> None:
         """Set settings of the repository; `__` stands for the dot in their names."""

@@ -7,11 +7,14 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+
+from tests.support.tool_answers import check_result
 
 BOUND_S = 30.0
 
@@ -91,11 +94,14 @@ class HttpClient:
         return await self.ask(path, method="POST", body=body, headers=named)
 
     async def rpc(self, method: str, token: str | None = None, **params: Any) -> Answer:
-        """Send a request of MCP."""
+        """Send a request of MCP; a structured answer must be as its tool has promised."""
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         accept = {"Accept": "application/json, text/event-stream"}
         token = self.token if token is None else token
-        return await self.ask("/mcp", method="POST", body=body, token=token, headers=accept)
+        answer = await self.ask("/mcp", method="POST", body=body, token=token, headers=accept)
+        if method == "tools/call" and answer.status == HTTPStatus.OK:
+            check_result(params["name"], answer.fields.get("result", {"isError": True}))
+        return answer
 
     async def tool(self, name: str, token: str | None = None, **arguments: Any) -> dict[str, Any]:
         """Call a tool, and return what it answered."""

@@ -13,8 +13,9 @@ from codexmcp.cli.serve_http import PortfolioLibrary
 from codexmcp.http.binding import ListenAddress
 from codexmcp.http.door import DoorOptions, http_door
 from codexmcp.http.token_files import TokenFiles
+from codexmcp.mcp_tools import FLAG, changes, record
 from codexmcp.runs.service import RunService
-from codexmcp.supervisor.doors import Inside
+from codexmcp.supervisor.doors import DoorServices
 from codexmcp.workspace.files.tools import file_tools
 from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.portfolio import Portfolio
@@ -44,7 +45,9 @@ class Gate:
     def tool(self) -> WorkspaceTool:
         """Return it as a tool."""
         schema = {"type": "object", "properties": {}, "additionalProperties": False}
-        return WorkspaceTool("wait", "Wait.", schema, Scope.READ, self.run)
+        answer = record({"waited": FLAG})
+        hints = changes(destructive=False, idempotent=False, open_world=False)
+        return WorkspaceTool("wait", "Wait.", schema, Scope.READ, self.run, "Wait", answer, hints)
 
 
 class Door(HttpClient):
@@ -109,7 +112,7 @@ async def opened(
         return status
 
     # No run tool is offered, so nobody asks for a run.
-    inside = Inside(cast("RunService", None), lambda _caller: _nothing, told_status)
+    inside = DoorServices(cast("RunService", None), lambda _caller: _nothing, told_status)
     async with http_door(replace(options, **changes))(inside) as told:
         yield Door(told["http"]["url"], folder, tokens, gate, status)
 

@@ -5,8 +5,9 @@ For tests of what works on a store; the product keeps every run on disk. It does
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -15,7 +16,7 @@ from codexmcp.errors import StoreError
 from codexmcp.runs import changes
 from codexmcp.runs.run import Claim, Progress, Run, Submission
 from codexmcp.runs.states import Phase, RunState
-from codexmcp.runs.store import BlockingStore, Change, Limits, Owner, Selection
+from codexmcp.runs.store import BlockingStore, Change, Limits, Owner, Selection, end_of
 
 _NOTHING = Change()
 
@@ -51,14 +52,19 @@ class MemoryStore(BlockingStore):
 
     def select(self, selection: Selection) -> list[Run]:
         """See `BlockingStore.select`."""
-        states, cwd, before = selection.states, selection.cwd, selection.before
-        chosen = (
+        states, cwd = selection.states, selection.cwd
+        end = selection.end_before if selection.by_end else 0.0
+        bound = [math.inf if each is None else each for each in (end, selection.before)]
+        chosen: Iterator[Run] = (
             run
             for run in reversed(self._runs.values())
             if (states is None or run.state in states)
             and (cwd is None or run.request.cwd == cwd)
-            and (before is None or run.sequence < before)
+            and _place(run, selection) < bound
+            and selection.thread_id in {None, run.thread_id}
         )
+        if selection.by_end:
+            chosen = iter(sorted(chosen, key=lambda run: _place(run, selection), reverse=True))
         return list(islice(chosen, max(0, selection.limit)))
 
     def ids(self, prefix: str, limit: int) -> list[str]:
@@ -176,3 +182,8 @@ class MemoryStore(BlockingStore):
     def _keep(self, run: Run) -> Run:
         self._runs[run.id] = run
         return run
+
+
+def _place(run: Run, selection: Selection) -> list[float]:
+    """Return the place of a run in the order of a selection."""
+    return [end_of(run) if selection.by_end else 0.0, run.sequence]

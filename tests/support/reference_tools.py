@@ -7,9 +7,11 @@ from typing import Any
 
 from codexmcp.errors import WorkspaceError
 from codexmcp.http.mcp_app import Document
+from codexmcp.mcp_tools import READS, TEXT, record
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 
 _NOTHING: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
+_TEXTS = record({"text": TEXT})
 _DIALECT: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
@@ -46,10 +48,13 @@ async def _fail(_arguments: Mapping[str, Any]) -> dict[str, Any]:
 def reference_tools() -> list[WorkspaceTool]:
     """Return the tools."""
     return [
-        WorkspaceTool("test_simple_text", "Answer.", _NOTHING, Scope.READ, _answer),
-        WorkspaceTool("test_error_handling", "Fail.", _NOTHING, Scope.READ, _fail),
-        WorkspaceTool("json_schema_2020_12_tool", "Answer.", _DIALECT, Scope.READ, _answer),
-        WorkspaceTool("test_header", "Answer.", _HEADER, Scope.READ, _answer),
+        WorkspaceTool(name, "Answer.", schema, Scope.READ, run, name, _TEXTS, READS)
+        for name, schema, run in (
+            ("test_simple_text", _NOTHING, _answer),
+            ("test_error_handling", _NOTHING, _fail),
+            ("json_schema_2020_12_tool", _DIALECT, _answer),
+            ("test_header", _HEADER, _answer),
+        )
     ]
 
 

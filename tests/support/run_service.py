@@ -10,7 +10,7 @@ from pathlib import Path
 from codexmcp.runs.approvals import Approvals
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.embedded import EmbeddedEngine, Work
-from codexmcp.runs.service import Keeping, RunService
+from codexmcp.runs.service import RunService, RunStorage
 from codexmcp.runs.store import BlockingStore, Limits, Owner
 from codexmcp.runs.store_thread import StoreThread
 from codexmcp.worker_thread import Worker
@@ -36,7 +36,7 @@ class InMemory:
         owner = Owner("owner", 1, "", GROUP)
         store = in_a_thread(blocking)
         self.engine = EmbeddedEngine(store, owner, Limits(1000, 1000), work)
-        keeping = Keeping(store, folder, GROUP, Redactor(()))
+        keeping = RunStorage(store, folder, GROUP, Redactor(()))
         self.service = RunService(keeping, self.engine, Approvals(lambda _run_id: None))
 
     @contextlib.asynccontextmanager

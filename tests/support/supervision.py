@@ -20,6 +20,7 @@ from tests.support.ended import Ended, run_to_end
 from tests.support.mcp_server import environment, write_config
 from tests.support.processes import processes_of, until
 from tests.support.prompt_model import PromptModel
+from tests.support.tool_answers import check_result
 
 logger = logging.getLogger(__name__)
 
@@ -47,15 +48,18 @@ class RunClient:
         self.raw = client
         self.pid = pid
         self._ids = itertools.count(1)
+        self._called: dict[int, str] = {}
 
     async def send(self, method: str, **params: Any) -> int:
         """Send a request and return its id."""
         number = next(self._ids)
+        if method == "tools/call":
+            self._called[number] = params["name"]
         await self.raw.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         return number
 
     async def answer(self, number: int, timeout_s: float = BOUND_S) -> dict[str, Any]:
-        """Return the result of a request.
+        """Return the result of a request; a structured answer must be as its tool has promised.
 
         Raises:
             RefusedError: It is an error.
@@ -68,6 +72,8 @@ class RunClient:
         if "error" in message:
             raise RefusedError(message["error"]["message"])
         result: dict[str, Any] = message["result"]
+        if number in self._called:
+            check_result(self._called[number], result)
         if result.get("isError"):
             raise RefusedError(result["content"][0]["text"])
         return result

@@ -16,6 +16,7 @@ from tests.conformance.client import Client, running
 from tests.support.envelope import FORMS, TASKS, enveloped
 from tests.support.http_serving import Served, serving
 from tests.support.supervision import BOUND_S, RELAY, Station
+from tests.support.tool_answers import check_result
 
 ALL = {**TASKS, **FORMS}
 """The capabilities of a client that takes tasks and answers questions."""
@@ -41,6 +42,7 @@ class TaskClient:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._ids = itertools.count(1)
+        self._called: dict[str, str] = {}
 
     async def messages(
         self,
@@ -80,9 +82,13 @@ class TaskClient:
     async def call(
         self, name: str, arguments: Message, capabilities: Message | None = None, **more: Any
     ) -> Message:
-        """Call a tool; return the result, of any type."""
+        """Call a tool; return the result, of any type, as the tool has promised."""
         params = {"name": name, "arguments": arguments, **more}
-        return await self.ask("tools/call", params, capabilities)
+        result = await self.ask("tools/call", params, capabilities)
+        if result["resultType"] == "task":
+            self._called[result["taskId"]] = name
+        check_result(name, result)
+        return result
 
     async def run(self, prompt: str, **arguments: Any) -> str:
         """Start a run; return the id of its task."""
@@ -91,8 +97,11 @@ class TaskClient:
         return str(result["taskId"])
 
     async def get(self, task_id: str, capabilities: Message | None = None) -> Message:
-        """Return a task."""
-        return await self.ask("tasks/get", {"taskId": task_id}, capabilities)
+        """Return a task; its result must be as the tool has promised."""
+        task = await self.ask("tasks/get", {"taskId": task_id}, capabilities)
+        if task_id in self._called and "result" in task:
+            check_result(self._called[task_id], task["result"])
+        return task
 
     async def until(self, task_id: str, *statuses: str) -> Message:
         """Poll until a task has one of some statuses."""

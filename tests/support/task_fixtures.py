@@ -20,7 +20,7 @@ from mcp.types import PaginatedRequestParams
 
 from codexmcp.http.binding import ListenAddress, bound, url_of
 from codexmcp.http.exchange import Exchange, Requests
-from codexmcp.http.gate import MAX_BODY_BYTES, Bounds, Gate
+from codexmcp.http.gate import MAX_BODY_BYTES, Gate, GateBounds
 from codexmcp.http.kernel import request_of
 from codexmcp.http.mcp_app import McpApp
 from codexmcp.http.origins import origins
@@ -308,7 +308,7 @@ async def task_server(folder: Path) -> AsyncIterator[TaskServer]:
     tokens.ensure()
     toolbox = Toolbox(reference_tools(), tools)
     app = AppWithPrompts("0", toolbox, ReferenceLibrary(), MAX_BODY_BYTES)
-    gate = Gate(tokens, origins(is_local=True, hosts=(), allowed=()), Bounds(), Requests())
+    gate = Gate(tokens, origins(is_local=True, hosts=(), allowed=()), GateBounds(), Requests())
 
     def answering(body: bytes, _exchange: Exchange) -> Any:
         message = request_of(body)

@@ -9,7 +9,7 @@ from typing import Any
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.events import Event
 from codexmcp.appserver.requests import text_input
-from codexmcp.codex.turns import OnChildren, Turn, TurnLimits, TurnResult, run_turn
+from codexmcp.codex.turns import SubAgentHandling, Turn, TurnLimits, TurnResult, run_turn
 from tests.support.fake_app_server import BOUND_S, Answer, FakeAppServer
 
 THREAD = "thread-1"
@@ -52,7 +52,7 @@ class Conversation:
         self,
         limits: TurnLimits = NO_LIMITS,
         on_event: Callable[[Event], None] | None = None,
-        on_children: OnChildren = OnChildren.LEAVE,
+        on_children: SubAgentHandling = SubAgentHandling.LEAVE,
     ) -> asyncio.Task[TurnResult]:
         """Start `run_turn`; its wait is bounded for the test."""
         turn = Turn(

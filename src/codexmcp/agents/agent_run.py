@@ -12,7 +12,7 @@ import openai
 from agents import Agent, MaxTurnsExceeded, OpenAIProvider, RunConfig, RunHooks, Runner
 from agents.exceptions import AgentsException
 
-from codexmcp.agents.progress import Kind, Progress, ShowStep
+from codexmcp.agents.progress import AgentProgress, ProgressKind, ShowStep
 from codexmcp.agents.workplace import Workplace
 from codexmcp.errors import ConfigurationError, WorkError
 from codexmcp.jsonvalues import dig, text_of
@@ -35,7 +35,7 @@ class _Hooks(RunHooks[None]):
         system_prompt: str | None,  # noqa: ARG002
         input_items: list[TResponseInputItem],  # noqa: ARG002
     ) -> None:
-        self._show(Progress(Kind.AGENT, "the agent asks its model"))
+        self._show(AgentProgress(ProgressKind.AGENT, "the agent asks its model"))
 
     async def on_tool_start(
         self,
@@ -43,7 +43,9 @@ class _Hooks(RunHooks[None]):
         agent: Agent[None],  # noqa: ARG002
         tool: Tool,
     ) -> None:
-        self._show(Progress(Kind.TOOL, f"the agent calls {tool.name}", {"tool": tool.name}))
+        self._show(
+            AgentProgress(ProgressKind.TOOL, f"the agent calls {tool.name}", {"tool": tool.name})
+        )
 
 
 async def run_agent(agent: Agent[None], workplace: Workplace, show: ShowStep) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from codexmcp.agents.cleaner import Cleaner
 from codexmcp.agents.outcome import Summary
-from codexmcp.agents.progress import Kind, Progress
+from codexmcp.agents.progress import AgentProgress, ProgressKind
 
 if TYPE_CHECKING:
     from codexmcp.agents.status import StatusLine
@@ -33,7 +33,7 @@ class Display(Protocol):
         """Show a remark about the run itself."""
         ...
 
-    def show(self, step: Progress) -> None:
+    def show(self, step: AgentProgress) -> None:
         """Show a step."""
         ...
 
@@ -57,7 +57,7 @@ class JsonDisplay:
         """Write a remark."""
         self._write({"type": "note", "text": text})
 
-    def show(self, step: Progress) -> None:
+    def show(self, step: AgentProgress) -> None:
         """Write a step."""
         self._write({"type": step.kind, "text": step.text, **step.data, "failed": step.failed})
 
@@ -101,7 +101,7 @@ class TextDisplay:
         """Show a remark."""
         self._line("", text)
 
-    def show(self, step: Progress) -> None:
+    def show(self, step: AgentProgress) -> None:
         """Show a step as a labelled line."""
         label = _LABELS.get(step.kind, step.kind)
         self._line(f"{label:<{_LABEL_WIDTH}}", step.text, failed=step.failed)
@@ -154,10 +154,10 @@ def _status_line(err: TextIO) -> StatusLine:
     return StatusLine(Console(file=err, highlight=False))
 
 
-_LABELS: dict[Kind, str] = {
-    Kind.COMMAND: "run",
-    Kind.COMMAND_END: "",
-    Kind.MESSAGE: "says",
+_LABELS: dict[ProgressKind, str] = {
+    ProgressKind.COMMAND: "run",
+    ProgressKind.COMMAND_END: "",
+    ProgressKind.MESSAGE: "says",
 }
 
 

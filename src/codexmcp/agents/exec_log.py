@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from codexmcp.agents.progress import Progress, from_exec_event
+from codexmcp.agents.progress import AgentProgress, from_exec_event
 from codexmcp.appserver.events import Event, ItemCompleted, without_shell
 from codexmcp.appserver.tool_log import ToolFinished, ToolResult, read_text
 from codexmcp.appserver.unreported import Unreported
@@ -37,7 +37,7 @@ class ExecLog:
         if event.get("type") == "item.completed" and item.get("type") == "command_execution":
             self._reported[without_shell(str(item.get("command", "")))] += 1
 
-    def unreported(self) -> list[Progress]:
+    def unreported(self) -> list[AgentProgress]:
         """Return the steps without events; call this when the model continues, or the call ends."""
         following = Unreported("")
         events: list[Event] = []
@@ -67,7 +67,7 @@ class ExecLog:
         self._words += words
         return results
 
-    def _steps(self, event: Event) -> list[Progress]:
+    def _steps(self, event: Event) -> list[AgentProgress]:
         if not isinstance(event, ItemCompleted):
             return []
         item = event.item

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from codexmcp.agents.alarm import Alarm
 from codexmcp.agents.display import Display
-from codexmcp.agents.progress import Kind, Progress
-from codexmcp.agents.record import Record
+from codexmcp.agents.progress import AgentProgress, ProgressKind
+from codexmcp.agents.record import AgentRecord
 from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkError
 
@@ -27,19 +27,19 @@ class Follower:
         alarm: Ends the run.
     """
 
-    record: Record
+    record: AgentRecord
     display: Display
     alarm: Alarm
     _network_waits: int = 0
 
-    def step(self, step: Progress) -> None:
+    def step(self, step: AgentProgress) -> None:
         """Process a step."""
         self.record.note(step)
         self.display.show(step)
         self._check_network(step)
 
-    def _check_network(self, step: Progress) -> None:
-        waits = step.kind is Kind.WARNING and "waiting for network" in step.text
+    def _check_network(self, step: AgentProgress) -> None:
+        waits = step.kind is ProgressKind.WARNING and "waiting for network" in step.text
         self._network_waits = self._network_waits + 1 if waits else 0
         if self._network_waits >= NETWORK_WAITS:
             self.alarm.ring(

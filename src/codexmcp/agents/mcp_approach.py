@@ -21,7 +21,7 @@ from mcp.types import CallToolResult, TextContent
 from codexmcp.agents.arguments import Arguments
 from codexmcp.agents.instructions import mcp_instructions
 from codexmcp.agents.progress import ShowStep, from_codex_event, plain_error
-from codexmcp.agents.record import Record
+from codexmcp.agents.record import AgentRecord
 from codexmcp.agents.tap import TappedReadStream
 from codexmcp.agents.workplace import Workplace
 from codexmcp.errors import ConfigurationError, UsageError, WorkError
@@ -48,7 +48,7 @@ class CodexServer(MCPServerStdio):
         self,
         params: MCPServerStdioParams,
         *,
-        record: Record,
+        record: AgentRecord,
         show: ShowStep,
         explain: Callable[[str], str],
         fixed: dict[str, str],
@@ -126,7 +126,7 @@ class CodexServer(MCPServerStdio):
 
 @contextlib.asynccontextmanager
 async def mcp_agent(
-    workplace: Workplace, record: Record, show: ShowStep
+    workplace: Workplace, record: AgentRecord, show: ShowStep
 ) -> AsyncGenerator[Agent[None], None]:
     """Provide an agent with Codex's tools, while its MCP server runs."""
     arguments = workplace.plan.arguments

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from codexmcp.agents.record import Record
+from codexmcp.agents.record import AgentRecord
 from codexmcp.data_classes import dataclass
 from codexmcp.errors import CodexMCPError, exit_code_of
 
@@ -37,14 +37,14 @@ class Summary:
     answer: str | None
     error: str | None
     exit_code: int
-    record: Record
+    record: AgentRecord
     files: list[str]
     folder: str
     command: str
 
 
 @dataclass(slots=True)
-class Outcome:
+class AgentOutcome:
     """The state of a run in progress.
 
     Attributes:
@@ -68,7 +68,7 @@ class Outcome:
             return []
         return changed_files(self._before, take_snapshot(self._folder))
 
-    def summary(self, record: Record, *, command: str) -> Summary:
+    def summary(self, record: AgentRecord, *, command: str) -> Summary:
         """Return the result of the run for display."""
         return Summary(
             answer=self.answer,

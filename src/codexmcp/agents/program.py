@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from agents import Agent
 
     from codexmcp.agents.progress import ShowStep
-    from codexmcp.agents.record import Record
+    from codexmcp.agents.record import AgentRecord
     from codexmcp.agents.workplace import Workplace
 
 OpenAgent: TypeAlias = (
-    "Callable[[Workplace, Record, ShowStep], AbstractAsyncContextManager[Agent[None]]]"
+    "Callable[[Workplace, AgentRecord, ShowStep], AbstractAsyncContextManager[Agent[None]]]"
 )
 
 

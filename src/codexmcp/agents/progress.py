@@ -20,7 +20,7 @@ from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import list_of, object_of
 
 
-class Kind(StrEnum):
+class ProgressKind(StrEnum):
     """The subject of a step."""
 
     AGENT = "agent"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class AgentProgress:
     """A step.
 
     Attributes:
@@ -46,17 +46,17 @@ class Progress:
         failed: The step reports a failure.
     """
 
-    kind: Kind
+    kind: ProgressKind
     text: str
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     failed: bool = False
 
 
-ShowStep = Callable[[Progress], None]
+ShowStep = Callable[[AgentProgress], None]
 """Called with each step."""
 
 
-def from_codex_event(msg: Mapping[str, Any]) -> list[Progress]:
+def from_codex_event(msg: Mapping[str, Any]) -> list[AgentProgress]:
     """Return the steps of a `codex/event` message, often none."""
     match msg.get("type"):
         case "session_configured":
@@ -72,7 +72,7 @@ def from_codex_event(msg: Mapping[str, Any]) -> list[Progress]:
                 for path, change in object_of(msg.get("changes")).items()
             ]
         case "agent_message":
-            return [Progress(Kind.MESSAGE, str(msg.get("message", "")))]
+            return [AgentProgress(ProgressKind.MESSAGE, str(msg.get("message", "")))]
         case "token_count":
             return _tokens(object_of(object_of(msg.get("info")).get("total_token_usage")))
         case "stream_error" | "warning":
@@ -83,7 +83,7 @@ def from_codex_event(msg: Mapping[str, Any]) -> list[Progress]:
             return []
 
 
-def from_exec_event(event: Mapping[str, Any]) -> list[Progress]:
+def from_exec_event(event: Mapping[str, Any]) -> list[AgentProgress]:
     """Return the steps of an event of `codex exec`, often none."""
     match event.get("type"):
         case "thread.started":
@@ -104,7 +104,7 @@ def from_exec_event(event: Mapping[str, Any]) -> list[Progress]:
             return []
 
 
-def _exec_item(item: Mapping[str, Any]) -> list[Progress]:
+def _exec_item(item: Mapping[str, Any]) -> list[AgentProgress]:
     match item.get("type"):
         case "command_execution":
             return [_command_end(str(item.get("command", "")), item.get("exit_code"))]
@@ -115,37 +115,37 @@ def _exec_item(item: Mapping[str, Any]) -> list[Progress]:
                 for change in map(object_of, list_of(item.get("changes")))
             ]
         case "agent_message":
-            return [Progress(Kind.MESSAGE, str(item.get("text", "")))]
+            return [AgentProgress(ProgressKind.MESSAGE, str(item.get("text", "")))]
         case "error":
             return [_warning(item.get("message"), None)]
         case _:
             return []
 
 
-def _thread(thread_id: str, model: object) -> Progress:
+def _thread(thread_id: str, model: object) -> AgentProgress:
     data = {"threadId": thread_id, **({"model": model} if model else {})}
     suffix = f" (model {model})" if model else ""
-    return Progress(Kind.THREAD, f"{thread_id}{suffix}", data)
+    return AgentProgress(ProgressKind.THREAD, f"{thread_id}{suffix}", data)
 
 
-def _command(command: str) -> Progress:
-    return Progress(Kind.COMMAND, without_shell(command), {"command": command})
+def _command(command: str) -> AgentProgress:
+    return AgentProgress(ProgressKind.COMMAND, without_shell(command), {"command": command})
 
 
-def _command_end(command: str, exit_code: object) -> Progress:
+def _command_end(command: str, exit_code: object) -> AgentProgress:
     # Codex reports a command that did not start without an exit code, or with -1.
     started = isinstance(exit_code, int) and exit_code >= 0
     text = f"exit {exit_code}" if started else "could not be run"
     data = {"command": command, "exitCode": exit_code}
-    return Progress(Kind.COMMAND_END, text, data, failed=exit_code != 0)
+    return AgentProgress(ProgressKind.COMMAND_END, text, data, failed=exit_code != 0)
 
 
-def _file(path: str, change: str, *, failed: bool) -> Progress:
+def _file(path: str, change: str, *, failed: bool) -> AgentProgress:
     text = f"{change} {path}" + (" (failed)" if failed else "")
-    return Progress(Kind.FILE, text, {"path": path, "change": change}, failed=failed)
+    return AgentProgress(ProgressKind.FILE, text, {"path": path, "change": change}, failed=failed)
 
 
-def _tokens(usage: Mapping[str, Any]) -> list[Progress]:
+def _tokens(usage: Mapping[str, Any]) -> list[AgentProgress]:
     counts = {
         "inputTokens": usage.get("input_tokens"),
         "cachedInputTokens": usage.get("cached_input_tokens"),
@@ -155,16 +155,18 @@ def _tokens(usage: Mapping[str, Any]) -> list[Progress]:
     if not any(known.values()):
         return []
     text = f"{known.get('inputTokens', 0):,} in, {known.get('outputTokens', 0):,} out"
-    return [Progress(Kind.TOKENS, text, known)]
+    return [AgentProgress(ProgressKind.TOKENS, text, known)]
 
 
-def _warning(message: object, details: object) -> Progress:
+def _warning(message: object, details: object) -> AgentProgress:
     text = plain_error(str(message or ""))
-    return Progress(Kind.WARNING, f"{text}: {details}" if details else text)
+    return AgentProgress(ProgressKind.WARNING, f"{text}: {details}" if details else text)
 
 
-def _error(message: object) -> Progress:
-    return Progress(Kind.ERROR, plain_error(str(message or "the turn failed")), failed=True)
+def _error(message: object) -> AgentProgress:
+    return AgentProgress(
+        ProgressKind.ERROR, plain_error(str(message or "the turn failed")), failed=True
+    )
 
 
 def plain_error(text: str) -> str:

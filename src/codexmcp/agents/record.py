@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from codexmcp.agents.progress import Kind, Progress
-from codexmcp.appserver.tally import Tally
+from codexmcp.agents.progress import AgentProgress, ProgressKind
+from codexmcp.appserver.tool_call_counts import ToolCallCounts
 from codexmcp.data_classes import dataclass, field
 
 
 @dataclass(slots=True)
-class Record:
+class AgentRecord:
     """The facts of a run.
 
     Attributes:
@@ -41,18 +41,18 @@ class Record:
         self.call_error = error
         self.thread_id = thread_id or self.thread_id
 
-    def note(self, step: Progress) -> None:
+    def note(self, step: AgentProgress) -> None:
         """Record a step of the call."""
         match step.kind:
-            case Kind.THREAD:
+            case ProgressKind.THREAD:
                 self.thread_id = step.data.get("threadId") or self.thread_id
-            case Kind.COMMAND_END:
+            case ProgressKind.COMMAND_END:
                 self.commands += 1
                 self.failed_commands += step.failed
-            case Kind.FILE if step.failed:
+            case ProgressKind.FILE if step.failed:
                 self.commands += 1
                 self.failed_commands += 1
-            case Kind.TOKENS:
+            case ProgressKind.TOKENS:
                 self.tokens = step.data
             case _:
                 pass
@@ -68,7 +68,7 @@ class Record:
         """
         if self.call_error is not None:
             return f"Codex failed: {self.call_error}"
-        tally = Tally(
+        tally = ToolCallCounts(
             commands=self.commands, failed=self.failed_commands, changed_files=files_changed
         )
         return f"{tally.remark}, and no file changed" if tally.remark else None

@@ -18,15 +18,14 @@ from typing import TYPE_CHECKING
 
 from codexmcp.agents.alarm import Alarm
 from codexmcp.agents.arguments import Arguments, parse_arguments
-from codexmcp.agents.background import in_background
 from codexmcp.agents.cleaner import Cleaner
 from codexmcp.agents.display import Display, JsonDisplay, TextDisplay
 from codexmcp.agents.follower import Follower
-from codexmcp.agents.outcome import Outcome
+from codexmcp.agents.outcome import AgentOutcome
 from codexmcp.agents.program import OpenAgent, Program
 from codexmcp.agents.progress import ShowStep
-from codexmcp.agents.record import Record
-from codexmcp.agents.workplace import Plan, Workplace, make_plan, open_workplace
+from codexmcp.agents.record import AgentRecord
+from codexmcp.agents.workplace import Workplace, WorkplacePlan, make_plan, open_workplace
 from codexmcp.appserver.orphans import orphans_ended
 from codexmcp.entry import Work, leave
 from codexmcp.errors import (
@@ -37,6 +36,7 @@ from codexmcp.errors import (
     WorkError,
 )
 from codexmcp.settings import restart_command
+from codexmcp.worker_thread import in_thread
 
 if TYPE_CHECKING:
     from agents import Agent
@@ -74,11 +74,11 @@ def prepared(program: Program, argv: Sequence[str]) -> Work:
 async def _run(program: Program, arguments: Arguments) -> int:
     """Plan, work, and show the end."""
     started = time.monotonic()
-    record = Record()
+    record = AgentRecord()
     display = _display(arguments)
     if arguments.rehearse:
         display.note(REHEARSAL_NOTE)
-    outcome = Outcome()
+    outcome = AgentOutcome()
     try:
         with _interruptible(display), orphans_ended():
             plan = make_plan(arguments, program.project)
@@ -102,7 +102,11 @@ async def _run(program: Program, arguments: Arguments) -> int:
 
 
 async def _work(
-    program: Program, plan: Plan, record: Record, display: Display, timeout_s: float | None
+    program: Program,
+    plan: WorkplacePlan,
+    record: AgentRecord,
+    display: Display,
+    timeout_s: float | None,
 ) -> str:
     """Return the agent's answer."""
     try:
@@ -114,7 +118,7 @@ async def _work(
             display.cleaner = Cleaner(plan.secrets, workplace.aliases)
             show = Follower(record, display, alarm).step
             # In a thread, so signals and the status line do not wait for the import.
-            open_agent, run_agent = await in_background(lambda: _load(program))
+            open_agent, run_agent = await in_thread(lambda: _load(program))
             async with open_agent(workplace, record, show) as agent:
                 return await run_agent(agent, workplace, show)
     except TimeoutError:
@@ -178,7 +182,7 @@ def _display(arguments: Arguments) -> Display:
     return JsonDisplay(Cleaner()) if arguments.json else TextDisplay(Cleaner())
 
 
-def _hidden_failure(outcome: Outcome, record: Record) -> WorkError | None:
+def _hidden_failure(outcome: AgentOutcome, record: AgentRecord) -> WorkError | None:
     """Return Codex's failure, possibly missing from the agent's answer."""
     reason = record.failure(files_changed=bool(outcome.files()))
     return None if reason is None else WorkError(reason)

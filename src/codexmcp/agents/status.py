@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from codexmcp.agents.progress import Kind, Progress
+from codexmcp.agents.progress import AgentProgress, ProgressKind
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,7 @@ class StatusLine:
         line.truncate(self._console.width, overflow="ellipsis")
         self._console.print(line, soft_wrap=True)
 
-    def update(self, step: Progress) -> None:
+    def update(self, step: AgentProgress) -> None:
         """Show the activity of a step."""
         self._doing = _DOING.get(step.kind, "Codex is working")
 
@@ -52,8 +52,8 @@ class StatusLine:
         return text
 
 
-_DOING: dict[Kind, str] = {
-    Kind.AGENT: "the agent's model is asked",
-    Kind.TOOL: "Codex is starting",
-    Kind.COMMAND: "Codex runs a command",
+_DOING: dict[ProgressKind, str] = {
+    ProgressKind.AGENT: "the agent's model is asked",
+    ProgressKind.TOOL: "Codex is starting",
+    ProgressKind.COMMAND: "Codex runs a command",
 }

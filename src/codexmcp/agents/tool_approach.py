@@ -23,7 +23,7 @@ from codexmcp.agents.exec_log import ExecLog
 from codexmcp.agents.instructions import tool_instructions
 from codexmcp.agents.progress import ShowStep, exec_failure, from_exec_event
 from codexmcp.agents.reconnecting import ReconnectingCodex
-from codexmcp.agents.record import Record
+from codexmcp.agents.record import AgentRecord
 from codexmcp.agents.workplace import Workplace
 from codexmcp.appserver.launch import log_variables
 from codexmcp.appserver.requests import ThreadOptions
@@ -43,7 +43,7 @@ IDLE_TIMEOUT_S = 60.0
 
 @contextlib.asynccontextmanager
 async def tool_agent(
-    workplace: Workplace, record: Record, show: ShowStep
+    workplace: Workplace, record: AgentRecord, show: ShowStep
 ) -> AsyncGenerator[Agent[None], None]:
     """Provide an agent with `codex_tool`."""
     with tempfile.TemporaryDirectory(prefix="codexmcp-exec-") as folder:
@@ -84,7 +84,9 @@ def _tool(workplace: Workplace, watcher: _Watcher) -> Any:  # noqa: ANN401 - SDK
 class _Watcher:
     """Record and show the activity of the tool's Codex."""
 
-    def __init__(self, workplace: Workplace, record: Record, show: ShowStep, log: ExecLog) -> None:
+    def __init__(
+        self, workplace: Workplace, record: AgentRecord, show: ShowStep, log: ExecLog
+    ) -> None:
         self.log = log
         self._workplace = workplace
         self._record = record

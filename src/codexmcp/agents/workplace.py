@@ -20,9 +20,9 @@ from codexmcp.appserver.version import check_user_agent, parse_version
 from codexmcp.codex.config import CodexHome
 from codexmcp.codex.key_proxy import RunningProxy, explained, run_key_proxy
 from codexmcp.codex.options import KeyProxyOptions, key_proxy_options
-from codexmcp.codex.permissions import Withheld, narrower_mode
+from codexmcp.codex.permissions import RestrictedPaths, narrower_mode
 from codexmcp.codex.recorded import RecordedSettings, find_rollouts_by_thread, read_settings
-from codexmcp.codex.resolution import Choices, Resolution, resolve
+from codexmcp.codex.resolution import CodexChoices, Resolution, resolve
 from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.env_file import ENV_FILE_VARIABLE
 from codexmcp.errors import CodexBinaryError, ConfigurationError, CredentialsError, WorkError
@@ -41,7 +41,7 @@ VERSION_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class WorkplacePlan:
     """The requirements of a run, checked but not started.
 
     Attributes:
@@ -69,9 +69,9 @@ class Plan:
     deny_read: tuple[str, ...] = ()
 
     @property
-    def withheld(self) -> Withheld:
+    def withheld(self) -> RestrictedPaths:
         """Paths that sandboxed commands have less access to."""
-        return Withheld(self.deny_read, (str(self.home.path),))
+        return RestrictedPaths(self.deny_read, (str(self.home.path),))
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ class Workplace:
         proxy: The key proxy behind `codex_endpoint`, if any.
     """
 
-    plan: Plan
+    plan: WorkplacePlan
     agent_base_url: str | None
     codex_endpoint: str | None
     codex_model: str | None
@@ -109,7 +109,7 @@ class Workplace:
         return explained(error, self.proxy.failure_cause)
 
 
-def make_plan(arguments: Arguments, project: Path | None) -> Plan:
+def make_plan(arguments: Arguments, project: Path | None) -> WorkplacePlan:
     """Check all requirements of a run.
 
     Args:
@@ -123,7 +123,7 @@ def make_plan(arguments: Arguments, project: Path | None) -> Plan:
     settings = load_settings(project=project)
     if arguments.resume is None:
         arguments = replace(arguments, model=arguments.model or settings.model)
-    found = resolve(settings, os.environ, Choices(home=project and project / ".codex"))
+    found = resolve(settings, os.environ, CodexChoices(home=project and project / ".codex"))
     recorded = _recorded(arguments.resume, found.home)
     asked = settings.sandbox_mode or DEFAULT_SANDBOX_MODE
     sandbox = arguments.sandbox or narrower_mode(asked, recorded.sandbox)
@@ -133,7 +133,7 @@ def make_plan(arguments: Arguments, project: Path | None) -> Plan:
     cwd = arguments.cwd or Path(recorded.cwd or (project or Path()) / "output")
     folder = _prepare_folder(cwd, sandbox)
     denied = tuple(str(path.resolve()) for path in secrets)
-    return Plan(
+    return WorkplacePlan(
         arguments=arguments,
         settings=settings,
         codex=found.codex,
@@ -156,7 +156,7 @@ def _recorded(thread_id: str | None, home: CodexHome) -> RecordedSettings:
 
 
 @contextlib.asynccontextmanager
-async def open_workplace(plan: Plan, alarm: Alarm) -> AsyncGenerator[Workplace, None]:
+async def open_workplace(plan: WorkplacePlan, alarm: Alarm) -> AsyncGenerator[Workplace, None]:
     """Run the endpoints of a plan for the duration of the block.
 
     Args:
@@ -253,7 +253,7 @@ async def check_codex(codex: Path) -> None:
         await asyncio.shield(child.stop(eof_grace_s=0.2, term_grace_s=0.2))
     if parse_version(said) is None:
         raise CodexBinaryError(
-            f"{codex} --version does not tell a version ({child.describe_exit()}); name a working "
+            f"{codex} --version prints no version ({child.describe_exit()}); name a working "
             "Codex binary in CODEX_BIN, or unset it to use the one that comes with codexmcp"
         )
     check_user_agent(codex, said)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from codexmcp.codex.resolution import Choices, Resolution, resolve
+from codexmcp.codex.resolution import CodexChoices, Resolution, resolve
 from codexmcp.data_classes import dataclass, field
 from codexmcp.policy.extras import check_any_access
 from codexmcp.settings import Settings, load_settings
@@ -39,7 +39,7 @@ class Access:
         """
         env, settings = self._settings()
         endpoint = self.endpoint and self.endpoint.rstrip("/")
-        found = resolve(settings, env, Choices(endpoint=endpoint))
+        found = resolve(settings, env, CodexChoices(endpoint=endpoint))
         check_any_access(found)
         return found, env
 

@@ -21,7 +21,7 @@ from collections.abc import (
 from typing import Any
 
 import codexmcp
-from codexmcp.appserver import oversized
+from codexmcp.appserver import oversized, refusals
 from codexmcp.appserver.agents import Agents
 from codexmcp.appserver.child import Child
 from codexmcp.appserver.events import ConnectionLost, parse_event
@@ -29,11 +29,11 @@ from codexmcp.appserver.launch import LaunchOptions
 from codexmcp.appserver.listeners import EventCallback, Listeners
 from codexmcp.appserver.not_started import did_not_start, informative_lines
 from codexmcp.appserver.peer import Peer
-from codexmcp.appserver.refusals import ArchivedThreadError, typed
 from codexmcp.appserver.requests import ThreadInfo, ThreadOptions, TurnOptions
 from codexmcp.appserver.sandboxes import end_sandboxes_of_thread
 from codexmcp.appserver.spawn import Spawned, spawn_server
 from codexmcp.appserver.startup import StartupWait
+from codexmcp.appserver.thread_store import repeated
 from codexmcp.appserver.tool_log import ToolLog
 from codexmcp.appserver.version import check_user_agent
 from codexmcp.errors import AppServerClosedError, DeadlineError, RequestError
@@ -205,26 +205,26 @@ class AppServer:
         Raises:
             RequestError: Codex refused the options.
         """
-        return ThreadInfo.of(await self.call("thread/start", options.to_wire()))
+        return ThreadInfo.of(await repeated(lambda: self.call("thread/start", options.to_wire())))
 
     async def resume_thread(self, thread_id: str, options: ThreadOptions) -> ThreadInfo:
         """Load a thread from its rollout, and become its only writer.
 
         Raises:
-            RequestError: The thread does not exist, or another process is the writer.
+            RequestError: No such thread, another writer, or a newer Codex started the thread.
         """
         params = {"threadId": thread_id, "excludeTurns": True, **options.to_wire()}
-        return ThreadInfo.of(await self.call("thread/resume", params))
+        info = ThreadInfo.of(await repeated(lambda: self.call("thread/resume", params)))
+        if refusal := refusals.newer_thread(object_of(info.raw.get("thread")), self.info):
+            await self.call("thread/unsubscribe", {"threadId": info.id})
+            raise refusal
+        return info
 
     async def load_thread(self, thread_id: str, options: ThreadOptions) -> ThreadInfo:
-        """Resume a thread, archived or not.
-
-        Raises:
-            RequestError: The thread does not exist, or another process is the writer.
-        """
+        """Resume a thread, archived or not; see `resume_thread`."""
         try:
             return await self.resume_thread(thread_id, options)
-        except ArchivedThreadError:
+        except refusals.ArchivedThreadError:
             # A kill during an unload may have left the thread in the archive.
             params = {"threadId": thread_id}
             await self.call("thread/unarchive", params, timeout_s=UNARCHIVE_TIMEOUT_S)
@@ -241,12 +241,16 @@ class AppServer:
             after: The last turn to copy. None: copy all turns.
 
         Raises:
-            RequestError: The thread does not exist, or Codex refused the options.
+            RequestError: No such thread, refused options, or a newer Codex started the thread.
         """
+        with contextlib.suppress(refusals.UnknownThreadError, refusals.ArchivedThreadError):
+            thread = await self.read_thread(thread_id, include_turns=False)
+            if refusal := refusals.newer_thread(thread, self.info):
+                raise refusal
         params = {"threadId": thread_id, "excludeTurns": True, **options.to_wire()}
         if after is not None:
             params["lastTurnId"] = after
-        return ThreadInfo.of(await self.call("thread/fork", params))
+        return ThreadInfo.of(await repeated(lambda: self.call("thread/fork", params)))
 
     async def read_thread(self, thread_id: str, *, include_turns: bool = True) -> Mapping[str, Any]:
         """Return Codex's record of a thread, without becoming the writer."""
@@ -289,11 +293,8 @@ class AppServer:
         """End the background commands of a thread's turns."""
         await end_sandboxes_of_thread(self.pid, thread_id)
         with contextlib.suppress(DeadlineError, RequestError):
-            await self.call(
-                "thread/backgroundTerminals/clean",
-                {"threadId": thread_id},
-                timeout_s=INTERRUPT_TIMEOUT_S,
-            )
+            params, bound_s = {"threadId": thread_id}, INTERRUPT_TIMEOUT_S
+            await self.call("thread/backgroundTerminals/clean", params, timeout_s=bound_s)
 
     async def clear_goal(self, thread_id: str) -> bool:
         """Clear a thread's goal, for which Codex would begin turns; return whether a goal existed.
@@ -326,7 +327,7 @@ class AppServer:
             await self.closed.wait()
             raise (self.closed_by or AppServerClosedError("the app-server ended")) from None
         except RequestError as error:
-            raise typed(error) from None
+            raise refusals.typed(error) from None
         return object_of(answer)
 
     async def on_request(self, request: messages.Request) -> object:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from codexmcp.errors import ConfigurationError
 
 TUI_CONFIG = """\
-# Written anew each time by codexmcp, for `codex resume --remote`. Changes here are lost.
+# Rewritten each time by codexmcp, for `codex resume --remote`. Changes here are lost.
 check_for_update_on_startup = false
 # A provider that wants no login: with Codex's own, 0.153.4 asks for one and hides the thread. The
 # model is called by the app-server alone, with settings of its own.

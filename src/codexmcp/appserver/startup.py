@@ -93,7 +93,7 @@ class StartupWait:
                 return await start()
             except _HeldUpError:
                 if tries == TRIES:
-                    raise self._stuck(f"{TRIES} starts waited in vain") from None
+                    raise self._stuck(f"{TRIES} starts did not finish in time") from None
             except AppServerClosedError as error:
                 collided = self._collided or isinstance(error, StartCollisionError)
                 if collided and collisions < COLLISION_TRIES - 1:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from codexmcp.appserver.contract import contract
 from codexmcp.errors import CodexBinaryError
 
 OLDEST_SUPPORTED = (0, 153, 4)
@@ -44,3 +45,21 @@ def check_user_agent(codex: Path, user_agent: str) -> tuple[int, int, int]:
             "CODEX_BIN to use the Codex that comes with codexmcp"
         )
     return version
+
+
+def is_newer(recorded: str, user_agent: str) -> bool:
+    """Return whether one version has a higher major or minor number than another.
+
+    Patch releases share a format of rollouts.
+
+    Args:
+        recorded: The version of a thread.
+        user_agent: See `check_user_agent`.
+    """
+    thread, codex = parse_version(recorded), parse_version(user_agent)
+    return thread is not None and codex is not None and thread[:2] > codex[:2]
+
+
+def newest_tested() -> str:
+    """Return the newest build in the tests of this release."""
+    return contract().tested[-1]

@@ -27,13 +27,17 @@ _MODULES = {
     "skills": "skills",
     "usage": "usage",
     "doctor": "doctor",
+    "codex": "codex",
 }
 """The module of the options, by command."""
 
 _PASSED_ON = {
     "agent": ("agent:give_task", "give Codex a task through an agent"),
     "rehearse": ("agent:rehearse", "the same with a scripted model: needs no key"),
-    "codex": ("codex:become_codex", "run the Codex that codexmcp uses, such as for a login"),
+    "codex": (
+        "codex:become_codex",
+        "run the Codex that codexmcp uses, such as for a login; `codex check` is our own",
+    ),
 }
 """Use case and summary of commands that read their arguments themselves."""
 
@@ -101,10 +105,15 @@ def parser_for(words: Sequence[str]) -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=codexmcp.__version__)
     commands = parser.add_commands()
+    is_own = words[:2] == ["codex", "check"]
     for name in [name for name in _MODULES if words[:1] == [name]] or _MODULES:
+        if name in _PASSED_ON and not is_own:
+            continue
         module = importlib.import_module(f"codexmcp.cli.options.{_MODULES[name]}")
         parser.add_command(commands, next(each for each in module.COMMANDS if each.name == name))
     for name, (run, summary) in _PASSED_ON.items():
+        if is_own and name == "codex":
+            continue
         # All arguments are passed on, options and `--help` among them.
         passed_on = commands.add_parser(name, help=summary, prefix_chars="\0", add_help=False)
         passed_on.add_argument("arguments", nargs="...", type=ANY_TEXT)

@@ -54,14 +54,19 @@ def make_checks(checks: Iterable[Check], output: Output) -> int:
     return ExitCode.DONE if all(checked.is_ok for checked in done) else ExitCode.FAILED
 
 
-async def _make_all(checks: Iterable[Check], output: Output) -> list[Checked]:
-    done: list[Checked] = []
+def cancel_on_signals() -> None:
+    """Cancel the current task on SIGTERM and SIGHUP, unless ignored."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGHUP):
         # What is checked was started in a session of its own, and would stay behind.
         if signal.getsignal(number) is not signal.SIG_IGN:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+async def _make_all(checks: Iterable[Check], output: Output) -> list[Checked]:
+    done: list[Checked] = []
+    cancel_on_signals()
     for check in checks:
         output.progress(check.doing)
         checked = await check.make()

@@ -10,7 +10,7 @@ from codexmcp.cli.options.parts import LaunchFlags
 from codexmcp.codex import options
 from codexmcp.codex.config import default_home
 from codexmcp.codex.options import CodexOptions
-from codexmcp.codex.resolution import Choices, Resolution, resolve
+from codexmcp.codex.resolution import CodexChoices, Resolution, resolve
 from codexmcp.settings import Settings
 
 
@@ -42,7 +42,7 @@ def resolution(
         from codexmcp.policy.extras import read_profile  # noqa: PLC0415 - 10 ms, and most need none
 
         settings_of_profile = read_profile(home, profile)
-    choices = Choices(
+    choices = CodexChoices(
         overrides=flags.config,
         profile=settings_of_profile,
         endpoint=endpoint and endpoint.rstrip("/"),

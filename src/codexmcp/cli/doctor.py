@@ -123,7 +123,7 @@ async def _started(options: CodexOptions) -> Finding:
             version = str(server.info.get("userAgent", "")).partition("/")[2].split(" ")[0]
     except CodexMCPError as error:
         return Finding("codex", Severity.BROKEN, " ".join(str(error).split()))
-    return Finding("codex", Severity.OK, f"{version} starts ({options.launch.codex})")
+    return diagnosis.build(version, options.launch.codex)
 
 
 def _unread_files(settings: Settings) -> Iterator[Finding]:

@@ -26,12 +26,12 @@ from codexmcp.home.profiles.files import (
 )
 from codexmcp.home.profiles.fragments import (
     FRAGMENTS,
-    Choices,
+    ProfileChoices,
     fragment_text,
     rendered,
     summary,
 )
-from codexmcp.home.profiles.plans import Plan, plan_add, plan_migrate, plan_remove
+from codexmcp.home.profiles.plans import ProfilesPlan, plan_add, plan_migrate, plan_remove
 from codexmcp.runs.audit.secret_shapes import SHAPES
 
 
@@ -105,7 +105,7 @@ def add(options: ProfileAddOptions, output: Output) -> int:
         ConfigurationError: A file has other contents; then nothing is written.
     """
     home = home_folder()
-    choices = Choices(options.model, options.base_url, options.env_key)
+    choices = ProfileChoices(options.model, options.base_url, options.env_key)
     if options.as_ is not None and len(options.names) > 1:
         raise UsageError("--as names one profile; add one at a time with it")
     texts = {options.as_ or name: rendered(name, choices, SHAPES) for name in options.names}
@@ -156,19 +156,19 @@ def migrate(options: ProfileMigrateOptions, output: Output) -> int:
     return ExitCode.FAILED if plan.left else ExitCode.DONE
 
 
-def _advice(plan: Plan) -> list[str]:
+def _advice(plan: ProfilesPlan) -> list[str]:
     then = ["codexmcp profiles check"]
     if plan.default not in plan.names:
         return then
     return [
-        f"codex --profile {plan.default}  (the default so far; Codex has none any more)",
-        f"or make it so again: put the lines of {plan.default}.config.toml into config.toml",
+        f"codex --profile {plan.default}  (the previous default; Codex has no default profile)",
+        f"or make it the default: put the lines of {plan.default}.config.toml into config.toml",
         *then,
     ]
 
 
 def _tell(
-    done: Done[Plan],
+    done: Done[ProfilesPlan],
     options: WritingFlags,
     output: Output,
     verb: str,

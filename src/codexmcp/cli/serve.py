@@ -231,12 +231,12 @@ def _change_tokens(action: ActionFlags, scopes: Sequence[str]) -> int:
     settings = load_http_settings(os.environ)
     files = TokenFiles(settings.folder, settings.token)
     if action.add_token and not scopes:
-        raise UsageError("--add-token wants what the token is good for, as in --scopes read,git")
+        raise UsageError("--add-token needs scopes, for example --scopes read,git")
     if action.rotate_token:
         path = files.rotate()
         sys.stderr.write(
-            f"codexmcp: {path} holds a new token; the old one counts no more. Clients need the new "
-            f'one: export AGENTOS_TOKEN="$(cat {path})"\n'
+            f"codexmcp: {path} contains a new token; the old token is invalid. Clients need the "
+            f'new one: export AGENTOS_TOKEN="$(cat {path})"\n'
         )
     elif action.add_token:
         secret = files.add(action.add_token, scopes)

@@ -15,7 +15,7 @@ from codexmcp.data_classes import replace
 from codexmcp.errors import ConfigurationError, UsageError, WorkspaceError
 from codexmcp.http.binding import ListenAddress, check_address
 from codexmcp.http.door import DoorOptions, http_door
-from codexmcp.http.gate import Bounds
+from codexmcp.http.gate import GateBounds
 from codexmcp.http.mcp_app import Document
 from codexmcp.http.rates import Rate
 from codexmcp.http.token_files import TokenFiles
@@ -61,7 +61,7 @@ def make_door(
     place = ListenAddress(address.host, address.port, address.path)
     check_address(place, allow_remote=address.allow_remote)
     if options.idle_exit:
-        raise UsageError("--idle-exit does not go with --http: nobody could start it again")
+        raise UsageError("--idle-exit excludes --http: nothing would start the server again")
     http = load_http_settings(os.environ)
     home = settings.codex_home or default_home()
     here = Path.cwd()
@@ -83,7 +83,7 @@ def make_door(
         roots=[str(path) for path in roots.paths],
         hosts=[*address.allowed_host, address.host],
         web_origins=address.allowed_origin,
-        bounds=Bounds(rate=rate),
+        bounds=GateBounds(rate=rate),
         secrets=(*secret_values(settings.api_key, os.environ), *tokens.secrets()),
         on_open=_tell,
         codex_home=home,

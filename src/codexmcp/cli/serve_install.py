@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from codexmcp.cli.options.serve import ActionFlags, ServeOptions
-from codexmcp.cli.service_managers import Launchd, Outcome, ServiceManager, Systemd
+from codexmcp.cli.service_managers import Launchd, ManagerOutcome, ServiceManager, Systemd
 from codexmcp.codex.config import default_home, provider_key_variables
 from codexmcp.command_line import words_of
 from codexmcp.data_classes import replace
@@ -92,7 +92,7 @@ def uninstall(action: ActionFlags) -> int:
             f"cannot remove {manager.path}: {error.strerror}; remove it by hand"
         ) from None
     removed = manager.removed()
-    done = Outcome([*stopped.done, *removed.done], [*stopped.left, *removed.left])
+    done = ManagerOutcome([*stopped.done, *removed.done], [*stopped.left, *removed.left])
     _tell(f"{manager.path} is removed", done, [])
     return ExitCode.DONE
 
@@ -211,7 +211,7 @@ def _kept(path: Path) -> set[str]:
     except FileNotFoundError:
         return set()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}: {error}; mend or remove it") from None
+        raise ConfigurationError(f"cannot read {path}: {error}; repair or remove it") from None
     if stat.S_IMODE(mode) & 0o077:
         raise ConfigurationError(
             f"{path} holds secrets and others may read it; run `chmod 600 {path}`"
@@ -229,7 +229,7 @@ def _write(path: Path, text: str) -> None:
         ) from None
 
 
-def _tell(first: str, outcome: Outcome, notes: Sequence[str]) -> None:
+def _tell(first: str, outcome: ManagerOutcome, notes: Sequence[str]) -> None:
     _say([first, *outcome.done, *(f"now run: {left}" for left in outcome.left), *notes])
 
 

@@ -32,7 +32,7 @@ from codexmcp.supervisor.address import Address
 from codexmcp.supervisor.asking import ask
 from codexmcp.supervisor.hello import Hello
 from codexmcp.supervisor.methods import STATUS, STOP
-from codexmcp.supervisor.registry import Entry
+from codexmcp.supervisor.registry import SupervisorEntry
 from codexmcp.supervisor.start import connect
 
 ANSWER_S = 8.0
@@ -49,7 +49,7 @@ _MINE = "mine"
 
 
 @dataclass(slots=True)
-class Found:
+class FoundSupervisor:
     """A supervisor of the home.
 
     Attributes:
@@ -60,7 +60,7 @@ class Found:
         is_over: The supervisor has ended.
     """
 
-    entry: Entry
+    entry: SupervisorEntry
     is_mine: bool
     said: Mapping[str, Any] = field(default_factory=dict[str, Any])
     trouble: str = ""
@@ -150,13 +150,13 @@ def is_mine_running(options: ServeOptions) -> bool:
     return any(each.is_mine for each in _found(options)[1])
 
 
-def _found(options: ServeOptions) -> tuple[Path, list[Found]]:
+def _found(options: ServeOptions) -> tuple[Path, list[FoundSupervisor]]:
     """Return the Codex home and its selected supervisors."""
     environ = dict(os.environ)
     own = address_for(options.codex, load_settings(environ), environ)
     assert own.registry is not None, "the address of a home has a registry"
     entries = registry.entries(own.registry)
-    found = [Found(entry, entry.id == own.id) for entry in entries]
+    found = [FoundSupervisor(entry, entry.id == own.id) for entry in entries]
     home = own.registry.parent.parent
     only = options.action.only
     if only is None:
@@ -168,11 +168,11 @@ def _found(options: ServeOptions) -> tuple[Path, list[Found]]:
     return home, chosen
 
 
-def _is_named(found: Found, name: str) -> bool:
+def _is_named(found: FoundSupervisor, name: str) -> bool:
     return found.is_mine if name == _MINE else name in {found.entry.id, str(found.pid)}
 
 
-def _ask_all(found: Sequence[Found], method: str) -> None:
+def _ask_all(found: Sequence[FoundSupervisor], method: str) -> None:
     """Ask all supervisors at once; without an answer in time a supervisor has a `trouble`."""
     for each in found:
         each.trouble = f"no answer within {ANSWER_S:g} s; `codexmcp serve --stop` ends it"
@@ -185,7 +185,7 @@ def _ask_all(found: Sequence[Found], method: str) -> None:
         thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _ask(found: Found, method: str) -> None:
+def _ask(found: FoundSupervisor, method: str) -> None:
     socket, lock = Path(found.entry.socket), found.entry.lock
     address = Address(socket.parent, found.entry.id, lock.parent)
     try:
@@ -211,7 +211,7 @@ def _check(said: Mapping[str, Any], pid: int | None) -> None:
         raise StateError("its answer cannot be read; it may be of another version")
 
 
-def _signal(found: Found, number: signal.Signals) -> None:
+def _signal(found: FoundSupervisor, number: signal.Signals) -> None:
     """Send a supervisor a signal if its process id is certain."""
     process = found.entry.process
     if process is not None and found.entry.is_here:
@@ -219,7 +219,7 @@ def _signal(found: Found, number: signal.Signals) -> None:
             os.kill(process.pid, number)
 
 
-def _await_ends(found: Sequence[Found], drain_s: float) -> None:
+def _await_ends(found: Sequence[FoundSupervisor], drain_s: float) -> None:
     """Wait for the ends of supervisors, and kill those that do not react."""
     began, killed = time.monotonic(), False
     while True:
@@ -237,7 +237,7 @@ def _await_ends(found: Sequence[Found], drain_s: float) -> None:
         time.sleep(_POLL_S)
 
 
-def _not_ended(found: Found) -> CodexMCPError:
+def _not_ended(found: FoundSupervisor) -> CodexMCPError:
     if found.entry.is_elsewhere:
         return StateError(
             f"the supervisor (process {found.pid}) runs on another host or in another container, "
@@ -250,14 +250,14 @@ def _not_ended(found: Found) -> CodexMCPError:
     )
 
 
-def _as_json(found: Sequence[Found]) -> dict[str, Any]:
+def _as_json(found: Sequence[FoundSupervisor]) -> dict[str, Any]:
     """Return the status of the caller's supervisor, or the first, with the list of all."""
     first = next((each for each in found if each.is_mine), found[0] if found else None)
     top = {"running": False} if first is None else {"running": True, **first.to_json()}
     return {**top, "supervisors": [each.to_json() for each in found]}
 
 
-def _listed(found: Sequence[Found]) -> str:
+def _listed(found: Sequence[FoundSupervisor]) -> str:
     if len(found) == 1:
         return found[0].told()
     return "\n".join(f"supervisor {each.entry.id}\n{each.told()}" for each in found)

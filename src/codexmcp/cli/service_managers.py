@@ -23,7 +23,7 @@ _TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ManagerOutcome:
     """The outcome of a step: lines about finished work, and commands left to the user."""
 
     done: Sequence[str] = ()
@@ -42,7 +42,7 @@ class ServiceManager(Protocol):
         """Return the text of the file."""
         ...
 
-    def start(self, *, is_elsewhere: bool) -> Outcome:
+    def start(self, *, is_elsewhere: bool) -> ManagerOutcome:
         """Have the service started now and at each login.
 
         Args:
@@ -50,11 +50,11 @@ class ServiceManager(Protocol):
         """
         ...
 
-    def stop(self) -> Outcome:
+    def stop(self) -> ManagerOutcome:
         """Have the service ended and disabled."""
         ...
 
-    def removed(self) -> Outcome:
+    def removed(self) -> ManagerOutcome:
         """Report the removal of the file to the manager."""
         ...
 
@@ -81,12 +81,12 @@ class Systemd:
         """Return the text of the file."""
         return systemd_unit(service)
 
-    def start(self, *, is_elsewhere: bool) -> Outcome:
+    def start(self, *, is_elsewhere: bool) -> ManagerOutcome:
         """Have the service started now and at each login."""
         reload, start = ["daemon-reload"], ["enable", "--now", UNIT_NAME]
         lingering = "to have it run while you are not logged in: loginctl enable-linger"
         if not self._answers():
-            return Outcome(left=[_shown(reload), _shown(start), lingering])
+            return ManagerOutcome(left=[_shown(reload), _shown(start), lingering])
         is_active = self._systemctl("is-active", "--quiet", UNIT_NAME) is None
         if is_elsewhere and not is_active:
             start = ["enable", UNIT_NAME]
@@ -96,33 +96,35 @@ class Systemd:
             if (error := self._systemctl(*words)) is not None
         ]
         if failed:
-            return Outcome(left=[*failed, f"journalctl --user -u {UNIT_NAME}"])
+            return ManagerOutcome(left=[*failed, f"journalctl --user -u {UNIT_NAME}"])
         if is_active:
             again = f"{_shown(['restart', UNIT_NAME])}, for the new file; its runs are drained"
-            return Outcome(["it was running already"], [again])
+            return ManagerOutcome(["it was running already"], [again])
         if is_elsewhere:
             first = f"codexmcp serve --stop && {_shown(['start', UNIT_NAME])}"
-            return Outcome(["it starts at the next login; another supervisor is running"], [first])
-        return Outcome(["it is started, now and at each login"], [lingering])
+            return ManagerOutcome(
+                ["it starts at the next login; another supervisor is running"], [first]
+            )
+        return ManagerOutcome(["it is started, now and at each login"], [lingering])
 
-    def stop(self) -> Outcome:
+    def stop(self) -> ManagerOutcome:
         """Have the service ended and disabled."""
         words = ["disable", "--now", UNIT_NAME]
         if self._answers():
             error = self._systemctl(*words)
             if error is None:
-                return Outcome(["it is ended"])
-            return Outcome(left=[f"{_shown(words)} failed: {error}"])
+                return ManagerOutcome(["it is ended"])
+            return ManagerOutcome(left=[f"{_shown(words)} failed: {error}"])
         # What `enable` makes; without it systemd complains of a missing unit.
         (self._folder / "default.target.wants" / UNIT_NAME).unlink(missing_ok=True)
-        return Outcome(left=["codexmcp serve --stop"])
+        return ManagerOutcome(left=["codexmcp serve --stop"])
 
-    def removed(self) -> Outcome:
+    def removed(self) -> ManagerOutcome:
         """Report the removal of the file to the manager."""
         words = ["daemon-reload"]
         if self._answers() and self._systemctl(*words) is None:
-            return Outcome()
-        return Outcome(left=[_shown(words)])
+            return ManagerOutcome()
+        return ManagerOutcome(left=[_shown(words)])
 
     def _answers(self) -> bool:
         return self._systemctl("show-environment") is None
@@ -154,31 +156,31 @@ class Launchd:
         """Return the text of the file."""
         return launchd_plist(service)
 
-    def start(self, *, is_elsewhere: bool) -> Outcome:
+    def start(self, *, is_elsewhere: bool) -> ManagerOutcome:
         """Have the service started now and at each login."""
         words = ["launchctl", "bootstrap", self._domain, str(self.path)]
         if is_elsewhere:
             replace = f"launchctl bootout {self._domain}/{LABEL}"
-            return Outcome(
+            return ManagerOutcome(
                 ["it starts at the next login; a supervisor is running"],
                 [f"{replace} || codexmcp serve --stop; {' '.join(words)}"],
             )
         error = _failure(words, self._env)
         if error is not None:
-            return Outcome(left=[f"{' '.join(words)} failed: {error}"])
-        return Outcome(["it is started, now and at each login"])
+            return ManagerOutcome(left=[f"{' '.join(words)} failed: {error}"])
+        return ManagerOutcome(["it is started, now and at each login"])
 
-    def stop(self) -> Outcome:
+    def stop(self) -> ManagerOutcome:
         """Have the service ended and disabled."""
         words = ["launchctl", "bootout", f"{self._domain}/{LABEL}"]
         error = _failure(words, self._env)
         if error is not None:
-            return Outcome(left=[f"{' '.join(words)} failed: {error}"])
-        return Outcome(["it is ended"])
+            return ManagerOutcome(left=[f"{' '.join(words)} failed: {error}"])
+        return ManagerOutcome(["it is ended"])
 
-    def removed(self) -> Outcome:
+    def removed(self) -> ManagerOutcome:
         """Report the removal of the file to the manager."""
-        return Outcome()
+        return ManagerOutcome()
 
 
 def _failure(argv: Sequence[str], env: Mapping[str, str]) -> str | None:

@@ -23,7 +23,7 @@ from codexmcp.supervisor.address import Address
 from codexmcp.supervisor.hello import Hello
 from codexmcp.supervisor.joining import supervisor_address, supervisor_starter
 from codexmcp.supervisor.relay import relay
-from codexmcp.supervisor.start import Way
+from codexmcp.supervisor.start import SupervisorConnector
 
 if TYPE_CHECKING:
     from codexmcp.server.reception import Reception
@@ -91,7 +91,9 @@ def _connector(
 
     address = address_for(codex, settings, environ)
     hello = Hello(words, str(Path.cwd()), client_environment(environ), codexmcp.__version__)
-    return Way(address, hello, supervisor_starter(settings, environ, words_of(codex))).connect
+    return SupervisorConnector(
+        address, hello, supervisor_starter(settings, environ, words_of(codex))
+    ).connect
 
 
 def address_for(codex: CodexFlags, settings: Settings, environ: Mapping[str, str]) -> Address:

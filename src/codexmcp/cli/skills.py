@@ -12,14 +12,14 @@ from codexmcp.cli.text import one_line, table
 from codexmcp.codex.binary import find_codex
 from codexmcp.codex.config import default_home
 from codexmcp.errors import ExitCode, UsageError
-from codexmcp.home.skills.check import CheckedSkill, Report, check_skills
+from codexmcp.home.skills.check import CheckedSkill, SkillsReport, check_skills
 from codexmcp.home.skills.codex_view import CodexView, view_skills
 from codexmcp.home.skills.faults import Fault
 from codexmcp.runs.audit.secret_shapes import SHAPES
 from codexmcp.settings import child_environment, load_settings
 
 
-def _report(options: SkillsCheckOptions, output: Output) -> tuple[list[Path], Report]:
+def _report(options: SkillsCheckOptions, output: Output) -> tuple[list[Path], SkillsReport]:
     """Return the folders and the report on their skills.
 
     Raises:
@@ -104,7 +104,7 @@ def _told(fault: Fault) -> str:
     return one_line(f"{place}: {fault.severity}: {fault.what}; {fault.remedy}")
 
 
-def _summary(report: Report) -> str:
+def _summary(report: SkillsReport) -> str:
     skills = len(report.skills)
     listed = sum(skill.is_listed for skill in report.skills)
     faults = sum(fault.counts for fault in report.faults)

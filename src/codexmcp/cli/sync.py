@@ -24,7 +24,7 @@ from codexmcp.home.changes import FileChange, unified_diff
 from codexmcp.home.mcp_codex import CodexQuery
 from codexmcp.home.mcp_deployed import deployed_notes, deployed_servers
 from codexmcp.home.sync import use_cases
-from codexmcp.home.sync.change import Change
+from codexmcp.home.sync.change import SyncChange
 from codexmcp.home.sync.repository import FRAGMENT, PROFILES, Repository, read_repository
 from codexmcp.home.sync.states import Drift, State
 from codexmcp.home.sync.strict_check import strict_problems
@@ -234,10 +234,10 @@ _WORDS = {
     State.OUTDATED: "is older than the repository",
     State.EDITED: "was edited there",
     State.FOREIGN: "is there already and is not ours",
-    State.IN_THE_WAY: "is in the way and no plain file",
-    State.STALE: "is in the repository no more",
-    State.STALE_EDITED: "is in the repository no more, and was edited there",
-    State.REWRITTEN: "was written anew by Codex, which drops our markers; push again",
+    State.IN_THE_WAY: "is in the way and not a plain file",
+    State.STALE: "is no longer in the repository",
+    State.STALE_EDITED: "is no longer in the repository, and was edited there",
+    State.REWRITTEN: "was rewritten by Codex without our markers; push again",
     State.BROKEN: "is broken",
 }
 
@@ -302,5 +302,5 @@ def tell_drift(
     output.note(f"{place.target.name} ({place.home}): {told}")
 
 
-def _verb(change: Change) -> str:
+def _verb(change: SyncChange) -> str:
     return "deleted" if change.after is None else "written"

@@ -22,7 +22,7 @@ from codexmcp.supervisor.directory import RunDirectory, default_pointer_dir, poi
 from codexmcp.usage.prices import Prices, load_prices
 from codexmcp.usage.profiles import read_profiles
 from codexmcp.usage.projects import Projects
-from codexmcp.usage.report import By, Names, Report
+from codexmcp.usage.report import By, Names, UsageReport
 from codexmcp.usage.scan import Scan
 from codexmcp.usage.use_case import UsageQuery, gather
 
@@ -102,7 +102,7 @@ def _problems(scan: Scan) -> list[str]:
     if flaws.broken_lines:
         problems.append(
             f"{flaws.broken_lines} broken lines in {flaws.broken_rollouts} rollouts were left out; "
-            "what they told is missing"
+            "their counts are missing"
         )
     if flaws.unfinished:
         problems.append(
@@ -121,7 +121,9 @@ def _problems(scan: Scan) -> list[str]:
     return problems
 
 
-def _tell(output: Output, report: Report, prices: Prices, home: Path, *, only_plot: bool) -> None:
+def _tell(
+    output: Output, report: UsageReport, prices: Prices, home: Path, *, only_plot: bool
+) -> None:
     user = Path.home()
     if not report.rows:
         output.note(f"nothing was spent in {home} in this time")
@@ -140,10 +142,10 @@ def _tell(output: Output, report: Report, prices: Prices, home: Path, *, only_pl
         output.say(textwrap.fill(one_line(remark), width))
 
 
-def _remarks(report: Report, prices: Prices) -> Iterator[str]:
+def _remarks(report: UsageReport, prices: Prices) -> Iterator[str]:
     yield f"Days are those of {_zone()}."
     own = f", yours from {prices.override.name} first" if prices.override else ""
-    yield f"Costs are list prices as of {prices.as_of}{own}; they are no bill."
+    yield f"Costs are list prices as of {prices.as_of}{own}; they are not a bill."
     if report.unpriced:
         yield f"No price is known for: {', '.join(report.unpriced)}."
     if report.by is By.PROFILE:
@@ -156,7 +158,7 @@ def _zone() -> str:
 
 
 def _as_json(
-    options: UsageOptions, report: Report, scan: Scan, prices: Prices, problems: list[str]
+    options: UsageOptions, report: UsageReport, scan: Scan, prices: Prices, problems: list[str]
 ) -> dict[str, object]:
     return {
         "by": options.by,

@@ -11,7 +11,7 @@ from typing import Any
 
 from codexmcp import figures
 from codexmcp.cli.text import columns, cut, one_line
-from codexmcp.usage.report import By, Report, Row
+from codexmcp.usage.report import By, Row, UsageReport
 from codexmcp.usage.tokens import Tokens
 
 WIDTH = 80
@@ -49,7 +49,7 @@ def row_cost(row: Row) -> str:
     return f"{told_cost(row.cost)}{' + ?' if row.unpriced else ''}"
 
 
-def table_lines(report: Report, width: int, home: Path) -> Iterator[str]:
+def table_lines(report: UsageReport, width: int, home: Path) -> Iterator[str]:
     """Yield the table within a number of columns; `home` is shortened to `~`."""
     rows = [*report.rows, report.total]
     cells = [_HEADS, *map(_cells, rows)]
@@ -74,7 +74,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (requests, *map(figures.count, counts), row_cost(row))
 
 
-def _name(row: Row, report: Report, home: Path) -> str:
+def _name(row: Row, report: UsageReport, home: Path) -> str:
     name = one_line(row.name)
     is_path = report.by is By.PROJECT and row is not report.total
     if is_path and (name == str(home) or name.startswith(f"{home}/")):
@@ -91,7 +91,7 @@ def _fitted(text: str, size: int, *, keep_end: bool) -> str:
     return f"…{text}"
 
 
-def plot_lines(report: Report, width: int, home: Path, *, is_whole: bool) -> Iterator[str]:
+def plot_lines(report: UsageReport, width: int, home: Path, *, is_whole: bool) -> Iterator[str]:
     """Yield a plot of bars: costs if all are known, else tokens.
 
     Args:
@@ -155,7 +155,7 @@ def row_as_json(row: Row, by: By | None = None) -> dict[str, Any]:
     return {**name, **dict(zip(_FIELDS, _values(row), strict=True))}
 
 
-def csv_text(report: Report) -> str:
+def csv_text(report: UsageReport) -> str:
     """Return the rows as CSV with a line of names; an empty cost is unknown."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -108,7 +108,7 @@ class BackgroundTrees:
             if self._trees.get(tree.known.id, (None, None))[1] is task:
                 del self._trees[tree.known.id]
             if not task.cancelled() and (error := task.exception()) is not None:
-                logger.error("thread %s is not followed any more", tree.known.id, exc_info=error)
+                logger.error("thread %s is no longer followed", tree.known.id, exc_info=error)
 
         return forget
 

@@ -16,16 +16,17 @@ from codexmcp.errors import CodexBinaryError
 from codexmcp.installation import repair
 
 
-def find_codex(named: str | None) -> Path:
+def find_codex(named: str | None, *, setting: str = "CODEX_BIN") -> Path:
     """Return the absolute path of the Codex binary.
 
     Args:
-        named: `CODEX_BIN`: a path, or a program name on PATH. None: the bundled binary.
+        named: A path, or a program name on PATH. None: the bundled binary.
+        setting: The setting or option with the name, for the message.
 
     Raises:
         CodexBinaryError: The binary is missing or not executable.
     """
-    return _named_codex(named) if named else _bundled_codex()
+    return _named_codex(named, setting) if named else _bundled_codex()
 
 
 def package_version(codex: Path) -> str | None:
@@ -45,21 +46,21 @@ def server_version(codex: Path) -> str:
     return package_version(codex) or codexmcp.__version__
 
 
-def _named_codex(named: str) -> Path:
+def _named_codex(named: str, setting: str) -> Path:
     if os.sep not in named:
         import shutil  # noqa: PLC0415 - 5 ms, and a rare setting
 
         found = shutil.which(named)
         if found is None:
             raise CodexBinaryError(
-                f"CODEX_BIN is {named!r}, and there is no such program on PATH; give its full "
-                "path, or unset CODEX_BIN to use the Codex that comes with codexmcp"
+                f"{setting} is {named!r}, and there is no such program on PATH; give its full "
+                f"path, or unset {setting} to use the Codex that comes with codexmcp"
             )
         named = found
     path = Path(named).expanduser().absolute()
     if not path.is_file():
         raise CodexBinaryError(
-            f"CODEX_BIN is {path}, and there is no such file; correct it, or unset it to use the "
+            f"{setting} is {path}, and there is no such file; correct it, or unset it to use the "
             "Codex that comes with codexmcp"
         )
     if not os.access(path, os.X_OK):

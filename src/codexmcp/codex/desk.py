@@ -23,7 +23,7 @@ from codexmcp.codex.background import BackgroundTrees, Tree
 from codexmcp.codex.source import CodexSource
 from codexmcp.codex.stopping import Stopped, stop_tree
 from codexmcp.codex.threads import MAX_LOADED, KnownThread, Threads, is_loaded
-from codexmcp.codex.turns import OnChildren, Turn, TurnResult, run_turn
+from codexmcp.codex.turns import SubAgentHandling, Turn, TurnResult, run_turn
 from codexmcp.codex.unloading import end_commands, leave, unload
 from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import AppServerClosedError, CodexMCPError, RequestError, StateError
@@ -144,7 +144,7 @@ class Seat:
             raise
         finally:
             self.known.totals = whole.tokens.totals
-            may_go_on = ended_well and turn.on_children is OnChildren.LEAVE
+            may_go_on = ended_well and turn.on_children is SubAgentHandling.LEAVE
             if not self.server.closed.is_set():
                 idle_s = turn.limits.idle_s
                 tree = Tree(self.server, self.known, owner, idle_s, may_go_on)
@@ -395,6 +395,6 @@ async def _ended(server: AppServer) -> None:
             await server.closed.wait()
     except TimeoutError:
         raise AppServerClosedError(
-            f"`codex app-server` was told to end and still works after {DRAIN_TIMEOUT_S:g} s; "
+            f"`codex app-server` was asked to end and still runs after {DRAIN_TIMEOUT_S:g} s; "
             "nothing was sent to it: try again later"
         ) from None

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
+from codexmcp.appserver.version import newest_tested, parse_version
 from codexmcp.codex.access import KeyAccess, OwnAccess
 from codexmcp.codex.config import CodexHome
 from codexmcp.codex.resolution import Resolution
@@ -43,6 +44,21 @@ class Finding:
 def is_healthy(findings: list[Finding]) -> bool:
     """Return whether no finding is broken."""
     return all(finding.severity is not Severity.BROKEN for finding in findings)
+
+
+def build(version: str, codex: Path) -> Finding:
+    """Return a finding about a Codex that starts.
+
+    Args:
+        version: Its version.
+        codex: The binary.
+    """
+    newest = newest_tested()
+    detail = f"{version} starts ({codex}); the newest tested build is {newest}"
+    if (parse_version(version) or ()) <= (parse_version(newest) or ()):
+        return Finding("codex", Severity.OK, detail)
+    remedy = "this one is newer: `codexmcp codex check` tells whether it fits"
+    return Finding("codex", Severity.NOTE, f"{detail}, and {remedy}")
 
 
 def credentials(found: Resolution) -> Finding:

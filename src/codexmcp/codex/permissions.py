@@ -28,7 +28,7 @@ MODES_BY_BASE = {base: mode for mode, base in _BASES.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld:
+class RestrictedPaths:
     """Paths with less access for commands than the sandbox mode gives.
 
     Attributes:
@@ -44,7 +44,7 @@ class Withheld:
 def sandbox_profile(
     sandbox: str,
     cwd: str,
-    withheld: Withheld,
+    withheld: RestrictedPaths,
     workspace_write: Mapping[str, Any],
     git: Mapping[str, str] | None = None,
 ) -> dict[str, Any] | None:

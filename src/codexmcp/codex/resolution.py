@@ -28,7 +28,7 @@ _HIDDEN_STORES = frozenset({"auto", "keyring"})
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class CodexChoices:
     """A program's own choices about Codex, in addition to the environment.
 
     Attributes:
@@ -58,7 +58,7 @@ class Resolution:
     """
 
     settings: Settings
-    choices: Choices
+    choices: CodexChoices
     codex: Path
     home: CodexHome
     env: Mapping[str, str] = field(repr=False)
@@ -138,7 +138,7 @@ class Resolution:
 def resolve(
     settings: Settings,
     environ: Mapping[str, str],
-    choices: Choices | None = None,
+    choices: CodexChoices | None = None,
     *,
     codex: Path | None = None,
 ) -> Resolution:
@@ -155,7 +155,7 @@ def resolve(
     Raises:
         ConfigurationError: The binary or the home is unusable.
     """
-    choices = choices or Choices()
+    choices = choices or CodexChoices()
     codex = codex or find_codex(settings.codex_bin)
     home = read_home(_made(settings.codex_home or choices.home or default_home()))
     _check_room(home.path)

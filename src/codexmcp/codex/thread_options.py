@@ -15,7 +15,7 @@ from typing import Any
 from codexmcp.appserver.launch import LOG_VARIABLES
 from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.codex.git_access import git_access
-from codexmcp.codex.permissions import PROFILE, Withheld, real_path, sandbox_profile
+from codexmcp.codex.permissions import PROFILE, RestrictedPaths, real_path, sandbox_profile
 from codexmcp.codex.trust import is_trusted, untrusted_projects
 from codexmcp.data_classes import replace
 from codexmcp.jsonvalues import is_object, list_of, object_of, text_of
@@ -23,7 +23,7 @@ from codexmcp.jsonvalues import is_object, list_of, object_of, text_of
 
 def guarded(
     asked: ThreadOptions,
-    withheld: Withheld,
+    withheld: RestrictedPaths,
     effective: Mapping[str, Any],
     *,
     allows_goals: bool = False,
@@ -140,7 +140,7 @@ def _variables(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _profile(
-    asked: ThreadOptions, withheld: Withheld, effective: Mapping[str, Any]
+    asked: ThreadOptions, withheld: RestrictedPaths, effective: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     cwd = real_path(asked.cwd or "")
     sandbox = asked.sandbox or _configured_mode(asked, cwd, effective)

@@ -50,7 +50,7 @@ WORKING_FACTOR = 10
 command without output, and the waiting parent is silent, too."""
 
 
-class OnChildren(StrEnum):
+class SubAgentHandling(StrEnum):
     """Handling of sub-agents that still work after a successful root turn."""
 
     LEAVE = "leave"
@@ -116,7 +116,7 @@ class Turn:
     items: Sequence[Mapping[str, Any]]
     options: TurnOptions = field(default_factory=TurnOptions)
     limits: TurnLimits = field(default_factory=TurnLimits)
-    on_children: OnChildren = OnChildren.LEAVE
+    on_children: SubAgentHandling = SubAgentHandling.LEAVE
     on_event: EventCallback = lambda _event: None
     is_waiting: Callable[[], bool] = lambda: False
     tokens: TokenLedger = field(default_factory=TokenLedger)
@@ -180,11 +180,11 @@ class _Run:
     def _may_go_on(self) -> bool:
         """Return whether the rest of the tree may continue after success."""
         match self._turn.on_children:
-            case OnChildren.LEAVE:
+            case SubAgentHandling.LEAVE:
                 return True
-            case OnChildren.WAIT:
+            case SubAgentHandling.WAIT:
                 return not self._server.agents.busy(self._thread_id)
-            case OnChildren.STOP:
+            case SubAgentHandling.STOP:
                 return False
 
     def _take(self, event: Event) -> None:
@@ -273,7 +273,7 @@ class _Run:
         if progress.end is None:
             return False
         ended_well = progress.end.status is TurnStatus.COMPLETED
-        if self._turn.on_children is not OnChildren.WAIT or not ended_well:
+        if self._turn.on_children is not SubAgentHandling.WAIT or not ended_well:
             return True
         # A queued event may announce another turn.
         is_quiet = not progress.has_goal and not self._server.agents.busy(self._thread_id)

@@ -111,7 +111,7 @@ def plan_remove_server(home: Path, name: str, *, replace: bool = False) -> McpPl
     if not is_ours and not replace:
         raise ConfigurationError(
             f"the MCP server {name!r} in {path} was not written by codexmcp (or `codex mcp` has "
-            "written it anew since); remove it with --any"
+            "rewritten it since); remove it with --any"
         )
     if is_ours:
         block = block_of(name)

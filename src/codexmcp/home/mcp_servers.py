@@ -19,7 +19,7 @@ from codexmcp.errors import UsageError
 from codexmcp.home.profiles.fragments import check_variable
 from codexmcp.home.urls import check_url
 from codexmcp.jsonvalues import list_of, object_of, text_of
-from codexmcp.secret_like import Shape, holds_secret, names_secret
+from codexmcp.secret_like import SecretPattern, holds_secret, names_secret
 
 DEFAULT_STARTUP_TIMEOUT_S = 30.0
 """Source: Codex gives up on an unresponsive server after 30 s (all three builds)."""
@@ -105,7 +105,7 @@ def block_of(name: str) -> str:
 
 
 def check_server(
-    server: McpServer, shapes: Iterable[Shape] = (), *, allow_secrets: bool = False
+    server: McpServer, shapes: Iterable[SecretPattern] = (), *, allow_secrets: bool = False
 ) -> None:
     """Refuse servers that Codex would not start with, and plain-text secrets.
 
@@ -154,7 +154,7 @@ def _variables(server: McpServer) -> Iterator[tuple[str, str]]:
         yield "--bearer-token-env-var", server.bearer_var
 
 
-def _secrets(server: McpServer, shapes: list[Shape]) -> Iterator[str]:
+def _secrets(server: McpServer, shapes: list[SecretPattern]) -> Iterator[str]:
     """Yield the locations of likely secrets."""
     for option, values in (("--env", server.env), ("--header", server.headers)):
         for name, value in values.items():

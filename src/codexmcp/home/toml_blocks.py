@@ -15,7 +15,7 @@ from codexmcp.home import blocks
 from codexmcp.home.block_markers import BOM, Block, BlockError, Style, find, lines_of
 from codexmcp.home.block_seal import added_range, seal, unsealed
 from codexmcp.home.toml_conflicts import refuse_conflicts, refuse_misplaced
-from codexmcp.home.toml_lines import Kind, parse, statements
+from codexmcp.home.toml_lines import LineKind, parse, statements
 from codexmcp.jsonvalues import is_object
 
 TOP = ".top"
@@ -135,7 +135,7 @@ def split(body: str) -> tuple[str, str]:
         body: Valid TOML, every line terminated.
     """
     every = list(statements(body))
-    table = next((each for each in every if each.kind is not Kind.KEY), None)
+    table = next((each for each in every if each.kind is not LineKind.KEY), None)
     if not every or every[0] is table:
         return "", body
     if table is None:
@@ -231,8 +231,8 @@ def _continues(added: list[str], ours: list[str]) -> bool:
     except BlockError:
         return True
     first = next(statements("".join(added)), None)
-    is_key = first is not None and first.kind is Kind.KEY
-    return is_key and any(each.kind is not Kind.KEY for each in statements("".join(ours)))
+    is_key = first is not None and first.kind is LineKind.KEY
+    return is_key and any(each.kind is not LineKind.KEY for each in statements("".join(ours)))
 
 
 def _means(text: str, meaning: Mapping[str, Any]) -> bool:

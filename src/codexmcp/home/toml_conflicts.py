@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codexmcp.home.block_markers import Block, BlockError, line_of
-from codexmcp.home.toml_lines import Kind, Statement, statement_line, statements
+from codexmcp.home.toml_lines import LineKind, Statement, statement_line, statements
 
 
 def refuse_conflicts(text: str, found: Sequence[Block], name: str, body: str) -> None:
@@ -49,16 +49,18 @@ def refuse_misplaced(text: str, found: Sequence[Block]) -> None:
         # For speed in a long file, only parts of the text are searched.
         inside = list(statements(text[block.inner : block.inner_stop]))
         below = next(statements(text[block.stop :]), None)
-        if inside and inside[0].kind is Kind.KEY:
-            above = [each for each in statements(text[: block.start]) if each.kind is not Kind.KEY]
+        if inside and inside[0].kind is LineKind.KEY:
+            above = [
+                each for each in statements(text[: block.start]) if each.kind is not LineKind.KEY
+            ]
             if above:
                 raise BlockError(
                     statement_line(text, above[-1]),
                     f"{above[-1].told} is open above block {block.name!r} (line {block.line}), "
                     "so its keys fall into that table; move the block up, before the first table",
                 )
-        is_open = any(each.kind is not Kind.KEY for each in inside)
-        if is_open and below is not None and below.kind is Kind.KEY:
+        is_open = any(each.kind is not LineKind.KEY for each in inside)
+        if is_open and below is not None and below.kind is LineKind.KEY:
             raise BlockError(
                 line_of(text, block.stop + below.start),
                 f"`{below.told}` comes after block {block.name!r} and falls into its last "
@@ -70,7 +72,7 @@ class _Ours:
     """The settings of a block."""
 
     def __init__(self, body: str) -> None:
-        self._kinds: dict[tuple[str, ...], Kind] = {}
+        self._kinds: dict[tuple[str, ...], LineKind] = {}
         self._above: set[tuple[str, ...]] = set()
         self._dotted: set[tuple[str, ...]] = set()
         for each in statements(body):
@@ -83,7 +85,7 @@ class _Ours:
         if path in self._kinds or any(each in self._kinds for each in theirs.dotted):
             return True
         # Values, array tables and dotted tables cannot be extended from elsewhere.
-        if path in (self._dotted if theirs.kind is Kind.TABLE else self._above):
+        if path in (self._dotted if theirs.kind is LineKind.TABLE else self._above):
             return True
         uppers = (self._kinds.get(path[:size]) for size in range(1, len(path)))
-        return any(kind not in {None, Kind.TABLE} for kind in uppers)
+        return any(kind not in {None, LineKind.TABLE} for kind in uppers)

@@ -32,7 +32,7 @@ _LINE = re.compile(
 _BLANK = re.compile(r"(?:[ \t\r\n]|\#[^\n]*)*")
 
 
-class Kind(Enum):
+class LineKind(Enum):
     """The kind of a statement."""
 
     KEY = "key"
@@ -51,7 +51,7 @@ class Statement:
         dotted: The tables implied by the dots in a key.
     """
 
-    kind: Kind
+    kind: LineKind
     path: tuple[str, ...]
     start: int
     dotted: tuple[tuple[str, ...], ...] = ()
@@ -60,7 +60,7 @@ class Statement:
     def told(self) -> str:
         """The form for people: `[a.b]`, or `a.b`."""
         path = ".".join(self.path)
-        return path if self.kind is Kind.KEY else f"[{path}]"
+        return path if self.kind is LineKind.KEY else f"[{path}]"
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -88,11 +88,11 @@ def statements(text: str) -> Iterator[Statement]:
         if text[start] != "[":
             path = table + _path(text, start)
             dotted = tuple(path[:size] for size in range(len(table) + 1, len(path)))
-            yield Statement(Kind.KEY, path, start, dotted)
+            yield Statement(LineKind.KEY, path, start, dotted)
             continue
         is_array = text.startswith("[[", start)
         table = _path(text, start + (2 if is_array else 1))
-        yield Statement(Kind.ARRAY if is_array else Kind.TABLE, table, start)
+        yield Statement(LineKind.ARRAY if is_array else LineKind.TABLE, table, start)
 
 
 def statement_line(text: str, statement: Statement) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from codexmcp.data_classes import dataclass, replace
 from codexmcp.home.block_markers import BOM, Style
-from codexmcp.home.toml_lines import Kind, Statement, statements
+from codexmcp.home.toml_lines import LineKind, Statement, statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ def sections(text: str, is_wanted: Callable[[tuple[str, ...]], bool]) -> list[Se
     for each in statements(text):
         if not is_wanted(each.path):
             is_open = False
-        elif each.kind is Kind.KEY and is_open:
+        elif each.kind is LineKind.KEY and is_open:
             found[-1] = replace(found[-1], stop=statement_end(text, each.start))
         else:
-            is_open = each.kind is not Kind.KEY
+            is_open = each.kind is not LineKind.KEY
             found.append(Section(each, _start(text, each), statement_end(text, each.start)))
     return found
 
@@ -93,7 +93,7 @@ def _start(text: str, head: Statement) -> int:
     if start == 0:
         return len(BOM) if text.startswith(BOM) else 0
     # Comments above a key may belong to the following lines, so they stay.
-    while head.kind is not Kind.KEY and start:
+    while head.kind is not LineKind.KEY and start:
         above = text.rfind("\n", 0, start - 1) + 1
         line = text[above:start]
         # The end marker of a managed block is part of the block.

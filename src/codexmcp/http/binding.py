@@ -109,8 +109,8 @@ def _refused(place: ListenAddress, error: OSError | OverflowError) -> Configurat
     code = error.errno if isinstance(error, OSError) else None
     if code == errno.EADDRINUSE:
         return ConfigurationError(
-            f"another program listens on {where} already; if it is a server of ours, use it "
-            "(`codexmcp serve --status --http` tells), else name another port with --port"
+            f"another program listens on {where} already; if it is a codexmcp server "
+            "(see `codexmcp serve --status --http`), use it, else pass another port with --port"
         )
     if code == errno.EACCES:
         return ConfigurationError(

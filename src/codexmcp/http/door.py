@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from codexmcp.data_classes import dataclass, field
 from codexmcp.http.binding import ListenAddress, bound, is_local, url_of
 from codexmcp.http.exchange import Exchange, Requests
-from codexmcp.http.gate import Bounds, Gate
+from codexmcp.http.gate import Gate, GateBounds
 from codexmcp.http.kernel import request_of
 from codexmcp.http.mcp_app import Library, McpApp
 from codexmcp.http.origins import origins
@@ -27,7 +27,7 @@ from codexmcp.http.toolbox import Toolbox, required_scope
 from codexmcp.policy.caller import Caller
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.server.run_tools.tools import RunTools
-from codexmcp.supervisor.doors import Door, Inside
+from codexmcp.supervisor.doors import Door, DoorServices
 from codexmcp.workspace.tool import WorkspaceTool
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class DoorOptions:
     roots: Sequence[str] = ()
     hosts: Sequence[str] = ()
     web_origins: Sequence[str] = ()
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: GateBounds = field(default_factory=GateBounds)
     secrets: Sequence[str] = field(default=(), repr=False)
     on_open: Callable[[str], None] = lambda _url: None
     codex_home: Path | None = None
@@ -75,7 +75,7 @@ def http_door(options: DoorOptions) -> Door:
     """Return the HTTP front."""
 
     @contextlib.asynccontextmanager
-    async def opened(inside: Inside) -> AsyncGenerator[Mapping[str, Any], None]:
+    async def opened(inside: DoorServices) -> AsyncGenerator[Mapping[str, Any], None]:
         persisted = Persisted(options.folder / NAME, Redactor(options.secrets))
         with bound(options.place) as connection:
             async with (
@@ -91,7 +91,7 @@ def http_door(options: DoorOptions) -> Door:
 
 @contextlib.asynccontextmanager
 async def _serving(
-    options: DoorOptions, inside: Inside, persisted: Persisted, connection: socket.socket
+    options: DoorOptions, inside: DoorServices, persisted: Persisted, connection: socket.socket
 ) -> AsyncGenerator[str, None]:
     requests = Requests()
     url = url_of(connection, options.place.path)
@@ -119,7 +119,7 @@ def _following(
     return contextlib.nullcontext() if home is None else following(home, persisted)
 
 
-def _run_tools(caller: Caller | None, inside: Inside) -> RunTools | None:
+def _run_tools(caller: Caller | None, inside: DoorServices) -> RunTools | None:
     return None if caller is None else RunTools(inside.service, caller, inside.check(caller))
 
 

@@ -55,7 +55,7 @@ _OTHER = "(other)"
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class GateBounds:
     """Bounds on requests.
 
     Attributes:
@@ -111,7 +111,7 @@ class Gate:
     """
 
     def __init__(
-        self, tokens: TokenFiles, origins: Origins, bounds: Bounds, requests: Requests
+        self, tokens: TokenFiles, origins: Origins, bounds: GateBounds, requests: Requests
     ) -> None:
         self._tokens = tokens
         self._origins = origins
@@ -252,8 +252,8 @@ class Gate:
             if not self._origins.allows_origin(origin):
                 raise RefusedError(
                     403,
-                    "requests of that web page are refused; if they shall be let in, start the "
-                    "server with --allowed-origin ORIGIN",
+                    "requests of this web page are refused; to allow them, start the server with "
+                    "--allowed-origin ORIGIN",
                 )
 
     def _let_in(self, headers: Headers, exchange: Exchange) -> Token:

@@ -34,6 +34,7 @@ from codexmcp.http.kernel import Kernel
 from codexmcp.http.task_handlers import TaskHandlers
 from codexmcp.http.tokens import ALL_SCOPES
 from codexmcp.http.toolbox import Toolbox, failure
+from codexmcp.server.reception import RUN_INSTRUCTIONS
 from codexmcp.server.tasks import TaskSource
 from codexmcp.workspace.tool import Scope
 
@@ -150,6 +151,7 @@ class McpApp:
             NAME,
             version=version,
             title="codexmcp",
+            instructions=None if self._toolbox.tasks is None else RUN_INSTRUCTIONS,
             cache_hints=hints,
             get_tool_input_schema=self._toolbox.schema_of,
         )

@@ -13,7 +13,7 @@ from codexmcp.http.exchange import Exchange, Requests
 from codexmcp.http.gate import Gate, Page
 from codexmcp.http.persist import Persisted
 from codexmcp.http.replies import RefusedError, answer
-from codexmcp.http.telemetry import EventError, Kind, parse_event
+from codexmcp.http.telemetry import EventError, TelemetryKind, parse_event
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -44,7 +44,7 @@ class Facts:
 def pages(gate: Gate, persisted: Persisted, requests: Requests, facts: Facts) -> dict[str, Page]:
     """Return the endpoints by path."""
 
-    def telemetry(kind: Kind) -> Page:
+    def telemetry(kind: TelemetryKind) -> Page:
         async def take(request: Request, _exchange: Exchange) -> Response:
             body = await gate.body_of(request)
             try:
@@ -77,7 +77,7 @@ def pages(gate: Gate, persisted: Persisted, requests: Requests, facts: Facts) ->
         return answer(own)
 
     return {
-        **{f"/{kind}": telemetry(kind) for kind in Kind},
+        **{f"/{kind}": telemetry(kind) for kind in TelemetryKind},
         "/healthz": Page(health, is_public=True),
         "/readyz": Page(ready, is_public=True),
         "/status": Page(status, is_open=True),

@@ -18,7 +18,7 @@ from pathlib import Path
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.atomic_write import put
 from codexmcp.http.skill_log import CLIENT, Repeats
-from codexmcp.http.telemetry import LONGEST, Event, EventError, Kind, Telemetry, from_json
+from codexmcp.http.telemetry import LONGEST, Event, EventError, Telemetry, TelemetryKind, from_json
 from codexmcp.own_files import open_lock
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.usage.skill_uses import SkillUse
@@ -52,7 +52,7 @@ class Persisted:
     def add(self, event: Event) -> None:
         """Add an event; the write follows soon."""
         fields = event.fields
-        is_codex = event.kind is Kind.COMMAND and fields.get("client") == CLIENT
+        is_codex = event.kind is TelemetryKind.COMMAND and fields.get("client") == CLIENT
         if not (is_codex and self._repeats.has(fields["command"], event.at, by_rollout=False)):
             self._add(event)
 
@@ -61,7 +61,7 @@ class Persisted:
         if not self._repeats.has(use.skill, use.at, by_rollout=True):
             texts = {"command": use.skill, "client": CLIENT, "project": use.cwd}
             fields = {name: text[:LONGEST] for name, text in texts.items() if text}
-            self._add(Event(Kind.COMMAND, use.at, fields))
+            self._add(Event(TelemetryKind.COMMAND, use.at, fields))
 
     def _add(self, event: Event) -> None:
         clean = {name: self._redactor.text(text) for name, text in event.fields.items()}

@@ -9,7 +9,7 @@ from typing import Any
 from codexmcp.data_classes import replace
 from codexmcp.http.mcp_app import Document, Library
 from codexmcp.http.persist import Persisted
-from codexmcp.http.telemetry import LONGEST, Event, Kind
+from codexmcp.http.telemetry import LONGEST, Event, TelemetryKind
 from codexmcp.jsonvalues import text_of
 from codexmcp.workspace.tool import WorkspaceTool
 
@@ -60,4 +60,4 @@ def _telling(tool: WorkspaceTool, persisted: Persisted) -> WorkspaceTool:
 
 def _tell(persisted: Persisted, file: str) -> None:
     fields = {"file": file[:LONGEST], "client": CLIENT}
-    persisted.add(Event(Kind.PORTFOLIO_READ, time.time(), fields))
+    persisted.add(Event(TelemetryKind.PORTFOLIO_READ, time.time(), fields))

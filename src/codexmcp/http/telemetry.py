@@ -25,7 +25,7 @@ OTHER = "(others)"
 """The common name for further names beyond the bound."""
 
 
-class Kind(StrEnum):
+class TelemetryKind(StrEnum):
     """The kind of report, by path."""
 
     PORTFOLIO_READ = "portfolio-read"
@@ -33,10 +33,10 @@ class Kind(StrEnum):
     PROJECT = "set-project"
 
 
-FIELDS: Mapping[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    Kind.PORTFOLIO_READ: (("file",), ("client",)),
-    Kind.COMMAND: (("command",), ("client", "project")),
-    Kind.PROJECT: (("project",), ("client",)),
+FIELDS: Mapping[TelemetryKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    TelemetryKind.PORTFOLIO_READ: (("file",), ("client",)),
+    TelemetryKind.COMMAND: (("command",), ("client", "project")),
+    TelemetryKind.PROJECT: (("project",), ("client",)),
 }
 """The required and the optional fields of each kind."""
 
@@ -55,12 +55,12 @@ class Event:
         fields: The texts.
     """
 
-    kind: Kind
+    kind: TelemetryKind
     at: float
     fields: Mapping[str, str]
 
 
-def parse_event(kind: Kind, body: object, at: float) -> Event:
+def parse_event(kind: TelemetryKind, body: object, at: float) -> Event:
     """Return a decoded report.
 
     Raises:
@@ -109,7 +109,7 @@ class Telemetry:
     def add(self, event: Event) -> None:
         """Add a report."""
         fields = event.fields
-        if event.kind is Kind.PROJECT:
+        if event.kind is TelemetryKind.PROJECT:
             self.project = fields["project"]
         name = fields[FIELDS[event.kind][0][0]]
         counts = self.counts.setdefault(event.kind, {})
@@ -146,7 +146,7 @@ def from_json(value: object) -> Telemetry:
     telemetry = Telemetry(project=(text_of(kept.get("project")) or "")[:LONGEST])
     until = kept.get("skillsUntil")
     telemetry.skills_until = float(until) if isinstance(until, int | float) else None
-    for kind in Kind:
+    for kind in TelemetryKind:
         if found := _counts(counts.get(kind)):
             telemetry.counts[kind] = found
     telemetry.events.extend(each for each in map(object_of, list_of(kept.get("events"))) if each)

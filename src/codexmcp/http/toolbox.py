@@ -16,18 +16,6 @@ from codexmcp.policy.argument_check import ArgumentCheck
 from codexmcp.server.tasks import Task, TaskSource, created
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 
-READ_ONLY_RUN_TOOLS = frozenset(
-    {
-        "codex_wait",
-        "codex_result",
-        "codex_active_runs",
-        "codex_runs",
-        "codex_approvals",
-        "codex_wrapper_check",
-    }
-)
-
-
 Tell = Callable[[str], None]
 
 
@@ -63,8 +51,8 @@ class TaskTools(Protocol):
         """Call a tool for a client without tasks."""
         ...
 
-    async def task(self, name: str, arguments: object, tell: Tell) -> Task | WireAnswer:
-        """Call a tool for a client with tasks."""
+    async def task(self, name: str, arguments: object, tell: Tell) -> Task | WireAnswer | None:
+        """Call a tool for a client with tasks; None if the call cannot be a task."""
         ...
 
 
@@ -82,8 +70,8 @@ class Toolbox:
         self._run_tools = run_tools
         runs = [] if run_tools is None else run_tools.definitions()
         self._definitions = {
-            **{tool.name: _defined(tool) for tool in tools},
-            **{each["name"]: _of_run(each) for each in runs},
+            **{tool.name: tool.definition() for tool in tools},
+            **{each["name"]: each for each in runs},
         }
 
     def definitions(self, scopes: Collection[Scope]) -> list[dict[str, Any]]:
@@ -119,6 +107,7 @@ class Toolbox:
         if self._run_tools is None or not self._run_tools.makes_task(name):
             return await self.call(name, arguments, tell)
         made = await self._run_tools.task(name, arguments, tell)
+        assert made is not None, "only calls of `codex` are left to their tool"
         return created(made) if isinstance(made, Task) else made.to_wire()
 
     async def call(self, name: str, arguments: object, tell: Tell) -> dict[str, Any]:
@@ -150,20 +139,6 @@ def _result(fields: dict[str, Any]) -> dict[str, Any]:
     # A third of the standard library's time, and without blanks.
     text = pydantic_core.to_json(fields, inf_nan_mode="null").decode()
     return {"content": [{"type": "text", "text": text}], "structuredContent": fields}
-
-
-def _defined(tool: WorkspaceTool) -> dict[str, Any]:
-    return {
-        "name": tool.name,
-        "description": tool.description,
-        "inputSchema": dict(tool.schema),
-        "annotations": {"readOnlyHint": tool.is_read_only},
-    }
-
-
-def _of_run(definition: Mapping[str, Any]) -> dict[str, Any]:
-    hint = {"readOnlyHint": definition["name"] in READ_ONLY_RUN_TOOLS}
-    return {**definition, "annotations": hint}
 
 
 def required_scope(

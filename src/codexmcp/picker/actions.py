@@ -17,13 +17,19 @@ from typing import Any
 
 from codexmcp.appserver.remote import TuiCommand
 from codexmcp.data_classes import dataclass, field
-from codexmcp.errors import ConfigurationError, RunError, StateError
+from codexmcp.errors import (
+    ConfigurationError,
+    RunError,
+    RunErrorFields,
+    RunErrorKind,
+    StateError,
+)
 from codexmcp.jsonvalues import list_of, object_of, text_of
 from codexmcp.network import direct_to_loopback
 from codexmcp.picker.audit import audit_lines
 from codexmcp.picker.remedies import REMEDIES
 from codexmcp.runs.run import Run
-from codexmcp.supervisor.asking import ask
+from codexmcp.supervisor.asking import ask, worded_refusals
 from codexmcp.supervisor.attaching import attach_command, connect_to
 from codexmcp.supervisor.directory import RunDirectory
 from codexmcp.supervisor.methods import ANSWER, APPROVALS, INTERRUPT, RESUME, START, STEER
@@ -31,9 +37,11 @@ from codexmcp.supervisor.methods import ANSWER, APPROVALS, INTERRUPT, RESUME, ST
 RELAY_END_S = 5.0
 """Bound on the end of a relay, in seconds."""
 
+_ENDED = "the supervisor ended; try again, and a new one is started"
+
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class OpenQuestion:
     """An open question of a run.
 
     Attributes:
@@ -100,7 +108,7 @@ class Actions:
         """
         run = self._get(run_id)
         if run.state.is_over:
-            raise StateError(f"run {run_id} is over already: {run.state}")
+            raise _refusal(run, f"is over already: {run.state}", RunErrorKind.OVER)
         with self._connection(run) as connection:
             return text_of(ask(connection, INTERRUPT, {"runId": run_id}).get("status")) or ""
 
@@ -129,11 +137,11 @@ class Actions:
         Raises:
             CodexMCPError: The run cannot be started, with the reason in the message.
         """
-        with _advised(), _relayed(self._cwd, self._env) as connection:
+        with worded_refusals(REMEDIES, _ENDED), _relayed(self._cwd, self._env) as connection:
             handle = ask(connection, START, {"prompt": prompt, "cwd": folder})
         return text_of(handle.get("runId")) or ""
 
-    def question(self, run_id: str) -> Question | None:
+    def question(self, run_id: str) -> OpenQuestion | None:
         """Return the first open question of a run; None without a question.
 
         Raises:
@@ -151,7 +159,7 @@ class Actions:
         names = ("approvalId", "question", "agent", "url")
         question_id, text, agent, url = (text_of(first.get(name)) or "" for name in names)
         form = object_of(first.get("requestedSchema"))
-        return Question(question_id, text, len(waiting), agent, form, url)
+        return OpenQuestion(question_id, text, len(waiting), agent, form, url)
 
     def answer(
         self, run_id: str, question_id: str, decision: str, content: Mapping[str, Any]
@@ -179,8 +187,8 @@ class Actions:
         """
         run = self._get(run_id)
         if run.thread_id is None:
-            why = "it ended before it had one" if run.state.is_over else "try again when it runs"
-            raise StateError(f"run {run_id} has no thread to attach to ({run.state}): {why}")
+            kind = RunErrorKind.NO_THREAD if run.state.is_over else RunErrorKind.NO_TURN
+            raise _refusal(run, f"has no thread to attach to ({run.state})", kind)
         with contextlib.ExitStack() as stack:
             connection = stack.enter_context(self._connection(run))
             command = attach_command(connection, run, self._folder, self._env)
@@ -200,21 +208,13 @@ class Actions:
             if owner is None
             else connect_to(owner, self._cwd, self._env)
         )
-        with _advised(), opening as connection:
+        with worded_refusals(REMEDIES, _ENDED), opening as connection:
             yield connection
 
 
-@contextlib.contextmanager
-def _advised() -> Generator[None, None, None]:
-    """Add remedies to the errors of a supervisor."""
-    try:
-        yield
-    except RunError as error:
-        raise error.advised(REMEDIES) from None
-    except ConnectionError as error:
-        raise ConfigurationError(
-            "the supervisor ended; try again, and another one is started"
-        ) from error
+def _refusal(run: Run, what: str, kind: RunErrorKind) -> RunError:
+    fields = RunErrorFields(run.id, run.state, run.request.cwd)
+    return StateError(f"run {run.id} {what}", kind, fields).advised(REMEDIES)
 
 
 @contextlib.contextmanager

@@ -25,11 +25,11 @@ from codexmcp.errors import CodexMCPError
 from codexmcp.picker.actions import Actions
 from codexmcp.picker.columns import COMPLETED, NO_RUNS, RUNNING, Column
 from codexmcp.picker.dialogs import Choice, Entry, Reader
-from codexmcp.picker.errands import Errands, RunAttached, run_attached
 from codexmcp.picker.frame import LINES_BELOW, Scene, frame, is_too_small, page_size
 from codexmcp.picker.help import HELP
 from codexmcp.picker.lines import Lines
 from codexmcp.picker.rows import Tone
+from codexmcp.picker.run_dialogs import RunAttached, RunDialogs, run_attached
 from codexmcp.picker.source import Snapshot, Source, View, words_of
 from codexmcp.picker.text import clean
 from codexmcp.runs.run import Run
@@ -118,7 +118,7 @@ class PickerApp(App[None]):
         self._source = source
         self._actions = actions
         self._options = options
-        self._errands = Errands(self, actions, attach)
+        self._run_dialogs = RunDialogs(self, actions, attach)
         self._columns = (Column("Running", RUNNING), Column("Completed", COMPLETED))
         self._focus = 0
         self._words: tuple[str, ...] = ()
@@ -245,10 +245,10 @@ class PickerApp(App[None]):
             self.push_screen(Reader(title, read, is_growing=is_growing))
 
     def action_act(self, name: str) -> None:
-        """Do something with the selected run: the method of `Errands` with this name."""
+        """Do something with the selected run: the method of `RunDialogs` with this name."""
         run = self._selected()
         if run is not None:
-            self._begin(getattr(self._errands, name)(run))
+            self._begin(getattr(self._run_dialogs, name)(run))
 
     def action_start(self) -> None:
         """Start a run: in the folder of the list, or of the selected run, or here."""
@@ -256,7 +256,7 @@ class PickerApp(App[None]):
             return
         run = self._selected()
         folder = self._options.folder or (run.request.cwd if run else str(Path.cwd()))
-        self._begin(self._errands.start(folder))
+        self._begin(self._run_dialogs.start(folder))
 
     def action_copy(self) -> None:
         """Copy the id of the selected run to the clipboard of the terminal."""

@@ -60,5 +60,5 @@ def _so_far(folder: Path, run: Run) -> str:
         for record in read_records(folder, run.id, stop=MAX_BYTES):
             notes.note_record(record)
     except (OSError, AuditError):
-        return f"{render(run, notes)}\n(There are no audit files; this is what the store knows.)\n"
+        return f"{render(run, notes)}\n(No audit files; this is the record in the store.)\n"
     return render(run, notes)

@@ -1,6 +1,7 @@
 """The model of a column of runs: page, selection, and moves by keys.
 
-Pure. A cursor, the sequence of the run before a page, locates the page without counting.
+Pure. A cursor, the place of the run before a page, locates the page without counting. Runs that are
+over are ordered by their end, all others by their submission.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ class Cursor:
     Attributes:
         group: Index of the column's group of states.
         before: Sequence of the run before the page; None for the beginning of the group.
+        end_before: End of this run, in a group ordered by end.
     """
 
     group: int = 0
     before: int | None = None
+    end_before: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

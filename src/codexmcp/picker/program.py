@@ -52,7 +52,7 @@ def _print_json(source: Source, view: View) -> int:
 def _check_terminal() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
-            "stdin or stdout is no terminal, and the picker needs one; print the runs with "
+            "the picker needs a terminal for stdin and stdout; without one print the runs with "
             "`codex-runs --json`, or use `codexmcp runs list`"
         )
 

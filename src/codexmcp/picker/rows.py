@@ -64,6 +64,9 @@ _TONES: Mapping[RunState, Tone] = {
 }
 
 
+_FAILURES = frozenset({RunState.FAILED, RunState.TIMED_OUT, RunState.LOST})
+
+
 def pieces(width: int, *parts: tuple[str, Tone]) -> Line:
     """Return pieces of clean text as a line of exactly `width` cells."""
     line: list[tuple[str, Tone]] = []
@@ -115,15 +118,17 @@ def run_lines(run: Run, title: str, width: int, now: float, *, is_selected: bool
     word = STATE_WORDS[run.state]
     rest = "".join(f" · {fact}" for fact in facts(run, now))
     mark = "> " if is_selected else "  "
+    # Visible without colors, too.
+    word = f"! {word}" if run.state in _FAILURES else f"  {word}"
     if is_selected:
         return [
             pieces(width, (fit(mark + title, width), Tone.SELECTED)),
-            pieces(width, (fit(f"  {word}{rest}", width), Tone.SELECTED_FAINT)),
+            pieces(width, (fit(f"{word}{rest}", width), Tone.SELECTED_FAINT)),
         ]
-    room = max(0, width - 2 - len(word))
+    room = max(0, width - len(word))
     return [
         pieces(width, (fit(mark + title, width), Tone.TITLE)),
-        pieces(width, (f"  {word}", _TONES[run.state]), (fit(rest, room), Tone.FAINT)),
+        pieces(width, (word, _TONES[run.state]), (fit(rest, room), Tone.FAINT)),
     ]
 
 
@@ -175,8 +180,10 @@ def header_line(place: str, counts: Mapping[RunState, int], width: int, note: st
         note: A further text; empty for no text.
     """
     over = sum(count for state, count in counts.items() if state in OVER)
+    failed = sum(count for state, count in counts.items() if state in _FAILURES)
     waiting = counts.get(RunState.WAITING_FOR_APPROVAL, 0)
-    told = f"{sum(counts.values()) - over} running · {over} completed "
+    told = f"{sum(counts.values()) - over} running · {over - failed} completed "
+    told = f"{told}· {failed} failed " if failed else told
     told = f"{waiting} to answer · {told}" if waiting else told
     told = f"{note} · {told}" if note else told
     room = max(0, width - cell_len(told) - 1)
@@ -206,7 +213,7 @@ def _title(run: Run, *, with_folder: bool) -> str:
 
 def _emptiness(column: Column) -> str:
     if column.page.searched:
-        return f"none of {column.page.searched} runs; PgDn looks on"
+        return f"none of {column.page.searched} runs match; PgDn continues"
     return "none"
 
 

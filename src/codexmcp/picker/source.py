@@ -13,8 +13,8 @@ from codexmcp.errors import CodexMCPError
 from codexmcp.picker.columns import COMPLETED, FIRST, NO_RUNS, RUNNING, Cursor, Page
 from codexmcp.picker.text import clean
 from codexmcp.runs.run import Run
-from codexmcp.runs.states import RunState
-from codexmcp.runs.store import Selection
+from codexmcp.runs.states import OVER, RunState
+from codexmcp.runs.store import Selection, end_of
 from codexmcp.supervisor.directory import RunDirectory
 
 MAX_SEARCHED = 2000
@@ -99,7 +99,7 @@ class Source:
         if not self._had_store:
             return ""
         path = self._directory.store_path
-        return f"the store of runs {path} is gone; `codexmcp runs reindex` makes it anew"
+        return f"the store of runs {path} is gone; rebuild it with `codexmcp runs reindex`"
 
 
 def read_page(
@@ -114,12 +114,17 @@ def read_page(
         view: The folder, the filter and the size of the page.
     """
     found: list[tuple[int, Run]] = []
-    searched, before = 0, cursor.before
+    searched, before, end_before = 0, cursor.before, cursor.end_before
     limit = _SEARCHED_AT_ONCE if view.words else view.size + 1
     for group in range(cursor.group, len(groups)):
+        by_end = OVER.issuperset(groups[group])
+        selection = Selection(
+            groups[group], view.folder, before, limit, by_end=by_end, end_before=end_before
+        )
+        before = end_before = None
         more = True
         while more:
-            runs = select(Selection(groups[group], view.folder, before, limit))
+            runs = select(selection)
             for run in runs:
                 if matches(run, view.words):
                     found.append((group, run))
@@ -127,10 +132,10 @@ def read_page(
                         return _page(found[: view.size], is_last=False)
             searched += len(runs)
             more = len(runs) == limit
-            before = runs[-1].sequence if more else None
+            selection = selection.following(runs[-1]) if more else selection
             if view.words and more and searched >= MAX_SEARCHED:
                 shown = tuple(run for _, run in found)
-                return Page(shown, Cursor(group, before), searched)
+                return Page(shown, _after(group, runs[-1]), searched)
     return _page(found, is_last=True)
 
 
@@ -154,4 +159,8 @@ def _page(found: Sequence[tuple[int, Run]], *, is_last: bool) -> Page:
     if is_last or not found:
         return Page(runs)
     group, last = found[-1]
-    return Page(runs, Cursor(group, last.sequence))
+    return Page(runs, _after(group, last))
+
+
+def _after(group: int, last: Run) -> Cursor:
+    return Cursor(group, last.sequence, end_of(last))

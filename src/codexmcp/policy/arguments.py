@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Any
 
 from codexmcp.data_classes import dataclass, field, replace
@@ -25,8 +26,41 @@ on a path of 200,000 characters."""
 MAX_IMAGES = 100
 
 
+class ArgumentsErrorKind(StrEnum):
+    """Kinds of faults in arguments.
+
+    INVALID: The arguments are wrong everywhere.
+    REFUSED: The policy of this server or caller forbids the arguments; elsewhere they may pass.
+    """
+
+    INVALID = "invalid"
+    REFUSED = "refused"
+
+
 class ArgumentsError(UsageError):
-    """Invalid arguments of a tool; the message is the tool's answer."""
+    """Invalid arguments of a tool; the message is the tool's answer.
+
+    Args:
+        message: The tool's answer.
+        kind: The kind of fault.
+        argument: The refused argument; empty for invalid arguments.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        kind: ArgumentsErrorKind = ArgumentsErrorKind.INVALID,
+        argument: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.argument = argument
+
+
+def refusal(argument: str, value: object, reason: str) -> ArgumentsError:
+    """Return the error for an argument beyond a policy, with the remedy in the reason."""
+    message = f"{argument} {value} is refused: {reason}"
+    return ArgumentsError(message, ArgumentsErrorKind.REFUSED, argument)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from codexmcp.appserver.requests import (
 from codexmcp.appserver.tokens import Tokens
 from codexmcp.codex.access import PROVIDER
 from codexmcp.codex.desk import Ask, Desk, Seat, ThreadRequest, decline
-from codexmcp.codex.permissions import Withheld
+from codexmcp.codex.permissions import RestrictedPaths
 from codexmcp.codex.recorded import RecordedSettings, read_settings
 from codexmcp.codex.thread_options import with_environment
 from codexmcp.codex.threads import KnownThread
@@ -307,10 +307,10 @@ class Conversations:
             policy=policy,
         )
 
-    def _withheld(self, server: AppServer, denied: Sequence[str]) -> Withheld:
+    def _withheld(self, server: AppServer, denied: Sequence[str]) -> RestrictedPaths:
         """Return what commands have less access to; who writes to the home decides what runs."""
         home = text_of(server.info.get("codexHome"))
-        return Withheld(denied, () if home is None else (home,))
+        return RestrictedPaths(denied, () if home is None else (home,))
 
     def _seen(self, options: ThreadOptions) -> ThreadOptions:
         """Return the options with the environment that commands of this client see."""

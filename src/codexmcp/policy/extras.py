@@ -16,7 +16,7 @@ from typing import Any
 from codexmcp.codex.resolution import Resolution
 from codexmcp.errors import CredentialsError
 from codexmcp.home.profiles.files import PROFILE_SUFFIX, profile_names
-from codexmcp.policy.arguments import ArgumentsError
+from codexmcp.policy.arguments import ArgumentsError, refusal
 
 _IMAGE_STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"RIFF", b"BM")
 _LONGEST_START = 8
@@ -72,7 +72,7 @@ def _check_image(given: str, base_dir: str, within: str | None) -> str:
         raise ArgumentsError(f"image `{given}` cannot be read: the path is not text") from None
     root = None if within is None else os.path.realpath(within)
     if root is not None and os.path.commonpath([root, path]) != root:
-        raise ArgumentsError(f"image `{given}` is refused: it lies outside {within}")
+        raise refusal("image", f"`{given}`", f"it is outside of {within}")
     try:
         start = _start_of(path)
     except OSError as error:

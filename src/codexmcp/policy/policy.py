@@ -8,7 +8,12 @@ from __future__ import annotations
 import os
 
 from codexmcp.data_classes import dataclass, replace
-from codexmcp.policy.arguments import APPROVAL_POLICIES, ArgumentsError, CodexArguments
+from codexmcp.policy.arguments import (
+    APPROVAL_POLICIES,
+    ArgumentsError,
+    CodexArguments,
+    refusal,
+)
 from codexmcp.settings import SANDBOX_MODES
 
 HARMLESS_CONFIG_KEYS = frozenset(
@@ -128,9 +133,11 @@ class Policy:
             self._check_config(call)
         sandbox = _narrower("sandbox", self.sandbox, call.sandbox, SANDBOX_MODES)
         if self.deny_read and self.sandbox is None and sandbox == "danger-full-access":
-            raise ArgumentsError(
-                "sandbox `danger-full-access` is refused: this server was started with "
-                "--deny-read, which that mode cannot enforce; ask for less"
+            raise refusal(
+                "sandbox",
+                "`danger-full-access`",
+                "this server was started with "
+                "--deny-read, which that mode cannot enforce; ask for less",
             )
         return replace(
             call,
@@ -145,22 +152,27 @@ class Policy:
 
     def _check_config(self, call: CodexArguments) -> None:
         if call.extras.profile not in {None, self.profile}:
-            raise ArgumentsError(
-                f"profile `{call.extras.profile}` is refused: this server was started with a fixed "
-                "policy, and a profile could widen it; start the server with --profile"
+            raise refusal(
+                "profile",
+                f"`{call.extras.profile}`",
+                "this server was started with a fixed "
+                "policy, and a profile could widen it; start the server with --profile",
             )
         for key in call.config:
             if key not in HARMLESS_CONFIG_KEYS:
-                raise ArgumentsError(
-                    f"config `{key}` is refused: this server was started with a fixed policy, and "
-                    "this setting could widen it; leave it out, or set it in config.toml"
+                raise refusal(
+                    "config",
+                    f"`{key}`",
+                    "this server was started with a fixed policy, and "
+                    "this setting could widen it; leave it out, or set it in config.toml",
                 )
 
     def _model(self, asked: str | None) -> str | None:
         if self.model is not None and asked not in {None, self.model}:
-            raise ArgumentsError(
-                f"model `{asked}` is refused: this server was started with --model {self.model}; "
-                "leave it out"
+            raise refusal(
+                "model",
+                f"`{asked}`",
+                f"this server was started with --model {self.model}; leave it out",
             )
         return self.model or asked
 
@@ -177,15 +189,19 @@ class Policy:
         path = os.path.realpath(os.path.join(self.cwd, asked))  # noqa: PTH118
         root = os.path.realpath(self.cwd)
         if os.path.commonpath([root, path]) != root:
-            raise ArgumentsError(
-                f"cwd `{asked}` is refused: this server was started with --cwd {self.cwd}; leave "
-                "it out or name a folder below"
+            raise refusal(
+                "cwd",
+                f"`{asked}`",
+                f"this server was started with --cwd {self.cwd}; leave "
+                "it out or name a folder below",
             )
         if path != root and sandbox not in {"read-only", "danger-full-access"}:
             # A command may replace the folder by a link, and a later turn would follow the link.
-            raise ArgumentsError(
-                f"cwd `{asked}` is refused: in a writable sandbox work starts in the folder of "
-                f"--cwd, {self.cwd}; leave it out, or ask for sandbox `read-only`"
+            raise refusal(
+                "cwd",
+                f"`{asked}`",
+                "in a writable sandbox work starts in the folder of "
+                f"--cwd, {self.cwd}; leave it out, or ask for sandbox `read-only`",
             )
         return path
 
@@ -199,9 +215,11 @@ def _in_workspace(asked: str | None, base_dir: str, workspace: str) -> str:
         return path
     if asked is None:
         return workspace
-    raise ArgumentsError(
-        f"cwd `{asked}` is refused: Codex runs in a container that sees only its --workspace "
-        f"{workspace}; leave it out or name a folder there"
+    raise refusal(
+        "cwd",
+        f"`{asked}`",
+        "Codex runs in a container that sees only its --workspace "
+        f"{workspace}; leave it out or name a folder there",
     )
 
 
@@ -234,8 +252,9 @@ def _narrower(
     if fixed is None or asked is None:
         return fixed or asked
     if by_freedom.index(asked) > by_freedom.index(fixed):
-        raise ArgumentsError(
-            f"{name} `{asked}` is refused: this server was started with --{name} {fixed}; leave it "
-            "out or ask for less"
+        raise refusal(
+            name,
+            f"`{asked}`",
+            f"this server was started with --{name} {fixed}; leave it out or ask for less",
         )
     return asked

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from codexmcp.appserver.requests import ThreadOptions
-from codexmcp.codex.permissions import Withheld, narrower_mode
+from codexmcp.codex.permissions import RestrictedPaths, narrower_mode
 from codexmcp.codex.recorded import RecordedSettings
 from codexmcp.codex.thread_options import guarded
 from codexmcp.errors import RequestError
@@ -20,7 +20,7 @@ from codexmcp.policy.policy import Policy, allows
 
 def start_options(
     call: CodexArguments,
-    withheld: Withheld,
+    withheld: RestrictedPaths,
     effective: Mapping[str, Any],
     *,
     permissions: str | None = None,

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "program",
         nargs=argparse.REMAINDER,
         metavar="PROGRAM [ARGUMENT...]",
-        help="Python program to run against the server, with a key that is none",
+        help="Python program to run against the server, with a placeholder key",
     )
     return asyncio.run(_serve(parser.parse_args(argv)))
 

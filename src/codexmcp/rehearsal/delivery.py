@@ -20,7 +20,7 @@ from codexmcp.rehearsal.encoding import (
     response_object,
     stream_events,
 )
-from codexmcp.rehearsal.http import Connection, Headers
+from codexmcp.rehearsal.http import Headers, ModelConnection
 from codexmcp.rehearsal.outcome import (
     Cut,
     Delay,
@@ -40,7 +40,7 @@ _EVENTS: Headers = [("content-type", "text/event-stream"), ("cache-control", "no
 _WRITE_BYTES = 32 * 1024
 
 
-async def deliver(connection: Connection, request: Request, outcome: Outcome) -> None:
+async def deliver(connection: ModelConnection, request: Request, outcome: Outcome) -> None:
     """Answer a request with an outcome.
 
     Args:
@@ -77,12 +77,12 @@ async def deliver(connection: Connection, request: Request, outcome: Outcome) ->
             assert_never(outcome)
 
 
-async def send_json(connection: Connection, status: int, body: JSONObject) -> None:
+async def send_json(connection: ModelConnection, status: int, body: JSONObject) -> None:
     """Send a JSON object as a whole response."""
     await connection.respond(status, _JSON, _json(body))
 
 
-async def send_error(connection: Connection, error: HTTPError) -> None:
+async def send_error(connection: ModelConnection, error: HTTPError) -> None:
     """Send an HTTP error in OpenAI's form, or with the error's own body."""
     default = {"error": {"message": error.message, "type": error.type, "code": error.code}}
     body = default if error.body is None else error.body
@@ -91,7 +91,7 @@ async def send_error(connection: Connection, error: HTTPError) -> None:
     await connection.respond(error.status, headers, data)
 
 
-async def _answer(connection: Connection, request: Request, answer: Reply | Failed) -> None:
+async def _answer(connection: ModelConnection, request: Request, answer: Reply | Failed) -> None:
     if not request.streams:
         await _answer_whole(connection, request, answer)
         return
@@ -106,7 +106,9 @@ async def _answer(connection: Connection, request: Request, answer: Reply | Fail
     await connection.write(bytes(pending) + connection.end_of_stream())
 
 
-async def _answer_whole(connection: Connection, request: Request, answer: Reply | Failed) -> None:
+async def _answer_whole(
+    connection: ModelConnection, request: Request, answer: Reply | Failed
+) -> None:
     response_id = uuid4().hex
     if isinstance(answer, Reply):
         await send_json(connection, 200, response_object(answer, response_id, request.model))
@@ -115,7 +117,9 @@ async def _answer_whole(connection: Connection, request: Request, answer: Reply 
     await send_json(connection, 200, last["response"])
 
 
-async def _pace(connection: Connection, request: Request, reply: Reply, seconds: float) -> None:
+async def _pace(
+    connection: ModelConnection, request: Request, reply: Reply, seconds: float
+) -> None:
     if not request.streams:
         if not await _hung_up_within(connection, seconds):
             await _answer_whole(connection, request, reply)
@@ -131,7 +135,7 @@ async def _pace(connection: Connection, request: Request, reply: Reply, seconds:
     await connection.write(connection.end_of_stream())
 
 
-async def _begin(connection: Connection, request: Request, reply: Reply, count: int) -> None:
+async def _begin(connection: ModelConnection, request: Request, reply: Reply, count: int) -> None:
     if request.streams:
         parts: Iterable[bytes] = map(connection.part_of_stream, _events(request, reply))
         head = connection.start_of_stream(_EVENTS)
@@ -150,7 +154,7 @@ def _events(request: Request, answer: Reply | Failed) -> Iterator[bytes]:
     return map(encode_event, failed)
 
 
-async def _babble(connection: Connection, nonsense: Nonsense) -> None:
+async def _babble(connection: ModelConnection, nonsense: Nonsense) -> None:
     if nonsense.as_events:
         head = connection.start_of_stream(_EVENTS)
         body = connection.part_of_stream(nonsense.data)
@@ -160,7 +164,7 @@ async def _babble(connection: Connection, nonsense: Nonsense) -> None:
     connection.close()
 
 
-async def _hung_up_within(connection: Connection, seconds: float | None) -> bool:
+async def _hung_up_within(connection: ModelConnection, seconds: float | None) -> bool:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await connection.hung_up()

@@ -23,7 +23,7 @@ _LINGER_S = 2.0
 Headers = list[tuple[str, str]]
 
 
-class Connection:
+class ModelConnection:
     """A client's connection, for any number of consecutive requests.
 
     Args:

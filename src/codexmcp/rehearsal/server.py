@@ -17,7 +17,7 @@ from typing import Self, TypeAlias
 
 from codexmcp.rehearsal.conversation import Surface
 from codexmcp.rehearsal.delivery import deliver, send_error, send_json
-from codexmcp.rehearsal.http import Connection
+from codexmcp.rehearsal.http import ModelConnection
 from codexmcp.rehearsal.outcome import HTTPError, Outcome
 from codexmcp.rehearsal.request import (
     RawRequest,
@@ -73,7 +73,7 @@ class ModelServer:
         self._count = 0
         self._arrived = asyncio.Condition()
         self._server: asyncio.Server | None = None
-        self._connections: dict[asyncio.Task[None], Connection] = {}
+        self._connections: dict[asyncio.Task[None], ModelConnection] = {}
 
     @property
     def base_url(self) -> str:
@@ -136,12 +136,12 @@ class ModelServer:
             raise self._wrong
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(reader, writer, self._body_limit_bytes)
+        connection = ModelConnection(reader, writer, self._body_limit_bytes)
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._connections[task] = connection
         task.add_done_callback(self._connections.pop)
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, connection: ModelConnection) -> None:
         try:
             while (raw := await connection.next_request()) is not None:
                 await self._handle(connection, raw)
@@ -156,7 +156,7 @@ class ModelServer:
         finally:
             connection.close()
 
-    async def _refuse(self, connection: Connection, error: RefusedError) -> None:
+    async def _refuse(self, connection: ModelConnection, error: RefusedError) -> None:
         refusal = HTTPError(error.status, error.message, headers={"connection": "close"})
         try:
             await send_error(connection, refusal)
@@ -164,7 +164,7 @@ class ModelServer:
         except ConnectionError:
             pass
 
-    async def _handle(self, connection: Connection, raw: RawRequest) -> None:
+    async def _handle(self, connection: ModelConnection, raw: RawRequest) -> None:
         path = raw.path
         if raw.method == "GET" and path.endswith("/models"):
             model = {"id": "rehearsal", "object": "model", "created": 0, "owned_by": "codexmcp"}
@@ -179,7 +179,7 @@ class ModelServer:
             message = f"There is no {raw.method} {path} here, only POST /v1/responses."
             await send_error(connection, HTTPError(HTTPStatus.NOT_FOUND, message))
 
-    async def _respond(self, connection: Connection, raw: RawRequest) -> None:
+    async def _respond(self, connection: ModelConnection, raw: RawRequest) -> None:
         try:
             request = parse(raw)
         except RefusedError as error:

@@ -33,8 +33,8 @@ def check_same(run: Run, asked: RunRequest) -> None:
     if (run.request.prompt, run.request.cwd) != (asked.prompt, asked.cwd):
         what = "prompt" if run.request.prompt != asked.prompt else "folder"
         raise ArgumentsError(
-            f"the idempotency_key is that of run {run.id}, which was given another {what}, so "
-            "nothing was started: give new work a key of its own"
+            f"idempotency_key is in use by run {run.id} with another {what}; nothing was started: "
+            "pass another key for a new run"
         )
 
 
@@ -95,8 +95,8 @@ def _has_own_settings(request: RunRequest, policy: Policy) -> bool:
 
 def _refused(run_id: str) -> RunRefusedError:
     return RunRefusedError(
-        f"run {run_id} is refused: this server was started with a fixed policy, and that run "
-        "was started by somebody with another one",
+        f"run {run_id} is refused: this server has a fixed policy, and the run was started under "
+        "another policy",
         RunErrorKind.OTHER_POLICY,
         RunErrorFields(run_id),
     )

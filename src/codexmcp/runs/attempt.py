@@ -15,8 +15,8 @@ from codexmcp.appserver.events import (
 )
 from codexmcp.appserver.final_answer import FinalAnswer
 from codexmcp.appserver.progress import describe
-from codexmcp.appserver.tally import Tally
 from codexmcp.appserver.tokens import TokenLedger
+from codexmcp.appserver.tool_call_counts import ToolCallCounts
 from codexmcp.data_classes import dataclass, replace
 from codexmcp.runs.audit.trail import AuditTrail
 from codexmcp.runs.run import Progress, Run
@@ -65,7 +65,7 @@ class Attempt:
         self.ended = asyncio.Event()
         self.stopped_by: str | None = None
         self._tokens = TokenLedger()
-        self._tally = Tally()
+        self._tally = ToolCallCounts()
         self._working: asyncio.Task[object] | None = None
 
     def note(self, event: Event, agent: str = "") -> None:

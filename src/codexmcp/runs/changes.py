@@ -112,7 +112,7 @@ def _phase(run: Run, to: RunState, change: Change) -> Phase | None:
 
 def unknown(run_id: str) -> StateError:
     """Return the error for a change of an unknown run."""
-    return StateError(f"there is no run {run_id}: list the runs to see which there are")
+    return StateError(f"there is no run {run_id}: list the runs to see their ids")
 
 
 def restored(fields: Mapping[str, Any]) -> Run | None:

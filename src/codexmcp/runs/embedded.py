@@ -118,7 +118,7 @@ class EmbeddedEngine:
         except TimeoutError:
             run = active.run
             raise StateError(
-                f"run {run.id} was told to stop and has not ended within {STOP_TIMEOUT_S:g} s",
+                f"run {run.id} was asked to stop and has not ended within {STOP_TIMEOUT_S:g} s",
                 RunErrorKind.STILL_STOPPING,
                 RunErrorFields(run.id, run.state),
             ) from None

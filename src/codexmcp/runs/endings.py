@@ -14,7 +14,7 @@ from codexmcp.appserver.events import (
     parse_turn_status,
 )
 from codexmcp.appserver.final_answer import last_message_of
-from codexmcp.appserver.tally import is_failure
+from codexmcp.appserver.tool_call_counts import is_failure
 from codexmcp.codex.turns import TurnResult
 from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import AppServerClosedError, CodexMCPError, DeadlineError, WorkError
@@ -91,8 +91,8 @@ def of_start(error: AppServerClosedError, *, again: bool) -> Ending:
         again: The run may wait for another try.
     """
     if again:
-        return Ending(RunState.QUEUED, f"{error}; nothing was sent yet, and it starts anew")
-    return Ending(RunState.FAILED, f"{error}; nothing was sent: start it anew")
+        return Ending(RunState.QUEUED, f"{error}; nothing was sent, and it is started again")
+    return Ending(RunState.FAILED, f"{error}; nothing was sent: start a new run")
 
 
 def failure_of(state: RunState, reason: str) -> WorkError | None:
@@ -127,7 +127,7 @@ def lost(cause: str, turn_id: str | None, *, is_on_record: bool, has_thread: boo
         reason = f"{cause}; the run can be resumed"
         return Ending(RunState.LOST, reason, turn_id=turn_id, is_on_record=True)
     doubt = "its turn had begun" if turn_id else "it cannot be told whether it was sent"
-    remedy = "resume it" if has_thread else "start it anew: it cannot be resumed"
+    remedy = "resume it" if has_thread else "start a new run: this one cannot be resumed"
     reason = f"{cause}; {doubt}, and Codex has no record of its prompt. See what is done, then "
     reason += remedy
     return Ending(RunState.LOST, reason, turn_id=turn_id)

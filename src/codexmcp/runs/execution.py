@@ -20,8 +20,8 @@ from codexmcp.appserver.requests import ThreadOptions, TurnOptions, image_input,
 from codexmcp.appserver.tokens import Tokens
 from codexmcp.codex.desk import Desk, Seat, ThreadRequest
 from codexmcp.codex.key_proxy import explained
-from codexmcp.codex.permissions import Withheld
-from codexmcp.codex.turns import OnChildren, Turn, TurnLimits
+from codexmcp.codex.permissions import RestrictedPaths
+from codexmcp.codex.turns import SubAgentHandling, Turn, TurnLimits
 from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import AppServerClosedError, CodexMCPError, StateError, StoreError
 from codexmcp.jsonrpc.messages import Request
@@ -62,7 +62,7 @@ class RunDependencies:
     store: RunStore
     reopen: Callable[[Run], AuditTrail]
     check_output: CheckOutput
-    withheld: Callable[[], Withheld] = Withheld
+    withheld: Callable[[], RestrictedPaths] = RestrictedPaths
     allow_amendments: bool = False
 
 
@@ -217,7 +217,7 @@ class Executor:
             [text_input(attempt.prompt), *map(image_input, request.images)],
             TurnOptions(effort=request.effort, output_schema=request.output_schema),
             TurnLimits(request.timeout_s, request.idle_timeout_s),
-            OnChildren(request.on_children),
+            SubAgentHandling(request.on_children),
             on_event,
         )
         async with goal.kept():

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 
 from codexmcp.appserver.answers import Answer
 from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import RunErrorFields, RunErrorKind, StateError
+from codexmcp.policy.arguments import CodexArguments
 from codexmcp.policy.caller import Caller
+from codexmcp.policy.policy import Defaults
 from codexmcp.runs.access import check_origin, check_run, check_same, may_see
 from codexmcp.runs.approvals import Approval
-from codexmcp.runs.requests import request_of
-from codexmcp.runs.run import Origin, Run
+from codexmcp.runs.requests import request_of, request_of_call
+from codexmcp.runs.run import Origin, Run, RunRequest
 from codexmcp.runs.service import RunService
-from codexmcp.runs.start_options import StartOptions
+from codexmcp.runs.start_options import Order, StartOptions
 from codexmcp.runs.states import ACTIVE, RunState
 from codexmcp.runs.store import Selection
 from codexmcp.worker_thread import in_thread
@@ -180,8 +182,33 @@ class Runs:
         check_origin(origin, self._caller)
         return origin
 
+    async def start_call(self, call: CodexArguments, defaults: Defaults, *, tool: str) -> Run:
+        """Start a run in place of a call of a tool; see `start`.
+
+        Args:
+            call: The arguments of the tool `codex`.
+            defaults: Values for arguments left open by call and policy.
+            tool: The tool, recorded with the run.
+        """
+        return await self._submitted(
+            lambda: request_of_call(call, self._caller, defaults, tool), Order()
+        )
+
+    async def last_of(self, thread_id: str) -> Run | None:
+        """Return the newest run of a thread; None without a run visible to the caller."""
+        runs = await self._service.select(Selection(limit=1, thread_id=thread_id))
+        return next((run for run in runs if may_see(run, self._caller)), None)
+
     async def _start(
         self, options: StartOptions, origin: Origin | None, *, forks: bool = False
+    ) -> Run:
+        def make() -> RunRequest:
+            return request_of(options, self._caller, origin, forks=forks)
+
+        return await self._submitted(make, options.order, origin)
+
+    async def _submitted(
+        self, make: Callable[[], RunRequest], order: Order, origin: Origin | None = None
     ) -> Run:
         is_next = False
         with contextlib.suppress(TimeoutError):
@@ -189,10 +216,8 @@ class Runs:
                 is_next = await self._starting.acquire()
         try:
             # In a thread: a large schema takes a second, and a file system may hang.
-            request = await in_thread(
-                lambda: request_of(options, self._caller, origin, forks=forks)
-            )
-            run = await self._service.submit(request, options.order, origin)
+            request = await in_thread(make)
+            run = await self._service.submit(request, order, origin)
         finally:
             if is_next:
                 self._starting.release()

@@ -18,7 +18,7 @@ from pathlib import Path
 from codexmcp.errors import StoreError
 from codexmcp.own_files import open_lock
 from codexmcp.runs.liveness import Held, Liveness
-from codexmcp.runs.process_identity import Life, ProcessIdentity
+from codexmcp.runs.process_identity import ProcessIdentity, ProcessLife
 from codexmcp.runs.store import Owner
 from codexmcp.worker_thread import in_thread
 
@@ -133,8 +133,8 @@ def is_dead(folder: Path, owner_id: str) -> bool:
         # An owner of version 0.1.0, without a process identity in its id.
         return True
     life = process.life()
-    if life is not Life.UNKNOWN:
-        return life is Life.ENDED
+    if life is not ProcessLife.UNKNOWN:
+        return life is ProcessLife.ENDED
     return lock is _Lock.FREE if process.is_of_this_boot else _is_local(folder)
 
 

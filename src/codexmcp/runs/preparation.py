@@ -14,7 +14,7 @@ from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.refusals import ThreadInUseError, TurnUnderWayError, UnknownThreadError
 from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.codex.desk import Load
-from codexmcp.codex.permissions import Withheld
+from codexmcp.codex.permissions import RestrictedPaths
 from codexmcp.codex.thread_options import guarded, with_environment
 from codexmcp.codex.threads import KnownThread
 from codexmcp.codex.writer import holder_of
@@ -26,11 +26,13 @@ from codexmcp.runs.run import Run
 
 CONTINUE_PROMPT = (
     "Your work on the last task was cut off by a fault outside of it. Look at what is done "
-    "already, then continue and finish it. Do not begin anew."
+    "already, then continue and finish it. Do not start over."
 )
 
 
-def thread_options(run: Run, withheld: Withheld, effective: Mapping[str, Any]) -> ThreadOptions:
+def thread_options(
+    run: Run, withheld: RestrictedPaths, effective: Mapping[str, Any]
+) -> ThreadOptions:
     """Return the thread options of a run.
 
     Args:
@@ -130,7 +132,7 @@ async def _made(server: AppServer, run: Run, options: ThreadOptions) -> str:
 def _without_record(what: str, done: str) -> StateError:
     return StateError(
         f"{what} cannot be {done}: Codex has no record of its conversation, because it was cut off "
-        "before it began, or the Codex home was full. Start it anew"
+        "before it began, or the Codex home was full. Start a new run"
     )
 
 

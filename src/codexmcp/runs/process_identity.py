@@ -20,7 +20,7 @@ _DIGEST_CHARACTERS = 10
 _SEPARATOR = "-"
 
 
-class Life(enum.Enum):
+class ProcessLife(enum.Enum):
     """The life of a process, as far as known to this process."""
 
     RUNNING = enum.auto()
@@ -72,23 +72,23 @@ class ProcessIdentity:
         """The process was started on this host."""
         return self.host == _host()
 
-    def life(self) -> Life:
+    def life(self) -> ProcessLife:
         """Return the life of the process: unknown for another host or another pid namespace."""
         if not self.is_of_this_boot:
-            return Life.ENDED if self.is_of_this_host else Life.UNKNOWN
+            return ProcessLife.ENDED if self.is_of_this_host else ProcessLife.UNKNOWN
         if self.namespace != _namespace():
-            return Life.UNKNOWN
+            return ProcessLife.UNKNOWN
         try:
             os.kill(self.pid, 0)
         except (ProcessLookupError, OverflowError):
-            return Life.ENDED
+            return ProcessLife.ENDED
         except PermissionError:
             # The process belongs to another user; the start time confirms the identity.
             pass
         start = _start_time(self.pid)
         if start is None or not self.start:
-            return Life.UNKNOWN
-        return Life.RUNNING if start == self.start else Life.ENDED
+            return ProcessLife.UNKNOWN
+        return ProcessLife.RUNNING if start == self.start else ProcessLife.ENDED
 
 
 def command_line(pid: int) -> list[str]:

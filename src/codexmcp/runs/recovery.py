@@ -153,7 +153,7 @@ class Recovery:
         liveness: Knows the dead owners.
         codex: Source of an app-server for reading threads.
         on_change: Called with each changed run.
-        reconcile: Brings the audit files of ended runs in line with the store.
+        reconcile: Brings the audit files of runs in line with the store.
     """
 
     def __init__(
@@ -213,6 +213,7 @@ class Recovery:
 
     async def _take_over(self, run: Run, owner: Owner, *, is_last_try: bool) -> None:
         cause = f"its supervisor (process {owner.pid}) died while it ran"
+        await asyncio.to_thread(self._reconcile, [run])
         try:
             fate = await fate_of(self._codex, run, cause)
         except CodexMCPError as error:
@@ -253,4 +254,4 @@ class Recovery:
 
 
 def _unsent(owner: Owner) -> str:
-    return f"its owner (process {owner.pid}) died before it was sent; it starts anew"
+    return f"its owner (process {owner.pid}) died before it was sent; it is started again"

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp.appserver.requests import ThreadOptions
+from codexmcp.data_classes import replace
 from codexmcp.jsonvalues import object_of, text_of
 from codexmcp.policy import extras
 from codexmcp.policy.arguments import ArgumentsError, CodexArguments, Extras
 from codexmcp.policy.caller import Caller
+from codexmcp.policy.policy import Defaults
 from codexmcp.runs.audit.names import default_audit_dir
 from codexmcp.runs.run import Origin, RunRequest
 from codexmcp.runs.start_options import StartOptions
@@ -50,40 +52,91 @@ def request_of(
     call = caller.policy.apply(
         _call(options, caller, origin, inherited), base_dir=str(caller.base_dir)
     )
-    cwd = call.cwd or str(caller.base_dir)
-    if not os.path.isdir(cwd):  # noqa: PTH112 - pathlib's own look fails on a path that is too long
-        raise ArgumentsError(f"cwd `{cwd}` is no folder; create it or name another")
-    if call.extras.output_schema is not None:
-        extras.check_schema(call.extras.output_schema)
-    images = extras.check_images(call.extras.images, base_dir=cwd, within=caller.policy.bound)
-    profile = call.extras.profile
-    settings = {} if profile is None else extras.read_profile(caller.home, profile)
     thread = ThreadOptions(
         model=call.model,
         sandbox=call.sandbox,
         permissions=_profile_of(options, inherited, caller),
         approval_policy=call.approval_policy,
-        config={**_inherited_config(inherited, caller), **settings},
+        config=_inherited_config(inherited, caller),
+    )
+    more: dict[str, Any] = {}
+    if origin is not None:
+        more["continues"] = origin.run_id
+    if origin is not None and forks:
+        more |= {"forks": origin.thread_id, "forks_after": origin.turn_id}
+    timeout_s = caller.settings.timeout_s if options.timeout_s is None else options.timeout_s
+    more |= {"timeout_s": timeout_s or None, **options.execution_options()}
+    return _checked(call, caller, thread, origin, more)
+
+
+def request_of_call(
+    call: CodexArguments, caller: Caller, defaults: Defaults, tool: str
+) -> RunRequest:
+    """Return the request of a run in place of a call of a tool.
+
+    Args:
+        call: The arguments of the tool `codex`.
+        caller: The caller with its policy.
+        defaults: Values for arguments left open by call and policy.
+        tool: The tool.
+
+    Raises:
+        ArgumentsError: The policy forbids an argument, or a named file cannot be used.
+    """
+    policy = caller.policy
+    call = policy.apply(defaults.fill(call, policy), base_dir=str(caller.base_dir))
+    config = dict(call.config)
+    if call.compact_prompt is not None:
+        config["compact_prompt"] = call.compact_prompt
+    thread = ThreadOptions(
+        model=call.model,
+        sandbox=call.sandbox,
+        approval_policy=call.approval_policy,
+        base_instructions=call.base_instructions,
+        developer_instructions=call.developer_instructions,
+        config=config,
+    )
+    more = {"timeout_s": call.extras.timeout_s, "tool": tool}
+    return _checked(call, caller, thread, None, more)
+
+
+def _checked(
+    call: CodexArguments,
+    caller: Caller,
+    thread: ThreadOptions,
+    origin: Origin | None,
+    more: Mapping[str, Any],
+) -> RunRequest:
+    """Return the request of a call within the policy, after a look at its files."""
+    cwd = call.cwd or str(caller.base_dir)
+    if not os.path.isdir(cwd):  # noqa: PTH112 - pathlib's own look fails on a path that is too long
+        raise ArgumentsError(f"cwd `{cwd}` is not a folder; create it or name another")
+    if call.extras.output_schema is not None:
+        extras.check_schema(call.extras.output_schema)
+    images = extras.check_images(call.extras.images, base_dir=cwd, within=caller.policy.bound)
+    profile = call.extras.profile
+    settings = {} if profile is None else extras.read_profile(caller.home, profile)
+    inherited = {} if origin is None else origin.request.thread
+    # Settings of a call have precedence over its profile, and the profile over an earlier run.
+    own = {**settings, **thread.config} if origin is None else {**thread.config, **settings}
+    whole = replace(
+        thread,
+        config=own,
         allow_git=caller.policy.allow_git,
         distrusts=caller.policy.distrusts(cwd) or inherited.get("distrusts") is True,
     )
-    timeout_s = caller.settings.timeout_s if options.timeout_s is None else options.timeout_s
     return RunRequest(
         prompt=call.prompt,
         cwd=cwd,
         audit_dir=str(caller.settings.run_dir or default_audit_dir(Path(cwd))),
         env=caller.env,
-        thread=thread.to_wire(),
+        thread=whole.to_wire(),
         denied=_denied(caller, origin),
         effort=call.extras.effort,
         images=tuple(images),
         output_schema=call.extras.output_schema,
-        timeout_s=timeout_s or None,
         idle_timeout_s=caller.idle_timeout_s,
-        continues=None if origin is None else origin.run_id,
-        forks=origin.thread_id if origin is not None and forks else None,
-        forks_after=origin.turn_id if origin is not None and forks else None,
-        **options.execution_options(),
+        **more,
     )
 
 
@@ -110,7 +163,9 @@ def _call(
     if approval is None:
         # A default is limited to the fixed policy; only an explicit choice is refused.
         fixed = caller.policy.approval_policy
-        approval = fixed or inherited.get("approvalPolicy") or "never"
+        approval = fixed or inherited.get("approvalPolicy")
+        if origin is None or origin.request.tool is None:
+            approval = approval or "never"
     return CodexArguments(
         prompt=options.prompt,
         model=options.model or _default_model(options, origin, inherited, caller),

@@ -28,8 +28,8 @@ from codexmcp.runs.run import Run
 from codexmcp.runs.store import BlockingStore
 
 NEVER_TAKEN = (
-    "it never began: no store of runs has it, because whoever handed it in was killed before it "
-    "was recorded, or because the store was lost; start it anew"
+    "it never began: no store has a record of it, because its client was killed before the record "
+    "was written, or the store was lost; start a new run"
 )
 
 _BATCH = 200

@@ -31,12 +31,15 @@ class ExecutionOptions:
         retries: Number of automatic continuations of a lost run.
         on_children: Treatment of sub-agents at work after the root's end: `wait` or `stop`.
         goal_tokens: Token budget of a goal set by the model. None: goals are off.
+        tool: `codex` for a run in place of a call of `codex` or `codex-reply`: the result has the
+            form of these tools. None: any other run.
     """
 
     name: str | None = None
     retries: int = 0
     on_children: str = "wait"
     goal_tokens: int | None = None
+    tool: str | None = None
 
     def execution_options(self) -> dict[str, Any]:
         """Return these options by name, as arguments of a class derived from this class."""
@@ -119,6 +122,7 @@ _TEXTS = frozenset(
         "forks",
         "forks_after",
         "on_children",
+        "tool",
     }
 )
 _REQUIRED = frozenset({"prompt", "cwd", "audit_dir"})

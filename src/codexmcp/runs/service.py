@@ -40,7 +40,7 @@ THREAD_WAIT_S = 0.03
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RunStorage:
     """The store and the audit files of runs.
 
     Attributes:
@@ -84,7 +84,7 @@ class RunService:
 
     def __init__(
         self,
-        keeping: Keeping,
+        keeping: RunStorage,
         engine: Engine,
         approvals: Approvals,
         check_access: CheckAccess = accept_any,

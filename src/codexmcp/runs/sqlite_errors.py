@@ -45,7 +45,10 @@ def store_error(path: Path, error: Exception) -> StoreError:
     if code in _CORRUPT or isinstance(error, UnicodeDecodeError):
         return StoreCorruptError(f"the store of runs {path} is corrupt ({error}): {REBUILD}")
     if code in _LOCKED:
-        happened, remedy = "is locked by another process", "try again; if it stays, end that one"
+        happened, remedy = (
+            "is locked by another process",
+            "try again; if the lock persists, end that process",
+        )
     elif code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in _FULL:
         happened, remedy = "cannot grow, its disk is full", "free some space and try again"
     elif code in _DENIED or isinstance(error, OSError):
@@ -53,7 +56,7 @@ def store_error(path: Path, error: Exception) -> StoreError:
         remedy = "make its folder and its files writable for this user"
     elif code == sqlite3.SQLITE_IOERR:
         happened = "cannot be read or written"
-        remedy = "look at its disk: free space, quota, the limit on file sizes; then try again"
+        remedy = "check free space, quota and the limit on file sizes, then try again"
     else:
         happened, remedy = "refused a step", "nothing was changed; please report this"
     return StoreError(f"the store of runs {path} {happened} ({_words(error)}): {remedy}")

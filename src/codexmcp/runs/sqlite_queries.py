@@ -5,8 +5,10 @@ Pure. Each uses an index, so the cost does not grow with the number of ended run
 
 from __future__ import annotations
 
+import math
+
 from codexmcp.runs.sqlite_rows import CHANGING, FIXED, TEXTS, Value
-from codexmcp.runs.sqlite_schema import IS_ACTIVE, IS_OVER, IS_UNSETTLED
+from codexmcp.runs.sqlite_schema import END, IS_ACTIVE, IS_OVER, IS_UNSETTLED
 from codexmcp.runs.states import RunState
 from codexmcp.runs.store import Selection
 
@@ -14,6 +16,7 @@ from codexmcp.runs.store import Selection
 
 _ADDED = (*FIXED, *CHANGING, "delay_s", "idempotency_key")
 _MOST = 2**63 - 1
+_NEVER = math.inf
 
 READ = (
     f"SELECT sequence, {', '.join((*FIXED, *CHANGING, *TEXTS))}"
@@ -99,25 +102,37 @@ def selected(selection: Selection) -> tuple[str, dict[str, Value]]:
         "before": _MOST if selection.before is None else max(0, min(selection.before, _MOST)),
         "limit": min(max(0, selection.limit), _MOST),
         "cwd": selection.cwd,
+        "thread_id": selection.thread_id,
+        "end": _NEVER if selection.end_before is None else selection.end_before,
     }
     states = selection.states
-    if states is None and selection.cwd is None:
+    newest_of = _latest if selection.by_end else _newest
+    if selection.thread_id is not None:
+        newest = _newest("thread_id = :thread_id AND ")
+    elif states is None and selection.cwd is None and not selection.by_end:
         newest = _newest("")
     else:
-        # One index cannot return several states in the order of sequence: each state has its own
-        # query.
+        # One index cannot return several states in one order: each state has its own query.
         folder = "" if selection.cwd is None else "cwd = :cwd AND "
         asked = sorted(RunState if states is None else set(states))
-        each = [_newest(f"{folder}state = '{state}' AND ") for state in asked]
+        each = [newest_of(f"{folder}state = '{state}' AND ") for state in asked]
         newest = " UNION ALL ".join(f"SELECT * FROM ({one})" for one in each)
-    return (
-        f"{READ} WHERE sequence IN ({newest or 'NULL'}) ORDER BY sequence DESC LIMIT :limit",
-        values,
-    )
+    order = f"{END} DESC, sequence DESC" if selection.by_end else "sequence DESC"
+    statement = f"{READ} WHERE sequence IN ({newest or 'NULL'}) ORDER BY {order} LIMIT :limit"
+    return statement, values
 
 
 def _newest(conditions: str) -> str:
     return (
         f"SELECT sequence FROM runs WHERE {conditions}sequence < :before"
         " ORDER BY sequence DESC LIMIT :limit"
+    )
+
+
+def _latest(conditions: str) -> str:
+    # A range of the index first, and then the few runs with exactly this end.
+    return (
+        f"SELECT sequence FROM runs WHERE {conditions}{END} <= :end"
+        f" AND ({END} < :end OR sequence < :before)"
+        f" ORDER BY {END} DESC, sequence DESC LIMIT :limit"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from functools import lru_cache
 
 from codexmcp.appserver.events import parse_usage
 from codexmcp.jsonvalues import integer_of
@@ -89,10 +90,18 @@ def progress_row(progress: Progress) -> dict[str, Value]:
 
 def run_of(row: sqlite3.Row) -> Run:
     """Return the run in a row of `runs`, joined with `texts`."""
+    names, values = tuple(row.keys()), tuple(row)
+    # Pollers read the same rows each second, and decoding a request takes most of a read.
+    size = len(row["request"] or "") + len(row["message"] or "")
+    return _remembered(names, values) if size <= _REMEMBERED_SIZE else _decoded(names, values)
+
+
+def _decoded(names: tuple[str, ...], values: tuple[Value, ...]) -> Run:
+    row = dict(zip(names, values, strict=True))
     state, turn_id = _state(row["state"]), _text_or_none(row["turn_id"])
     return Run(
         id=_text(row["id"]),
-        sequence=row["sequence"],
+        sequence=integer_of(row["sequence"]) or 0,
         request=_request(row),
         state=state,
         group=_text(row["grp"]),
@@ -115,6 +124,12 @@ def run_of(row: sqlite3.Row) -> Run:
         phase=phase_in(state, _text_or_none(row["phase"]), has_turn=turn_id is not None),
         retried=integer_of(row["retried"]) or 0,
     )
+
+
+_REMEMBERED_SIZE = 16 * 1024
+"""Bound on the texts of a remembered row, in characters, for a bound on memory."""
+
+_remembered = lru_cache(maxsize=512)(_decoded)
 
 
 def bound(values: Mapping[str, Value]) -> dict[str, Value]:
@@ -160,7 +175,7 @@ def _json(value: object) -> object:
         return None
 
 
-def _request(row: sqlite3.Row) -> RunRequest:
+def _request(row: Mapping[str, Value]) -> RunRequest:
     try:
         return RunRequest.from_json(_json(row["request"]))
     except ValueError:

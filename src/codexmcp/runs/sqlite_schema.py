@@ -116,7 +116,18 @@ _SECOND = (
     "CREATE TABLE keepers (id TEXT PRIMARY KEY, pid INTEGER, socket TEXT, grp TEXT)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+END = "coalesce(ended_at, created_at)"
+"""The end of a run; see `store.end_of`."""
+
+# For lists by end, as `by_state` and `by_cwd` are for lists by sequence; for the newest run of a
+# thread.
+_THIRD = (
+    f"CREATE INDEX by_end ON runs (state, {END})",
+    f"CREATE INDEX by_cwd_and_end ON runs (cwd, state, {END})",
+    "CREATE INDEX by_thread ON runs (thread_id)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
 """Statements of each migration to the next version; a published migration never changes."""
 
 VERSION = len(MIGRATIONS)

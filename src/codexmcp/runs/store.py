@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from codexmcp.data_classes import dataclass
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.runs.run import Claim, Progress, Run, Submission
 from codexmcp.runs.states import Phase, RunState
 
@@ -75,12 +75,28 @@ class Selection:
         cwd: Only runs of this folder. None: all.
         before: Only runs with a lower sequence. None: all.
         limit: Largest number of runs.
+        thread_id: Only runs of this thread, of any state and folder. None: all.
+        by_end: Order by the end (see `end_of`) instead of by submission.
+        end_before: With `by_end`: only runs with an earlier end, or with this end and a sequence
+            below `before`. None: all.
     """
 
     states: Collection[RunState] | None = None
     cwd: str | None = None
     before: int | None = None
     limit: int = 20
+    thread_id: str | None = None
+    by_end: bool = False
+    end_before: float | None = None
+
+    def following(self, last: Run) -> Selection:
+        """Return the selection of the runs after the last run of this selection."""
+        return replace(self, before=last.sequence, end_before=end_of(last) if self.by_end else None)
+
+
+def end_of(run: Run) -> float:
+    """Return the end of a run in Unix time; without a recorded end, its submission."""
+    return run.created_at if run.ended_at is None else run.ended_at
 
 
 class BlockingStore(Protocol):
@@ -105,7 +121,7 @@ class BlockingStore(Protocol):
         ...
 
     def select(self, selection: Selection) -> list[Run]:
-        """Return runs, the newest first."""
+        """Return runs, the newest first: by submission, or by end."""
         ...
 
     def ids(self, prefix: str, limit: int) -> list[str]:

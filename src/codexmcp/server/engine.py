@@ -77,7 +77,7 @@ class Engine:
         except RequestError as error:
             return failure(f"Cannot continue thread {thread_id}: {error.message}", thread_id)
         except ThreadBusyError:
-            text = "somebody else works on it; wait until that is done and try again"
+            text = "another client works on it; wait for its end and try again"
             return failure(f"Cannot continue thread {thread_id}: {text}", thread_id)
 
     async def close(self) -> None:

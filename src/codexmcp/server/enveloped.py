@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from codexmcp.errors import CodexMCPError, RequestError
 from codexmcp.jsonrpc import messages
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     # A server without these tools does not wait for their import.
     from codexmcp.server.run_tools.answers import ToolAnswer
     from codexmcp.server.run_tools.tools import RunTools
+
+MAX_SUBSCRIPTIONS = 32
+"""Bound on the subscriptions of a client: each looks at its tasks every second."""
+
+T = TypeVar("T")
 
 Run = Callable[[messages.Request, Call], "Awaitable[CallResult | ToolAnswer]"]
 
@@ -56,6 +61,7 @@ class EnvelopedRequests:
         self._run = run
         self._held = HeldCalls(self._call, self._worked)
         self._ending = asyncio.Event()
+        self._subscriptions = 0
 
     async def answer(
         self,
@@ -78,9 +84,7 @@ class EnvelopedRequests:
                     tasks = TaskMethods(run_tools.tasks)
                     result = await tasks.answer(method, request.params, envelope)
             case method if method == LISTEN:
-                source = None if run_tools is None else run_tools.tasks
-                subscription = Subscription(request.id, request.params, envelope, self._notify)
-                result = await self._until_cancelled(subscription.serve(source, self._ending))
+                result = await self._until_cancelled(self._listen(request, envelope, services))
             case method:
                 return reception.answer(method, request.params)
         return complete(result, reception.server_info)
@@ -98,23 +102,43 @@ class EnvelopedRequests:
         """End everything, calls at work included."""
         await self._held.close()
 
+    async def _listen(
+        self, request: messages.Request, envelope: Envelope, services: Services
+    ) -> messages.JsonObject:
+        if self._subscriptions >= MAX_SUBSCRIPTIONS:
+            text = f"at most {MAX_SUBSCRIPTIONS} at once: cancel one"
+            raise RequestError(request.method, messages.INVALID_PARAMS, text)
+        source = None if services.run_tools is None else services.run_tools.tasks
+        subscription = Subscription(request.id, request.params, envelope, self._notify)
+        self._subscriptions += 1
+        try:
+            return await subscription.serve(source, self._ending)
+        finally:
+            self._subscriptions -= 1
+
     async def _answer_call(
         self, request: messages.Request, envelope: Envelope, services: Services
     ) -> messages.JsonObject:
         name, run_tools = _called(request, services), services.run_tools
-        if run_tools is None or not envelope.declares_tasks or not run_tools.makes_task(name):
-            return await self._held.answer(request, envelope)
-        return await self._until_cancelled(self._started(request, run_tools))
+        takes_task = envelope.declares_tasks and "requestState" not in request.params
+        started = None
+        if run_tools is not None and takes_task and run_tools.makes_task(name):
+            started = await self._until_cancelled(self._started(request, run_tools))
+        return started or await self._held.answer(request, envelope)
 
-    async def _started(self, request: messages.Request, run_tools: RunTools) -> messages.JsonObject:
+    async def _started(
+        self, request: messages.Request, run_tools: RunTools
+    ) -> messages.JsonObject | None:
         params, call = request.params, self._call(request, None)
         try:
             made = await run_tools.task(params["name"], params.get("arguments"), call.tell)
         except CodexMCPError as error:
             return failure(str(error)).to_wire(strict=False)
+        if made is None:
+            return None
         return created(made) if isinstance(made, Task) else made.to_wire()
 
-    async def _until_cancelled(self, answer: Awaitable[messages.JsonObject]) -> messages.JsonObject:
+    async def _until_cancelled(self, answer: Awaitable[T]) -> T:
         try:
             return await answer
         except asyncio.CancelledError:

@@ -69,8 +69,11 @@ class _Held:
     def answer(self, responses: Mapping[str, Any]) -> None:
         """Settle the answered questions; the others stay open."""
         for key, each in responses.items():
-            if key in self.questions and is_object(each):
-                self.questions.pop(key).answer.set_result(each)
+            question = self.questions.get(key)
+            # The bound of the question may be over in this moment.
+            if question is not None and is_object(each) and not question.answer.done():
+                del self.questions[key]
+                question.answer.set_result(each)
 
     async def end(self) -> None:
         """Cancel the work, and wait for its end."""

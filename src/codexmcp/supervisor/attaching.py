@@ -113,7 +113,7 @@ def run_in_terminal(command: TuiCommand) -> int:
     except OSError as error:
         raise ConfigurationError(
             f"cannot start {command.argv[0]}: {error.strerror}; set CODEX_BIN to a Codex binary "
-            "and start the supervisor anew"
+            "and restart the supervisor"
         ) from error
     finally:
         signal.signal(signal.SIGINT, before)

@@ -54,7 +54,7 @@ class ClientOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ClientServices:
     """The parts of the supervisor for clients.
 
     Attributes:
@@ -93,7 +93,7 @@ class ClientStream(PipeStream):
 async def serve_client(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-    offer: Offer,
+    offer: ClientServices,
     servers: set[McpServer],
 ) -> None:
     """Serve a client until it leaves.
@@ -117,7 +117,7 @@ async def serve_client(
 
 
 async def _greeted(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, offer: Offer
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, offer: ClientServices
 ) -> ClientOptions | None:
     """Read and answer the greeting; return None for a refused client."""
     try:
@@ -141,7 +141,7 @@ async def _greeted(
 async def _serve(
     stream: ClientStream,
     options: ClientOptions,
-    offer: Offer,
+    offer: ClientServices,
     servers: set[McpServer],
 ) -> None:
     engine = None
@@ -151,7 +151,9 @@ async def _serve(
     runs = None
     if options.caller is not None:
         runs = Runs(offer.service, options.caller, BY_HUMAN)
-        run_tools = RunTools(offer.service, options.caller, offer.check(options.caller))
+        run_tools = RunTools(
+            offer.service, options.caller, offer.check(options.caller), options.engine
+        )
     server = McpServer(stream, options.protocol)
     servers.add(server)
     try:

@@ -127,14 +127,14 @@ class RunDirectory:
         asked = _recorded(selection.states)
         found: list[Run] = []
         dead: dict[str, bool] = {}
-        before, enough = selection.before, False
+        following, enough = replace(selection, states=asked), False
         while not enough:
-            page = store.select(replace(selection, states=asked, before=before))
+            page = store.select(following)
             standing = [self._standing(run, dead) for run in page]
             states = selection.states
             found += [run for run in standing if states is None or run.state in states]
             enough = len(page) < selection.limit or len(found) >= selection.limit
-            before = page[-1].sequence if page else before
+            following = following.following(page[-1]) if page else following
         return found[: selection.limit]
 
     def ids(self, prefix: str, limit: int) -> list[str]:

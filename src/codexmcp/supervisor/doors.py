@@ -16,7 +16,7 @@ from codexmcp.server.run_tools.tools import Check
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
+class DoorServices:
     """The parts of the supervisor behind a door.
 
     Attributes:
@@ -29,5 +29,5 @@ class Inside:
     status: Callable[[], Awaitable[Mapping[str, Any]]]
 
 
-Door = Callable[[Inside], AbstractAsyncContextManager[Mapping[str, Any]]]
+Door = Callable[[DoorServices], AbstractAsyncContextManager[Mapping[str, Any]]]
 """Keeps a door open during a block, and yields fields for the status of the supervisor."""

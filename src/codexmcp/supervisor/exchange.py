@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from codexmcp.data_classes import dataclass
+from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import ConfigurationError, RequestError, StructureError
 from codexmcp.jsonrpc import messages, structure
 from codexmcp.jsonvalues import object_of, without_nulls
@@ -59,11 +59,14 @@ class _Asked:
         id: The id.
         method: The method.
         enveloped: The request has the envelope of MCP 2026-07-28.
+        again: The line, for one repetition at the next supervisor; empty for a request that must
+            not be repeated.
     """
 
     id: object
     method: str
     enveloped: bool
+    again: bytes = b""
 
 
 class Exchange:
@@ -99,7 +102,11 @@ class Exchange:
                 self._asked.pop(_key(object_of(message.get("params")).get("requestId")), None)
             return None
         enveloped = has_envelope(method, object_of(message.get("params")))
-        self._asked[_key(message_id)] = _Asked(id=message_id, method=method, enveloped=enveloped)
+        # A client takes an error of `tasks/get` for the end of its task, and a task does not end
+        # with a supervisor.
+        again = line if method in TASK_METHODS else b""
+        asked = _Asked(id=message_id, method=method, enveloped=enveloped, again=again)
+        self._asked[_key(message_id)] = asked
         return message_id, method
 
     def from_server(self, line: bytes) -> None:
@@ -181,6 +188,17 @@ class Exchange:
                 "one of another version may: end it with `codexmcp serve --stop`, and the next "
                 "call starts a new one"
             )
+
+    def lost(self) -> tuple[bytes, list[bytes]]:
+        """Return answers to open requests after the end of a supervisor, and requests to repeat.
+
+        A request is repeated at the next supervisor only once, and stays open.
+        """
+        again = {key: each for key, each in self._asked.items() if each.again}
+        self._asked = {key: each for key, each in self._asked.items() if not each.again}
+        answers = self.abandoned()
+        self._asked = {key: replace(each, again=b"") for key, each in again.items()}
+        return answers, [each.again for each in again.values()]
 
     def abandoned(self, reason: str = ENDED) -> bytes:
         """Return answers to all open requests, without a supervisor."""

@@ -58,7 +58,7 @@ def read_hello(line: bytes) -> Hello:
     version = text_of(object_of(fields).get("codexmcp"))
     if not is_object(fields) or version is None:
         raise UsageError(
-            "the first line is no greeting; connect with `codexmcp mcp-server --shared`"
+            "the first line is not a greeting; connect with `codexmcp mcp-server --shared`"
         )
     env = {name: value for name, value in object_of(fields.get("env")).items() if text_of(value)}
     arguments = [text_of(word) or "" for word in list_of(fields.get("arguments"))]

@@ -17,11 +17,11 @@ from pathlib import Path
 from codexmcp.appserver.socket_file import prepare_socket
 from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError
-from codexmcp.runs.process_identity import Life
+from codexmcp.runs.process_identity import ProcessLife
 from codexmcp.supervisor import registry
 from codexmcp.supervisor.address import Address, other_folder
 from codexmcp.supervisor.hello import MAX_BYTES
-from codexmcp.supervisor.registry import ALREADY_RUNS, Claim, Entry
+from codexmcp.supervisor.registry import ALREADY_RUNS, AddressClaim, SupervisorEntry
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,9 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def claimed(address: Address, stopping: asyncio.Event) -> AsyncGenerator[Claim | None, None]:
+async def claimed(
+    address: Address, stopping: asyncio.Event
+) -> AsyncGenerator[AddressClaim | None, None]:
     """Be the only supervisor of an address during the block; yield None if stopped before.
 
     Raises:
@@ -48,7 +50,7 @@ async def claimed(address: Address, stopping: asyncio.Event) -> AsyncGenerator[C
     """
     try:
         deadline = time.monotonic() + PREDECESSOR_S
-        while (claim := Claim.take(address.lock)) is None:
+        while (claim := AddressClaim.take(address.lock)) is None:
             if stopping.is_set():
                 yield None
                 return
@@ -74,20 +76,20 @@ def taken(pid: int | None, *, is_elsewhere: bool = False) -> ConfigurationError:
     )
 
 
-def _check_predecessor(entry: Entry | None, *, is_late: bool) -> None:
+def _check_predecessor(entry: SupervisorEntry | None, *, is_late: bool) -> None:
     if entry is None or entry.process is None:
         is_ending, pid = True, None
     else:
         # Without a socket a supervisor takes no more clients. An ended supervisor cannot hold the
         # lock: a client is reading the entry.
-        is_ending = not entry.socket or entry.process.life() is Life.ENDED
+        is_ending = not entry.socket or entry.process.life() is ProcessLife.ENDED
         pid = entry.process.pid
     if is_late or not is_ending:
         raise taken(pid, is_elsewhere=entry is not None and entry.is_elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class SocketWatch:
     """Actions after checks of the socket.
 
     Attributes:
@@ -101,7 +103,7 @@ class Watch:
 
 @contextlib.asynccontextmanager
 async def listening(
-    address: Address, claim: Claim, serve: Serve, watch: Watch
+    address: Address, claim: AddressClaim, serve: Serve, watch: SocketWatch
 ) -> AsyncGenerator[set[asyncio.Task[None]], None]:
     """Take clients during the block, and end all clients after; yield the tasks of the clients.
 
@@ -126,7 +128,9 @@ async def listening(
 
 
 class _Listener:
-    def __init__(self, address: Address, claim: Claim, serve: Serve, watch: Watch) -> None:
+    def __init__(
+        self, address: Address, claim: AddressClaim, serve: Serve, watch: SocketWatch
+    ) -> None:
         self._address = address
         self._claim = claim
         self._serve = serve

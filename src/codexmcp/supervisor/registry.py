@@ -15,7 +15,7 @@ from pathlib import Path
 from codexmcp.data_classes import dataclass
 from codexmcp.jsonvalues import object_of, text_of
 from codexmcp.own_files import open_lock
-from codexmcp.runs.process_identity import Life, ProcessIdentity, command_line
+from codexmcp.runs.process_identity import ProcessIdentity, ProcessLife, command_line
 
 ALREADY_RUNS = "a supervisor already runs for this Codex home and these credentials"
 """Beginning of the error for a second supervisor."""
@@ -25,7 +25,7 @@ _MAX_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SupervisorEntry:
     """A living supervisor, the holder of the lock on a file.
 
     Attributes:
@@ -55,7 +55,7 @@ class Entry:
     def is_here(self) -> bool:
         """True for a process of this host and container, a safe target of a signal."""
         process = self.process
-        if process is None or process.life() is not Life.RUNNING:
+        if process is None or process.life() is not ProcessLife.RUNNING:
             return False
         # Start times have a resolution of 10 ms, so the command line is checked as well.
         return "serve" in command_line(process.pid)
@@ -63,10 +63,10 @@ class Entry:
     @property
     def is_elsewhere(self) -> bool:
         """True for a supervisor on another host or in another container."""
-        return self.process is not None and self.process.life() is Life.UNKNOWN
+        return self.process is not None and self.process.life() is ProcessLife.UNKNOWN
 
 
-def entry(lock: Path) -> Entry | None:
+def entry(lock: Path) -> SupervisorEntry | None:
     """Return the entry of a supervisor; None without a living supervisor.
 
     Args:
@@ -83,10 +83,10 @@ def entry(lock: Path) -> Entry | None:
     finally:
         os.close(fd)
     process = ProcessIdentity.parse(text_of(fields.get("process")) or "")
-    return Entry(lock, process, text_of(fields.get("socket")) or "")
+    return SupervisorEntry(lock, process, text_of(fields.get("socket")) or "")
 
 
-def entries(registry: Path) -> list[Entry]:
+def entries(registry: Path) -> list[SupervisorEntry]:
     """Return the entries of the living supervisors of a home.
 
     Args:
@@ -96,7 +96,7 @@ def entries(registry: Path) -> list[Entry]:
     return [each for each in found if each is not None]
 
 
-class Claim:
+class AddressClaim:
     """The lock of this process on an entry, made by `take`."""
 
     def __init__(self, lock: Path, fd: int) -> None:
@@ -105,7 +105,7 @@ class Claim:
         self._socket = ""
 
     @classmethod
-    def take(cls, lock: Path) -> Claim | None:
+    def take(cls, lock: Path) -> AddressClaim | None:
         """Become the supervisor of an address; return None if another process holds the lock.
 
         Raises:

@@ -138,7 +138,7 @@ class _Relay:
                 self._write(b"\n".join([*complete, b""]))
 
     def _lost(self) -> None:
-        """Answer open requests in place of an ended supervisor."""
+        """Answer open requests in place of an ended supervisor, or repeat them at the next."""
         with self._changed:
             self._state, self._connection = _State.APART, None
             if self._exchange.is_asked and not self._has_left:
@@ -147,7 +147,14 @@ class _Relay:
                     "server again, and a new one takes over: its runs are on record and can be "
                     "waited for or resumed"
                 )
-            self._answers += self._exchange.abandoned()
+            if self._has_left:
+                self._answers += self._exchange.abandoned()
+                return
+            answers, again = self._exchange.lost()
+            self._answers += answers
+            if again:
+                self._held += again
+                self._begin()
 
     def _write(self, data: bytes | bytearray) -> None:
         view = memoryview(data)

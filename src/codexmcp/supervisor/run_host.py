@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp.codex.desk import Desk
-from codexmcp.codex.permissions import Withheld
+from codexmcp.codex.permissions import RestrictedPaths
 from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.errors import CodexMCPError
 from codexmcp.policy import extras
@@ -27,7 +27,7 @@ from codexmcp.runs.liveness import Liveness
 from codexmcp.runs.ownership import FlockLiveness
 from codexmcp.runs.recovery import Recovery
 from codexmcp.runs.run import Run
-from codexmcp.runs.service import Keeping, RunService
+from codexmcp.runs.service import RunService, RunStorage
 from codexmcp.runs.store import Limits, Owner, RunStore
 from codexmcp.supervisor.directory import LOCKS_NAME, STORE_NAME
 from codexmcp.supervisor.listening import taken
@@ -97,7 +97,7 @@ async def run_host(options: RunHostOptions, desk: Desk) -> AsyncGenerator[RunHos
         store_thread.opened(lambda: sqlite_store.SqliteStore(path)) as store,
         _owned(store, liveness, options) as owner,
     ):
-        keeping = Keeping(store, options.pointer_dir, options.group, Redactor(options.secrets))
+        keeping = RunStorage(store, options.pointer_dir, options.group, Redactor(options.secrets))
         executor = Executor(_dependencies(options, desk, keeping))
         recovery = Recovery(
             store,
@@ -172,13 +172,15 @@ async def _check_rivals(store: RunStore, liveness: Liveness, options: RunHostOpt
             raise taken(owner.pid)
 
 
-def _dependencies(options: RunHostOptions, desk: Desk, keeping: Keeping) -> RunDependencies:
-    def withheld() -> Withheld:
+def _dependencies(options: RunHostOptions, desk: Desk, keeping: RunStorage) -> RunDependencies:
+    def withheld() -> RestrictedPaths:
         files = (path.resolve() for path in (options.home / "auth.json", *options.hidden))
         denied = tuple(dict.fromkeys(str(path) for path in files if path.exists()))
         # In a container the folders have other paths, and commands do not see these paths.
         is_inside = bool(conversations_of(options.group))
-        return Withheld(denied, () if is_inside else (str(options.home), str(options.pointer_dir)))
+        return RestrictedPaths(
+            denied, () if is_inside else (str(options.home), str(options.pointer_dir))
+        )
 
     return RunDependencies(
         desk=desk,
@@ -194,7 +196,7 @@ def _check_output(schema: Mapping[str, Any], message: str) -> str | None:
     return extras.read_output(schema, message)[1]
 
 
-def _note(keeping: Keeping, run: Run) -> None:
+def _note(keeping: RunStorage, run: Run) -> None:
     """Write a change of a run outside of an attempt to the audit files."""
     with contextlib.closing(keeping.reopen(run)) as trail:
         trail.state(run)

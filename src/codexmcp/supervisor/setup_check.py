@@ -53,5 +53,5 @@ def _usable(folder: Path) -> str:
     """Return `ok` for a writable folder, or a missing folder below a writable folder."""
     nearest = next((each for each in (folder, *folder.parents) if each.exists()), folder)
     if not nearest.is_dir():
-        return "it is no folder"
+        return "it is not a folder"
     return "ok" if os.access(nearest, os.W_OK | os.X_OK) else "it cannot be written to"

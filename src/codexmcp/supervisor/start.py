@@ -23,7 +23,7 @@ from codexmcp.own_files import make_private_folder, open_lock
 from codexmcp.supervisor import registry
 from codexmcp.supervisor.address import Address
 from codexmcp.supervisor.hello import MAX_BYTES, Hello, check_welcome
-from codexmcp.supervisor.registry import ALREADY_RUNS, Entry
+from codexmcp.supervisor.registry import ALREADY_RUNS, SupervisorEntry
 
 START_TIMEOUT_S = 30.0
 """Bound on the start of a supervisor, by this or another client. The start takes 0.2 s."""
@@ -73,10 +73,10 @@ def connect(address: Address, hello: Hello, starter: Starter | None) -> socket.s
         UsageError: The supervisor cannot use the client's arguments.
         DeadlineError: The supervisor does not answer.
     """
-    return Way(address, hello, starter).connect()
+    return SupervisorConnector(address, hello, starter).connect()
 
 
-class Way:
+class SupervisorConnector:
     """Connects a client to the supervisor, again after the end of a supervisor."""
 
     def __init__(self, address: Address, hello: Hello, starter: Starter | None) -> None:
@@ -181,7 +181,7 @@ class Way:
         return None
 
 
-def _unreachable(entry: Entry) -> DeadlineError:
+def _unreachable(entry: SupervisorEntry) -> DeadlineError:
     pid = entry.process.pid if entry.process else "unknown"
     where = " on another host or in another container" if entry.is_elsewhere else ""
     return DeadlineError(

@@ -37,13 +37,13 @@ from codexmcp.server.protocol import McpServer
 from codexmcp.server.run_tools.tools import Check
 from codexmcp.server.services import Method
 from codexmcp.supervisor.address import Address
-from codexmcp.supervisor.clients import ClientOptions, Offer, serve_client
-from codexmcp.supervisor.doors import Door, Inside
+from codexmcp.supervisor.clients import ClientOptions, ClientServices, serve_client
+from codexmcp.supervisor.doors import Door, DoorServices
 from codexmcp.supervisor.hello import Hello
 from codexmcp.supervisor.human import human_methods
-from codexmcp.supervisor.listening import Watch, claimed, listening
+from codexmcp.supervisor.listening import SocketWatch, claimed, listening
 from codexmcp.supervisor.methods import ATTACH, STATUS, STOP
-from codexmcp.supervisor.registry import Claim
+from codexmcp.supervisor.registry import AddressClaim
 from codexmcp.supervisor.run_host import RunHost, RunHostOptions, run_host
 from codexmcp.supervisor.setup_check import check_setup
 
@@ -132,7 +132,7 @@ class Signals:
 class Supervisor:
     """The work of the supervisor between start and end."""
 
-    def __init__(self, options: SupervisorOptions, signals: Signals, claim: Claim) -> None:
+    def __init__(self, options: SupervisorOptions, signals: Signals, claim: AddressClaim) -> None:
         self._options = options
         self._claim = claim
         self._stopping = signals.stopping
@@ -172,8 +172,8 @@ class Supervisor:
             self._options.on_ready()
             await self._until_stopped(self._runs)
 
-    def _offer(self, runs: RunHost) -> Offer:
-        return Offer(
+    def _offer(self, runs: RunHost) -> ClientServices:
+        return ClientServices(
             self._options.read_options,
             self._calls_desk,
             runs.service,
@@ -182,8 +182,8 @@ class Supervisor:
             is_kept=self._options.idle_exit_s is None,
         )
 
-    def _inside(self, runs: RunHost) -> Inside:
-        return Inside(runs.service, self._check, lambda: self._status(runs, asking=0))
+    def _inside(self, runs: RunHost) -> DoorServices:
+        return DoorServices(runs.service, self._check, lambda: self._status(runs, asking=0))
 
     def _check(self, caller: Caller) -> Check:
         return lambda: check_setup(caller, self._options.runs, self._for_runs)
@@ -194,7 +194,7 @@ class Supervisor:
             self._options.address,
             self._claim,
             lambda reader, writer: serve_client(reader, writer, offer, self._servers),
-            Watch(lambda path: runs.move(str(path)), self._host.restore_socket),
+            SocketWatch(lambda path: runs.move(str(path)), self._host.restore_socket),
         )
 
     async def _until_stopped(self, runs: RunHost) -> None:

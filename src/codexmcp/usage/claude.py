@@ -19,7 +19,7 @@ from typing import Any
 
 from codexmcp.data_classes import dataclass, field
 from codexmcp.jsonvalues import integer_of, is_object, object_of, text_of
-from codexmcp.usage.index import Sum
+from codexmcp.usage.index import SpendingSum
 from codexmcp.usage.tokens import Tokens
 
 CLIENT = "Claude Code"
@@ -42,7 +42,7 @@ class Transcripts:
         unreadable: Unreadable files and folders.
     """
 
-    sums: list[Sum] = field(default_factory=list[Sum])
+    sums: list[SpendingSum] = field(default_factory=list[SpendingSum])
     broken: int = 0
     unreadable: list[str] = field(default_factory=list[str])
 
@@ -59,7 +59,7 @@ def read_transcripts(
         limits: Sizes of a request's input with an effect on prices.
     """
     found = Transcripts()
-    responses: dict[str, Sum] = {}
+    responses: dict[str, SpendingSum] = {}
     for path in _files(folder / FOLDER, since, found):
         try:
             with path.open("rb") as file:
@@ -93,7 +93,7 @@ def _files(folder: Path, since: float | None, found: Transcripts) -> Iterator[Pa
 
 
 def _take(
-    line: bytes, responses: dict[str, Sum], limits: Sequence[int], found: Transcripts
+    line: bytes, responses: dict[str, SpendingSum], limits: Sequence[int], found: Transcripts
 ) -> None:
     if not all(mark in line for mark in _MARKS):
         return
@@ -113,13 +113,13 @@ def _take(
         responses[key] = each
 
 
-def _sum(value: dict[str, Any], message: dict[str, Any], limits: Sequence[int]) -> Sum:
+def _sum(value: dict[str, Any], message: dict[str, Any], limits: Sequence[int]) -> SpendingSum:
     usage = object_of(message.get("usage"))
     read = _count(usage, "cache_read_input_tokens")
     written = _count(usage, "cache_creation_input_tokens")
     hours = _count(object_of(usage.get("cache_creation")), "ephemeral_1h_input_tokens")
     whole = _count(usage, "input_tokens") + read + written
-    return Sum(
+    return SpendingSum(
         at=int(datetime.fromisoformat(text_of(value.get("timestamp")) or "").timestamp()),
         model=text_of(message.get("model")) or "",
         provider=PROVIDER,

@@ -19,7 +19,7 @@ from codexmcp.usage.tokens import Tokens, parse_tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Meta:
+class ThreadMeta:
     """Identification of a thread. A fork with a copy of its history has an entry per ancestor.
 
     Attributes:
@@ -59,7 +59,7 @@ class ProviderChosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class TokenCount:
     """A `token_count`: written after every response, and sometimes without a response.
 
     Attributes:
@@ -82,7 +82,7 @@ class Recorded:
     tokens: Tokens
 
 
-Entry: TypeAlias = Meta | TurnContext | TurnStarted | ProviderChosen | Counted | Recorded
+Entry: TypeAlias = ThreadMeta | TurnContext | TurnStarted | ProviderChosen | TokenCount | Recorded
 
 _HEAD = re.compile(
     rb'\{"timestamp":"[^"\\]{1,40}",(?:"ordinal":\d{1,20},)?'
@@ -126,7 +126,7 @@ def parse_entry(line: bytes) -> Entry | None:
     payload = object_of(value.get("payload"))
     match value.get("type"):
         case "session_meta":
-            return Meta(
+            return ThreadMeta(
                 thread=_text(payload, "id"),
                 parent=_text(payload, "forked_from_id"),
                 cwd=_text(payload, "cwd"),
@@ -161,7 +161,7 @@ def _event(fields: dict[str, object], payload: dict[str, object]) -> Entry | Non
             if total is None and payload.get("info") is not None:
                 raise ValueError("a count without tokens")
             last = parse_tokens(info.get("last_token_usage"))
-            return None if total is None else Counted(_time(fields), total, last)
+            return None if total is None else TokenCount(_time(fields), total, last)
         case _:
             return None
 

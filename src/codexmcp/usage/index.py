@@ -97,7 +97,7 @@ class Flaws:
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
+class SpendingSum:
     """Spendings of a quarter of an hour with the same properties.
 
     Attributes:
@@ -278,7 +278,7 @@ class Index:
 
     def sums(
         self, since: float | None, until: float | None, limits: Sequence[int]
-    ) -> Iterator[Sum]:
+    ) -> Iterator[SpendingSum]:
         """Yield all spendings of a period, aggregated as far as a report permits.
 
         Args:
@@ -301,7 +301,7 @@ class Index:
         )
         for slot, model, provider, cwd, limits_passed, requests, *counts in rows:
             at = slot * _SLOT_S
-            yield Sum(at, model, provider, cwd, limits_passed, requests, Tokens(*counts))
+            yield SpendingSum(at, model, provider, cwd, limits_passed, requests, Tokens(*counts))
 
     def _row(self, number: int, each: Spending) -> tuple[int, ...]:
         words = map(self._word, (each.model, each.provider, each.cwd))

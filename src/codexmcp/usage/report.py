@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from codexmcp.codex.access import PROVIDER
 from codexmcp.data_classes import dataclass, field
-from codexmcp.usage.index import Sum
+from codexmcp.usage.index import SpendingSum
 from codexmcp.usage.prices import Price, Prices
 from codexmcp.usage.profiles import DEFAULT_PROVIDER, Profiles
 from codexmcp.usage.tokens import Tokens
@@ -63,7 +63,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class UsageReport:
     """A usage report.
 
     Attributes:
@@ -95,7 +95,7 @@ class Names:
     project: Callable[[str], str]
     day: Callable[[int], date]
 
-    def of(self, by: By, each: Sum) -> str:
+    def of(self, by: By, each: SpendingSum) -> str:
         """Return the name of the row for spendings."""
         match by:
             case By.MODEL:
@@ -110,18 +110,18 @@ class Names:
                 return self.profiles.of(provider_of(each), each.model)
 
 
-def provider_of(each: Sum) -> str:
+def provider_of(each: SpendingSum) -> str:
     """Return the id of the provider; our key proxy counts as OpenAI."""
     return DEFAULT_PROVIDER if each.provider == PROVIDER else each.provider
 
 
-def model_name(each: Sum) -> str:
+def model_name(each: SpendingSum) -> str:
     """Return a model's name, with its provider unless OpenAI."""
     provider, model = provider_of(each), each.model or UNKNOWN
     return model if provider in {DEFAULT_PROVIDER, ""} else f"{model} ({provider})"
 
 
-def report(sums: Iterable[Sum], by: By, prices: Prices, names: Names) -> Report:
+def report(sums: Iterable[SpendingSum], by: By, prices: Prices, names: Names) -> UsageReport:
     """Return the report on spendings.
 
     Args:
@@ -147,15 +147,15 @@ def report(sums: Iterable[Sum], by: By, prices: Prices, names: Names) -> Report:
     in_order = sorted(days.values(), key=lambda row: row.name)
     ranked = sorted(rows.values(), key=lambda row: (-row.cost, -row.tokens.total, row.name))
     chosen = in_order if by is By.DAY else ranked
-    return Report(by, chosen, total, in_order, sorted(unpriced))
+    return UsageReport(by, chosen, total, in_order, sorted(unpriced))
 
 
-def _costs(prices: Prices) -> Callable[[Sum], float | None]:
+def _costs(prices: Prices) -> Callable[[SpendingSum], float | None]:
     """Return a function for the cost of spendings in US dollars, with a cache of prices."""
     limits = prices.limits
     known: dict[tuple[str, str, date], Price | None] = {}
 
-    def cost(each: Sum) -> float | None:
+    def cost(each: SpendingSum) -> float | None:
         # Prices change at midnight UTC, independently of the report's time zone.
         choice = (provider_of(each), each.model, datetime.fromtimestamp(each.at, UTC).date())
         if choice not in known:

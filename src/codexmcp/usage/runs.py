@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from codexmcp.jsonvalues import text_of
 from codexmcp.runs.run import Run
 from codexmcp.runs.store import Selection
-from codexmcp.usage.index import Sum
+from codexmcp.usage.index import SpendingSum
 from codexmcp.usage.tokens import Tokens
 
 _PAGE = 500
@@ -21,7 +21,7 @@ def sums_of_runs(
     threads: Collection[str],
     since: float | None,
     until: float | None,
-) -> Iterator[Sum]:
+) -> Iterator[SpendingSum]:
     """Yield the usage of runs without a rollout.
 
     Args:
@@ -56,8 +56,8 @@ def _tokens(run: Run) -> Tokens:
     )
 
 
-def _sum(run: Run, at: float, tokens: Tokens) -> Sum:
-    return Sum(
+def _sum(run: Run, at: float, tokens: Tokens) -> SpendingSum:
+    return SpendingSum(
         at=int(at),
         model=text_of(run.request.thread.get("model")) or "",
         provider=text_of(run.request.thread.get("modelProvider")) or "",

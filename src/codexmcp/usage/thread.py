@@ -17,11 +17,11 @@ from codexmcp.appserver.tokens import growth
 from codexmcp.data_classes import dataclass, fields
 from codexmcp.jsonvalues import list_of, object_of
 from codexmcp.usage.entries import (
-    Counted,
     Entry,
-    Meta,
     ProviderChosen,
     Recorded,
+    ThreadMeta,
+    TokenCount,
     TurnContext,
     TurnStarted,
 )
@@ -91,7 +91,7 @@ class Thread:
         """Process the next entry, and return its spending, if any."""
         after_start, self.after_start = self.after_start, False
         match entry:
-            case Meta():
+            case ThreadMeta():
                 self._meet(entry)
             case TurnContext():
                 self.model = entry.model or self.model
@@ -104,11 +104,11 @@ class Thread:
                 self.provider = entry.provider or self.provider
             case Recorded():
                 return self._record(entry)
-            case Counted():
+            case TokenCount():
                 return self._count(entry, after_start=after_start)
         return None
 
-    def _meet(self, meta: Meta) -> None:
+    def _meet(self, meta: ThreadMeta) -> None:
         self.root = meta.thread or self.root
         # Further entries are of ancestors, unless they repeat this thread's own entry.
         if self.id in {"", meta.thread}:
@@ -129,7 +129,7 @@ class Thread:
         self.is_recorded = True
         return None if told == record.tokens else self._spend(record.at, record.tokens)
 
-    def _count(self, count: Counted, *, after_start: bool) -> Spending | None:
+    def _count(self, count: TokenCount, *, after_start: bool) -> Spending | None:
         before, self.total = self.total, count.total
         if self.is_recorded or count.total == before:
             return None
@@ -182,7 +182,7 @@ def _tokens(value: object) -> Tokens | None:
         return None
     counts = list_of(value)
     if len(counts) != len(Tokens._fields) or set(map(type, counts)) != {int}:
-        raise ValueError(f"{value!r} are no tokens")
+        raise ValueError(f"{value!r} are not token counts")
     return Tokens(*counts)
 
 

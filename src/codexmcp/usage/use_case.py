@@ -13,9 +13,9 @@ from codexmcp.errors import StoreError
 from codexmcp.runs.run import Run
 from codexmcp.runs.store import Selection
 from codexmcp.usage.claude import read_transcripts
-from codexmcp.usage.index import Index, Sum
+from codexmcp.usage.index import Index, SpendingSum
 from codexmcp.usage.prices import Prices
-from codexmcp.usage.report import By, Names, Report, report
+from codexmcp.usage.report import By, Names, UsageReport, report
 from codexmcp.usage.runs import sums_of_runs
 from codexmcp.usage.scan import NO_SCAN, Scan, update_index
 
@@ -60,7 +60,7 @@ class UsageResult:
         scan: The findings of the update.
     """
 
-    report: Report
+    report: UsageReport
     scan: Scan
 
 
@@ -95,7 +95,7 @@ def _gather(
         return UsageResult(report(every, asked.by, asked.prices, asked.names), scan)
 
 
-def _of_claude(asked: UsageQuery, warn: Say) -> Sequence[Sum]:
+def _of_claude(asked: UsageQuery, warn: Say) -> Sequence[SpendingSum]:
     if asked.claude is None:
         return ()
     limits = asked.prices.limits
@@ -110,7 +110,7 @@ def _of_claude(asked: UsageQuery, warn: Say) -> Sequence[Sum]:
     return found.sums
 
 
-def _runs(asked: UsageQuery, index: Index, select: Select, warn: Say) -> Iterator[Sum]:
+def _runs(asked: UsageQuery, index: Index, select: Select, warn: Say) -> Iterator[SpendingSum]:
     try:
         yield from sums_of_runs(select, index.threads(), asked.since, asked.until)
     except StoreError as error:

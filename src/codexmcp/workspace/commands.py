@@ -45,7 +45,7 @@ _PASSED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ChildCommand:
     """A program to run.
 
     Attributes:
@@ -82,7 +82,7 @@ class CommandResult:
     is_cut: bool
 
 
-async def run(command: Command) -> CommandResult:
+async def run(command: ChildCommand) -> CommandResult:
     """Run a program; a cancellation, such as a timeout, ends its process group.
 
     Raises:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from codexmcp.data_classes import dataclass
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.files.listing import Entry, list_folder
+from codexmcp.workspace.files.listing import ListedEntry, list_folder
 from codexmcp.workspace.files.reading import decoded, read_up_to, read_whole
 from codexmcp.workspace.paths.locations import Location, Root
 from codexmcp.workspace.paths.roots import Roots
@@ -108,7 +108,7 @@ class Portfolio:
         known = PortfolioFile(filename, status.st_size, status.st_mtime, title_of(text))
         return known, text
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> list[ListedEntry]:
         if not Path(self._folder.path).is_dir():
             raise WorkspaceError(
                 f"there is no portfolio: the folder {self._folder.given} does not exist; make it, "
@@ -118,7 +118,7 @@ class Portfolio:
         entries, _ = list_folder(self._roots, top, MAX_DEPTH, (), MAX_FILES)
         return [entry for entry in entries if entry.kind == "file" and _is_served(entry)]
 
-    def _known(self, entry: Entry) -> PortfolioFile:
+    def _known(self, entry: ListedEntry) -> PortfolioFile:
         place = Location(self._folder, entry.names)
         try:
             with self._roots.open_file(place) as (file, _):
@@ -129,7 +129,7 @@ class Portfolio:
         return PortfolioFile("/".join(entry.names), entry.size_bytes or 0, entry.modified_s, title)
 
 
-def _is_served(entry: Entry) -> bool:
+def _is_served(entry: ListedEntry) -> bool:
     return not any(name.startswith(".") or not name.isprintable() for name in entry.names)
 
 
@@ -141,7 +141,7 @@ def title_of(text: str) -> str | None:
     return None
 
 
-def _named(name: str, entries: list[Entry]) -> Entry:
+def _named(name: str, entries: list[ListedEntry]) -> ListedEntry:
     """Return the entry for a name: exact filename before stem, before other case."""
     wanted = name
     if name[: len(SCHEME)].lower() == SCHEME:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp.jsonvalues import without_nulls
+from codexmcp.mcp_tools import INTEGER, READS, TEXT, Schema, list_of, record
 from codexmcp.workspace.files.answers import moment
 from codexmcp.workspace.files.schemas import closed
 from codexmcp.workspace.portfolio import Portfolio, PortfolioFile
@@ -23,6 +24,16 @@ _READ = closed(
     },
     ("name",),
 )
+
+_FILE: dict[str, Schema] = {
+    "name": TEXT,
+    "filename": TEXT,
+    "uri": TEXT,
+    "mime_type": TEXT,
+    "size_bytes": INTEGER,
+    "modified": TEXT,
+}
+_TITLE = {"title": TEXT}
 
 
 def portfolio_tools(folder: Path, withheld: Sequence[Path] = ()) -> tuple[WorkspaceTool, ...]:
@@ -41,7 +52,9 @@ def portfolio_tools(folder: Path, withheld: Sequence[Path] = ()) -> tuple[Worksp
             closed({}),
             Scope.READ,
             tools.list,
-            is_read_only=True,
+            "List the portfolio",
+            record({"files": list_of(record(_FILE, _TITLE))}),
+            READS,
         ),
         WorkspaceTool(
             "read_portfolio_file",
@@ -49,7 +62,9 @@ def portfolio_tools(folder: Path, withheld: Sequence[Path] = ()) -> tuple[Worksp
             _READ,
             Scope.READ,
             tools.read,
-            is_read_only=True,
+            "Read a portfolio file",
+            record({**_FILE, "content": TEXT}, _TITLE),
+            READS,
         ),
     )
 

@@ -33,7 +33,7 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
-class Threads:
+class WorkerThreads:
     """A pool for a single kind of work; threads start on demand.
 
     Args:
@@ -158,7 +158,7 @@ class Threads:
         return bool(self._under_way)
 
 
-_used: list[Threads] = []
+_used: list[WorkerThreads] = []
 
 
 @atexit.register
@@ -234,8 +234,8 @@ class _Job:
             self.future.set_exception(error)
 
 
-FILES = Threads("files", 16)
-SEARCHES = Threads("searches", 8)
-GIT = Threads("git", 8)
-PORTFOLIO = Threads("the portfolio", 4)
-EXTENSION = Threads("the editor extension", 2)
+FILES = WorkerThreads("files", 16)
+SEARCHES = WorkerThreads("searches", 8)
+GIT = WorkerThreads("git", 8)
+PORTFOLIO = WorkerThreads("the portfolio", 4)
+EXTENSION = WorkerThreads("the editor extension", 2)

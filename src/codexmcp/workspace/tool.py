@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from codexmcp.data_classes import dataclass
+from codexmcp.mcp_tools import Hints, Schema, definition
 
 
 class Scope(StrEnum):
@@ -34,7 +35,9 @@ class WorkspaceTool:
         run: The implementation, with a JSON object as its answer. Concurrent calls are possible;
             blocking work must run in a thread. Raises WorkspaceError for errors that the caller can
             fix.
-        is_read_only: The tool changes nothing.
+        title: The name for people.
+        answer: JSON Schema of the answers.
+        hints: The annotations.
     """
 
     name: str
@@ -42,4 +45,17 @@ class WorkspaceTool:
     schema: Mapping[str, Any]
     scope: Scope
     run: Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
-    is_read_only: bool = False
+    title: str
+    answer: Schema
+    hints: Hints
+
+    def definition(self) -> dict[str, Any]:
+        """Return the tool for `tools/list`."""
+        return definition(
+            self.name,
+            self.title,
+            self.description,
+            arguments=self.schema,
+            answer=self.answer,
+            hints=self.hints,
+        )

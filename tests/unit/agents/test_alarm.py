@@ -8,11 +8,11 @@ from codexmcp.agents.alarm import Alarm
 from codexmcp.agents.cleaner import Cleaner
 from codexmcp.agents.display import JsonDisplay
 from codexmcp.agents.follower import NETWORK_WAITS, Follower
-from codexmcp.agents.progress import Kind, Progress
-from codexmcp.agents.record import Record
+from codexmcp.agents.progress import AgentProgress, ProgressKind
+from codexmcp.agents.record import AgentRecord
 from codexmcp.errors import WorkError
 
-WAITS = Progress(Kind.WARNING, "Reconnecting... waiting for network: refused")
+WAITS = AgentProgress(ProgressKind.WARNING, "Reconnecting... waiting for network: refused")
 
 
 async def forever() -> None:
@@ -61,10 +61,10 @@ async def test_another_cancellation_goes_on_its_way() -> None:
 async def test_a_codex_that_cannot_connect_is_given_up(capsys: pytest.CaptureFixture[str]) -> None:
     async def work() -> None:
         async with asyncio.timeout(5), Alarm() as alarm:
-            follower = Follower(Record(), JsonDisplay(Cleaner()), alarm)
+            follower = Follower(AgentRecord(), JsonDisplay(Cleaner()), alarm)
             for _ in range(NETWORK_WAITS - 1):
                 follower.step(WAITS)
-            follower.step(Progress(Kind.MESSAGE, "connected again"))
+            follower.step(AgentProgress(ProgressKind.MESSAGE, "connected again"))
             for _ in range(NETWORK_WAITS - 1):
                 follower.step(WAITS)
             await asyncio.sleep(0)

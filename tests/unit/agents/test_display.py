@@ -9,8 +9,8 @@ from rich.console import Console
 from codexmcp.agents.cleaner import Cleaner
 from codexmcp.agents.display import JsonDisplay, TextDisplay
 from codexmcp.agents.outcome import Summary
-from codexmcp.agents.progress import Kind, Progress
-from codexmcp.agents.record import Record
+from codexmcp.agents.progress import AgentProgress, ProgressKind
+from codexmcp.agents.record import AgentRecord
 from codexmcp.agents.status import StatusLine
 
 SECRET = "sk-secret-of-the-user"
@@ -26,7 +26,7 @@ def summary(answer: str | None = "the answer", error: str | None = None) -> Summ
         answer=answer,
         error=error,
         exit_code=1 if error else 0,
-        record=Record(thread_id="t-1"),
+        record=AgentRecord(thread_id="t-1"),
         files=["a.txt", "odd\udcff\x1b[2J.txt"],
         folder="/w/output",
         command="uv run python main.py",
@@ -40,8 +40,8 @@ def text_display() -> tuple[TextDisplay, io.StringIO, io.StringIO]:
 
 def test_a_step_is_one_labelled_line() -> None:
     display, out, err = text_display()
-    display.show(Progress(Kind.COMMAND, f"echo\n\t{SECRET}\x1b[31m   done"))
-    display.show(Progress(Kind.MESSAGE, "x" * 1000))
+    display.show(AgentProgress(ProgressKind.COMMAND, f"echo\n\t{SECRET}\x1b[31m   done"))
+    display.show(AgentProgress(ProgressKind.MESSAGE, "x" * 1000))
     first, second = err.getvalue().splitlines()
     assert first == "run       echo [secret] done"
     assert second == "says      " + "x" * 399 + "\N{HORIZONTAL ELLIPSIS}"
@@ -71,7 +71,7 @@ def test_json_lines_hold_one_object_each_and_the_result_comes_last() -> None:
     out = io.StringIO()
     display = JsonDisplay(Cleaner((SECRET,)), out)
     display.note("a remark")
-    display.show(Progress(Kind.FILE, f"add\n{SECRET}", {"path": SECRET}))
+    display.show(AgentProgress(ProgressKind.FILE, f"add\n{SECRET}", {"path": SECRET}))
     display.finish(summary())
     note, step, result = map(json.loads, out.getvalue().splitlines())
     assert note == {"type": "note", "text": "a remark"}
@@ -87,7 +87,7 @@ def test_lines_fit_a_narrow_terminal_and_markup_is_shown_as_it_is(
     monkeypatch.setenv("NO_COLOR", "1")
     err = Terminal()
     display = TextDisplay(Cleaner(), io.StringIO(), err)
-    display.show(Progress(Kind.COMMAND, ":bug: [red]x[/red] " + "y" * 200))
+    display.show(AgentProgress(ProgressKind.COMMAND, ":bug: [red]x[/red] " + "y" * 200))
     display.abandon()
     lines = [
         Cleaner().clean(line).strip("\N{REPLACEMENT CHARACTER}")
@@ -104,7 +104,7 @@ def test_the_status_line_tells_the_seconds_since_the_start(monkeypatch: pytest.M
     monkeypatch.setattr("codexmcp.agents.status.time.monotonic", lambda: now[0])
     status = StatusLine(Console(file=io.StringIO(), width=80))
     try:
-        status.update(Progress(Kind.COMMAND, "sleep 9"))
+        status.update(AgentProgress(ProgressKind.COMMAND, "sleep 9"))
         now[0] += 7.9
         assert str(status.__rich__()) == "Codex runs a command (7 s, Ctrl-C stops)"
     finally:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from codexmcp.agents.progress import (
-    Kind,
+    ProgressKind,
     exec_failure,
     from_codex_event,
     from_exec_event,
@@ -21,57 +21,62 @@ COMMAND = ["/bin/bash", "-lc", "echo 'a b' > x"]
     [
         (
             {"type": "session_configured", "thread_id": "t-1", "model": "m"},
-            Kind.THREAD,
+            ProgressKind.THREAD,
             "t-1 (model m)",
             False,
         ),
         (
             {"type": "exec_command_begin", "command": COMMAND},
-            Kind.COMMAND,
+            ProgressKind.COMMAND,
             "echo 'a b' > x",
             False,
         ),
         (
             {"type": "exec_command_end", "command": COMMAND, "exit_code": 0},
-            Kind.COMMAND_END,
+            ProgressKind.COMMAND_END,
             "exit 0",
             False,
         ),
-        ({"type": "exec_command_end", "exit_code": 7}, Kind.COMMAND_END, "exit 7", True),
-        ({"type": "exec_command_end", "exit_code": -1}, Kind.COMMAND_END, "could not be run", True),
+        ({"type": "exec_command_end", "exit_code": 7}, ProgressKind.COMMAND_END, "exit 7", True),
+        (
+            {"type": "exec_command_end", "exit_code": -1},
+            ProgressKind.COMMAND_END,
+            "could not be run",
+            True,
+        ),
         (
             {"type": "patch_apply_end", "success": True, "changes": {"/w/x": {"type": "add"}}},
-            Kind.FILE,
+            ProgressKind.FILE,
             "add /w/x",
             False,
         ),
         (
             {"type": "patch_apply_end", "success": False, "changes": {"/w/x": {"type": "add"}}},
-            Kind.FILE,
+            ProgressKind.FILE,
             "add /w/x (failed)",
             True,
         ),
-        ({"type": "agent_message", "message": "hello"}, Kind.MESSAGE, "hello", False),
+        ({"type": "agent_message", "message": "hello"}, ProgressKind.MESSAGE, "hello", False),
         (
             {
                 "type": "token_count",
                 "info": {"total_token_usage": {"input_tokens": 1200, "output_tokens": 30}},
             },
-            Kind.TOKENS,
+            ProgressKind.TOKENS,
             "1,200 in, 30 out",
             False,
         ),
         (
             {"type": "stream_error", "message": "Reconnecting... 1/2", "additional_details": "why"},
-            Kind.WARNING,
+            ProgressKind.WARNING,
             "Reconnecting... 1/2: why",
             False,
         ),
-        ({"type": "error", "message": None}, Kind.ERROR, "the turn failed", True),
+        ({"type": "error", "message": None}, ProgressKind.ERROR, "the turn failed", True),
     ],
 )
 def test_a_codex_event_becomes_a_step(
-    msg: dict[str, Any], kind: Kind, text: str, *, failed: bool
+    msg: dict[str, Any], kind: ProgressKind, text: str, *, failed: bool
 ) -> None:
     (step,) = from_codex_event(msg)
     assert (step.kind, step.text, step.failed) == (kind, text, failed)
@@ -80,16 +85,16 @@ def test_a_codex_event_becomes_a_step(
 @pytest.mark.parametrize(
     ("event", "kind", "text", "failed"),
     [
-        ({"type": "thread.started", "thread_id": "t-1"}, Kind.THREAD, "t-1", False),
+        ({"type": "thread.started", "thread_id": "t-1"}, ProgressKind.THREAD, "t-1", False),
         (
             {"type": "item.started", "item": {"type": "command_execution", "command": "ls"}},
-            Kind.COMMAND,
+            ProgressKind.COMMAND,
             "ls",
             False,
         ),
         (
             {"type": "item.completed", "item": {"type": "command_execution", "exit_code": 2}},
-            Kind.COMMAND_END,
+            ProgressKind.COMMAND_END,
             "exit 2",
             True,
         ),
@@ -102,33 +107,33 @@ def test_a_codex_event_becomes_a_step(
                     "changes": [{"path": "/w/x", "kind": "update"}],
                 },
             },
-            Kind.FILE,
+            ProgressKind.FILE,
             "update /w/x",
             False,
         ),
         (
             {"type": "item.completed", "item": {"type": "agent_message", "text": "hello"}},
-            Kind.MESSAGE,
+            ProgressKind.MESSAGE,
             "hello",
             False,
         ),
         (
             {"type": "item.completed", "item": {"type": "error", "message": "odd"}},
-            Kind.WARNING,
+            ProgressKind.WARNING,
             "odd",
             False,
         ),
         (
             {"type": "turn.completed", "usage": {"input_tokens": 5, "output_tokens": 6}},
-            Kind.TOKENS,
+            ProgressKind.TOKENS,
             "5 in, 6 out",
             False,
         ),
-        ({"type": "turn.failed", "error": {"message": "bad"}}, Kind.ERROR, "bad", True),
+        ({"type": "turn.failed", "error": {"message": "bad"}}, ProgressKind.ERROR, "bad", True),
     ],
 )
 def test_an_exec_event_becomes_a_step(
-    event: dict[str, Any], kind: Kind, text: str, *, failed: bool
+    event: dict[str, Any], kind: ProgressKind, text: str, *, failed: bool
 ) -> None:
     (step,) = from_exec_event(event)
     assert (step.kind, step.text, step.failed) == (kind, text, failed)

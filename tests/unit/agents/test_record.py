@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 from codexmcp.agents.progress import from_codex_event
-from codexmcp.agents.record import Record
+from codexmcp.agents.record import AgentRecord
 
 
-def record_of(*exit_codes: int) -> Record:
-    record = Record()
+def record_of(*exit_codes: int) -> AgentRecord:
+    record = AgentRecord()
     record.begin_call()
     for code in exit_codes:
         for step in from_codex_event({"type": "exec_command_end", "exit_code": code}):
@@ -41,7 +41,7 @@ def test_the_last_call_decides() -> None:
 
 
 def test_thread_and_tokens_are_kept() -> None:
-    record = Record()
+    record = AgentRecord()
     usage = {"total_token_usage": {"input_tokens": 5}}
     events: list[dict[str, Any]] = [
         {"type": "session_configured", "thread_id": "t-2"},

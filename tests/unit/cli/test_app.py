@@ -4,8 +4,6 @@ import argparse
 import contextlib
 import importlib
 import inspect
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -81,14 +79,10 @@ def test_no_argument_takes_the_empty_text(capsys: pytest.CaptureFixture[str]) ->
     assert "empty value: pass a value" in capsys.readouterr().err
 
 
-def test_a_relay_imports_nothing_that_it_does_without() -> None:
-    program = (
-        "import sys, codexmcp.cli.app as app; app.parser_for(['mcp-server', '--shared']);"
-        "import codexmcp.cli.shared, codexmcp.run_settings;"
-        "print(*{name.partition('.')[0] for name in sys.modules})"
-    )
-    run = subprocess.run(
-        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
-    )
-    heavy = {"asyncio", "logging", "subprocess", "sqlite3", "websockets", "jsonschema", "tomllib"}
-    assert not {*heavy, "shutil", "textwrap"} & set(run.stdout.split())
+def test_all_words_go_to_codex_except_those_of_our_own_check() -> None:
+    for words in (["codex", "--help"], ["codex", "login", "check"], ["codex"]):
+        selected = app.parser_for(words).parse_args(words).selected
+        assert selected.run == "codex:become_codex"
+    words = ["codex", "check", "--bin", "/x"]
+    selected = app.parser_for(words).parse_args(words).selected
+    assert selected.run == "codex_check:check"

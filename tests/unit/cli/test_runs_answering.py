@@ -55,7 +55,7 @@ def test_a_program_is_told_which_fields_to_give() -> None:
 @pytest.mark.parametrize("text", ["", "{", "[1]", "1"])
 def test_content_is_a_json_object(text: str) -> None:
     assert content_of('{"name": "Bo"}') == {"name": "Bo"}
-    with pytest.raises(UsageError, match="--content is no JSON"):
+    with pytest.raises(UsageError, match="--content is not"):
         content_of(text)
 
 

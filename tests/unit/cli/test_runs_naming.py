@@ -57,7 +57,7 @@ def test_what_is_like_no_id_is_just_unknown(directory: RunDirectory, name: str) 
 def test_a_home_without_runs_says_how_to_start_one(tmp_path: Path) -> None:
     with (
         RunDirectory(tmp_path) as directory,
-        pytest.raises(RunNotFoundError, match=r"none at all in .* runs start"),
+        pytest.raises(RunNotFoundError, match=r"has no runs; .* runs start"),
     ):
         naming.find(directory, "x")
 
@@ -70,9 +70,9 @@ def test_a_question_is_named_by_its_id_or_by_its_run() -> None:
     first, second, other = waiting("r1", 1), waiting("r1", 2), waiting("r2", 1)
     assert choose("r1.2", [first, second, other]) is second
     assert choose("r2", [first, second, other]) is other
-    with pytest.raises(StateError, match=r"several questions.*r1\.1, r1\.2"):
+    with pytest.raises(StateError, match=r"several open questions: r1\.1, r1\.2"):
         choose("r1", [first, second, other])
-    with pytest.raises(StateError, match="no question 'x' waits"):
+    with pytest.raises(StateError, match="no open question 'x'"):
         choose("x", [first])
-    with pytest.raises(StateError, match="no question '' waits"):
+    with pytest.raises(StateError, match="no open question ''"):
         choose("", [first])

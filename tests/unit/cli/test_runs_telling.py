@@ -143,7 +143,7 @@ def test_the_prompt_is_told_once_and_what_was_said_later_too() -> None:
         event("item/completed", type="userMessage", id=text, content=[{"text": text}])
         for text in ("do it", "leave the docs")
     )
-    assert tell(header, first, later) == ["prompt: do it", "told: leave the docs"]
+    assert tell(header, first, later) == ["prompt: do it", "message: leave the docs"]
 
 
 def test_an_approval_is_told_with_who_decided() -> None:

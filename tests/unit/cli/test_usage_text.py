@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 from codexmcp.cli.options.usage import day
 from codexmcp.cli.text import columns
 from codexmcp.cli.usage_text import csv_text, plot_lines, row_as_json, table_lines, told_cost
-from codexmcp.usage.report import By, Report, Row
+from codexmcp.usage.report import By, Row, UsageReport
 from codexmcp.usage.tokens import Tokens
 
 HOME = Path("/home/u")
 TOKENS = Tokens(12_345_678, 9_000_000, 0, 1_200_000, 800_000)
 
 
-def made(by: By, *rows: Row, days: tuple[str, ...] = ("2026-11-20",)) -> Report:
+def made(by: By, *rows: Row, days: tuple[str, ...] = ("2026-11-20",)) -> UsageReport:
     total = Row("total")
     for row in rows:
         total.add(row.requests, row.tokens, row.cost)
         total.unpriced = total.unpriced.plus(row.unpriced)
-    return Report(by, list(rows), total, [Row(each, 1, TOKENS, 1.0) for each in days], [])
+    return UsageReport(by, list(rows), total, [Row(each, 1, TOKENS, 1.0) for each in days], [])
 
 
-def lines(report: Report, width: int = 80) -> list[str]:
+def lines(report: UsageReport, width: int = 80) -> list[str]:
     return list(table_lines(report, width, HOME))
 
 
@@ -88,7 +88,7 @@ def test_a_plot_shows_the_days_without_anything_too_and_the_last_two_weeks() -> 
 
 def test_a_clock_that_was_far_off_does_not_fill_the_plot() -> None:
     rows = [Row(each, 1, TOKENS, 1.0) for each in ("2000-01-01", "2026-11-20", "2999-12-31")]
-    report = Report(By.DAY, rows, Row("total"), rows, [])
+    report = UsageReport(By.DAY, rows, Row("total"), rows, [])
     assert len(list(plot_lines(report, 80, HOME, is_whole=True))) == 4
     assert len(list(plot_lines(report, 80, HOME, is_whole=False))) == 2
 
@@ -102,7 +102,7 @@ def test_tokens_are_plotted_when_not_every_price_is_known() -> None:
 
 
 def test_a_report_without_rows_has_an_empty_plot() -> None:
-    report = Report(By.DAY, [], Row("total"), [], [])
+    report = UsageReport(By.DAY, [], Row("total"), [], [])
     assert list(plot_lines(report, 80, HOME, is_whole=True)) == ["tokens per day"]
 
 
@@ -144,5 +144,5 @@ def test_days_are_named_by_their_date_or_how_long_ago_they_were() -> None:
 
 @pytest.mark.parametrize("text", ["", "7", "7h", "2026-13-01", "99999d0", "soon", "-1d"])
 def test_what_names_no_day_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is no day"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a day"):
         day(text)

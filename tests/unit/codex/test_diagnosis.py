@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from codexmcp.appserver.contract import contract
 from codexmcp.codex import diagnosis
 from codexmcp.codex.access import OwnAccess
 from codexmcp.codex.config import CodexHome
 from codexmcp.codex.diagnosis import Finding, Severity
-from codexmcp.codex.resolution import Choices, Resolution
+from codexmcp.codex.resolution import CodexChoices, Resolution
 from codexmcp.settings import Settings
 
 KEY = "sk-canary-0123456789"
@@ -22,7 +23,7 @@ def home(login: str | None = None, **config: Any) -> CodexHome:
 
 def found(settings: Settings, codex_home: CodexHome) -> Resolution:
     env = {"LAB_KEY": "k"}
-    return Resolution(settings, Choices(), Path("/codex"), codex_home, env, OwnAccess())
+    return Resolution(settings, CodexChoices(), Path("/codex"), codex_home, env, OwnAccess())
 
 
 def test_without_a_key_the_remedy_is_told() -> None:
@@ -134,3 +135,17 @@ def test_only_what_is_broken_makes_the_whole_unhealthy() -> None:
     fine = [Finding("a", Severity.OK, ""), Finding("b", Severity.NOTE, "")]
     assert diagnosis.is_healthy(fine)
     assert not diagnosis.is_healthy([*fine, Finding("c", Severity.BROKEN, "")])
+
+
+@pytest.mark.parametrize("version", contract().tested)
+def test_a_tested_build_is_ok_and_the_newest_tested_is_named(version: str) -> None:
+    found = diagnosis.build(version, Path("/opt/codex"))
+    assert found.severity is Severity.OK
+    newest = contract().tested[-1]
+    assert found.detail == f"{version} starts (/opt/codex); the newest tested build is {newest}"
+
+
+def test_a_build_newer_than_all_tested_is_noted_with_the_check() -> None:
+    found = diagnosis.build("99.0.0", Path("/opt/codex"))
+    assert found.severity is Severity.NOTE
+    assert "this one is newer: `codexmcp codex check`" in found.detail

@@ -5,13 +5,13 @@ from pathlib import Path
 from codexmcp.codex.access import KeyAccess, OwnAccess
 from codexmcp.codex.config import CodexHome
 from codexmcp.codex.options import codex_options
-from codexmcp.codex.resolution import Choices, Resolution
+from codexmcp.codex.resolution import CodexChoices, Resolution
 from codexmcp.settings import Settings
 
 
 def found(*, endpoint: str | None = None, has_key: bool = False) -> Resolution:
     access = KeyAccess("sk-x", "https://host/v1") if has_key else OwnAccess()
-    choices = Choices(overrides=['model="mine"'], endpoint=endpoint)
+    choices = CodexChoices(overrides=['model="mine"'], endpoint=endpoint)
     return Resolution(Settings(), choices, Path("/codex"), CodexHome(Path("/home")), {}, access)
 
 

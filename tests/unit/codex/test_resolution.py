@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from codexmcp.codex.access import KeyAccess, OwnAccess
-from codexmcp.codex.resolution import Choices, Resolution, resolve, with_settings
+from codexmcp.codex.resolution import CodexChoices, Resolution, resolve, with_settings
 from codexmcp.errors import ConfigurationError, CredentialsError
 from codexmcp.settings import Settings
 
@@ -110,14 +110,16 @@ def test_a_task_may_need_more_than_the_home(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "choices",
     [
-        Choices(endpoint="http://127.0.0.1:1/v1"),
-        Choices(profile={"model_provider": "ollama"}),
-        Choices(overrides=["model_provider=ollama"]),
-        Choices(overrides=['model_provider="lab"', 'model_providers.lab={base_url="http://l"}']),
+        CodexChoices(endpoint="http://127.0.0.1:1/v1"),
+        CodexChoices(profile={"model_provider": "ollama"}),
+        CodexChoices(overrides=["model_provider=ollama"]),
+        CodexChoices(
+            overrides=['model_provider="lab"', 'model_providers.lab={base_url="http://l"}']
+        ),
     ],
 )
 def test_what_the_program_was_told_decides_like_the_configuration(
-    tmp_path: Path, choices: Choices
+    tmp_path: Path, choices: CodexChoices
 ) -> None:
     resolve(Settings(codex_home=tmp_path), {}, choices, codex=CODEX).check_access()
 

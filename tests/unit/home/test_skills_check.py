@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexmcp.home.skills.check import Report, check_skills
+from codexmcp.home.skills.check import SkillsReport, check_skills
 from codexmcp.home.skills.content import LARGEST_SKILL_BYTES, LARGEST_TEXT_BYTES
 from codexmcp.home.skills.faults import Fault, Severity
 from codexmcp.home.skills.naming import duplicate_faults
@@ -33,7 +33,7 @@ class Skill:
         path.chmod(mode)
         return path
 
-    def check(self) -> Report:
+    def check(self) -> SkillsReport:
         return check_skills([self.path.parent], SHAPES)
 
     def fault(self) -> Fault:

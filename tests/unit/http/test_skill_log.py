@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from codexmcp.http.persist import Persisted
-from codexmcp.http.telemetry import Event, Kind, from_json
+from codexmcp.http.telemetry import Event, TelemetryKind, from_json
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.usage.skill_uses import SkillUse
 
 
 def posted(at: float, client: str = "codex") -> Event:
-    return Event(Kind.COMMAND, at, {"command": "x", "client": client})
+    return Event(TelemetryKind.COMMAND, at, {"command": "x", "client": client})
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from codexmcp.http.telemetry import (
     OTHER,
     Event,
     EventError,
-    Kind,
     Telemetry,
+    TelemetryKind,
     from_json,
     parse_event,
 )
@@ -28,12 +28,12 @@ _json = st.recursive(
 
 
 def test_an_event_has_its_fields() -> None:
-    event = parse_event(Kind.COMMAND, {"client": "codex", "command": "commit"}, 5.0)
-    assert event == Event(Kind.COMMAND, 5.0, {"client": "codex", "command": "commit"})
+    event = parse_event(TelemetryKind.COMMAND, {"client": "codex", "command": "commit"}, 5.0)
+    assert event == Event(TelemetryKind.COMMAND, 5.0, {"client": "codex", "command": "commit"})
 
 
-@given(st.sampled_from(Kind), _json)
-def test_any_body_is_an_event_of_short_texts_or_refused(kind: Kind, body: object) -> None:
+@given(st.sampled_from(TelemetryKind), _json)
+def test_any_body_is_an_event_of_short_texts_or_refused(kind: TelemetryKind, body: object) -> None:
     try:
         event = parse_event(kind, body, 0.0)
     except EventError:
@@ -43,13 +43,21 @@ def test_any_body_is_an_event_of_short_texts_or_refused(kind: Kind, body: object
 
 def test_a_refusal_says_what_to_send() -> None:
     with pytest.raises(EventError, match=r'send \{"command": "\.\.\."\}.* client and project'):
-        parse_event(Kind.COMMAND, {}, 0.0)
+        parse_event(TelemetryKind.COMMAND, {}, 0.0)
 
 
-@given(st.lists(st.tuples(st.sampled_from(Kind), st.text(min_size=1, max_size=5)), max_size=30))
-def test_what_is_kept_is_read_back_the_same(told: list[tuple[Kind, str]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(TelemetryKind), st.text(min_size=1, max_size=5)), max_size=30
+    )
+)
+def test_what_is_kept_is_read_back_the_same(told: list[tuple[TelemetryKind, str]]) -> None:
     telemetry = Telemetry()
-    names = {Kind.COMMAND: "command", Kind.PROJECT: "project", Kind.PORTFOLIO_READ: "file"}
+    names = {
+        TelemetryKind.COMMAND: "command",
+        TelemetryKind.PROJECT: "project",
+        TelemetryKind.PORTFOLIO_READ: "file",
+    }
     for kind, text in told:
         telemetry.add(Event(kind, 1.0, {names[kind]: text}))
     kept: Any = json.loads(json.dumps(telemetry.to_json()))
@@ -59,8 +67,8 @@ def test_what_is_kept_is_read_back_the_same(told: list[tuple[Kind, str]]) -> Non
 def test_beyond_so_many_names_they_are_counted_together() -> None:
     telemetry = Telemetry()
     for number in range(KEPT_NAMES + 5):
-        telemetry.add(Event(Kind.COMMAND, 0.0, {"command": str(number)}))
-    counts = telemetry.counts[Kind.COMMAND]
+        telemetry.add(Event(TelemetryKind.COMMAND, 0.0, {"command": str(number)}))
+    counts = telemetry.counts[TelemetryKind.COMMAND]
     assert (len(counts), counts[OTHER]) == (KEPT_NAMES + 1, 5)
     assert sum(counts.values()) == KEPT_NAMES + 5
 
@@ -68,7 +76,7 @@ def test_beyond_so_many_names_they_are_counted_together() -> None:
 def test_only_the_last_events_are_kept() -> None:
     telemetry = Telemetry()
     for number in range(KEPT_EVENTS + 5):
-        telemetry.add(Event(Kind.PROJECT, float(number), {"project": "p"}))
+        telemetry.add(Event(TelemetryKind.PROJECT, float(number), {"project": "p"}))
     assert len(telemetry.last()) == KEPT_EVENTS
     assert [each["at"] for each in telemetry.last(2)] == [KEPT_EVENTS + 4, KEPT_EVENTS + 3]
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from codexmcp.errors import UsageError
-from codexmcp.http.toolbox import READ_ONLY_RUN_TOOLS, Toolbox
+from codexmcp.http.toolbox import Toolbox
+from codexmcp.mcp_tools import INTEGER, READS, record
 from codexmcp.policy.arguments import ArgumentsError
-from codexmcp.server.run_tools.definitions import run_tool_definitions
 from codexmcp.workspace.tool import Scope, WorkspaceTool
 
 SCHEMA: dict[str, Any] = {
@@ -20,14 +20,17 @@ SCHEMA: dict[str, Any] = {
 }
 
 
+ANSWER = record({"n": INTEGER})
+
+
 async def double(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {"n": arguments["n"] * 2, "ä": "\u2028"}
 
 
 def box() -> Toolbox:
     tools = [
-        WorkspaceTool("double", "Double.", SCHEMA, Scope.READ, double, is_read_only=True),
-        WorkspaceTool("other", "Double.", SCHEMA, Scope.WRITE, double),
+        WorkspaceTool("double", "Double.", SCHEMA, Scope.READ, double, "Double", ANSWER, READS),
+        WorkspaceTool("other", "Double.", SCHEMA, Scope.WRITE, double, "Other", ANSWER, READS),
     ]
     return Toolbox(tools, None)
 
@@ -62,8 +65,13 @@ def test_only_the_tools_of_a_scope_are_listed() -> None:
     assert toolbox.scope_of("double") is Scope.READ
     assert toolbox.scope_of("none") is None
     assert toolbox.schema_of("double") == SCHEMA
-    assert toolbox.definitions({Scope.READ})[0]["annotations"] == {"readOnlyHint": True}
-
-
-def test_the_run_tools_that_change_nothing_are_run_tools() -> None:
-    assert {each["name"] for each in run_tool_definitions()} >= READ_ONLY_RUN_TOOLS
+    assert toolbox.definitions({Scope.READ}) == [
+        {
+            "name": "double",
+            "title": "Double",
+            "description": "Double.",
+            "inputSchema": SCHEMA,
+            "outputSchema": ANSWER,
+            "annotations": READS,
+        }
+    ]

@@ -44,4 +44,4 @@ def test_a_run_under_way_is_told_by_its_events_so_far(tmp_path: Path) -> None:
 def test_a_run_without_audit_files_is_told_by_the_store(tmp_path: Path) -> None:
     told = "\n".join(audit_lines(run_in(tmp_path / "gone")))
     assert "do it" in told
-    assert "There are no audit files" in told
+    assert "No audit files" in told

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -45,15 +43,3 @@ def test_help_shows_examples_within_eighty_columns(capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert "codex-runs --all" in out
     assert max(map(len, out.splitlines())) <= 80
-
-
-def test_the_screens_library_is_not_waited_for_to_show_help() -> None:
-    code = (
-        "import atexit, sys; from codexmcp.picker import main;"
-        "atexit.register(lambda: print('textual' in sys.modules));"
-        "main(['--help'])"
-    )
-    run = subprocess.run(
-        [sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=30, check=True
-    )
-    assert run.stdout.endswith("False\n")

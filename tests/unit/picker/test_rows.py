@@ -72,6 +72,16 @@ def test_the_selected_run_is_marked_without_colour() -> None:
     assert text_of(others[0]).startswith("  fix it")
 
 
+@pytest.mark.parametrize("is_selected", [False, True])
+def test_a_failure_is_marked_without_colour(*, is_selected: bool) -> None:
+    marked = {
+        state
+        for state in RunState
+        if text_of(run_lines(run_of(state), "t", 40, NOW, is_selected=is_selected)[1])[0] == "!"
+    }
+    assert marked == {RunState.FAILED, RunState.TIMED_OUT, RunState.LOST}
+
+
 @given(st.sampled_from(RunState), TEXTS, TEXTS, TEXTS, st.integers(60, 130), st.integers(15, 40))
 def test_every_line_takes_the_width_of_the_screen_and_steers_nothing(
     state: RunState, prompt: str, reason: str, step: str, width: int, height: int
@@ -125,10 +135,12 @@ def test_a_long_message_takes_three_lines_at_most() -> None:
 
 
 def test_the_header_keeps_the_end_of_a_long_folder() -> None:
-    counts = {RunState.RUNNING: 2, RunState.WAITING_FOR_APPROVAL: 1, RunState.LOST: 1200}
+    working = {RunState.RUNNING: 2, RunState.WAITING_FOR_APPROVAL: 1}
+    counts = {**working, RunState.COMPLETED: 1200, RunState.LOST: 2, RunState.FAILED: 1}
     told = text_of(header_line("/a/very/long/path/" * 5 + "shop", counts, 80, ""))
     assert "shop " in told
-    assert "1 to answer · 3 running · 1200 completed" in told
+    assert "1 to answer · 3 running · 1200 completed · 3 failed" in told
+    assert "failed" not in text_of(header_line("/shop", working, 80, ""))
 
 
 def test_keys_that_do_not_fit_are_left_out_whole() -> None:

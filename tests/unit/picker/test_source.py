@@ -13,7 +13,7 @@ from codexmcp.picker.source import Source, View, matches, read_page, words_of
 from codexmcp.runs.run import Run
 from codexmcp.runs.sqlite_store import SqliteStore
 from codexmcp.runs.states import RunState
-from codexmcp.runs.store import Selection
+from codexmcp.runs.store import Selection, end_of
 from codexmcp.supervisor.directory import STORE_NAME, RunDirectory
 from tests.support.memory_store import MemoryStore
 from tests.support.run_stores import claim, ended, running, submission
@@ -56,6 +56,26 @@ def test_following_the_pages_shows_every_run_once(count: int, size: int) -> None
             break
         cursor = page.following
     assert seen == [f"r{number:05}" for number in reversed(range(count))]
+
+
+@given(st.lists(st.none() | st.integers(0, 5), max_size=25), st.integers(1, 7))
+def test_the_last_to_end_comes_first_on_every_page(ends: list[int | None], size: int) -> None:
+    store, cursor, seen = MemoryStore(), Cursor(), list[Run]()
+    store.restore(
+        [
+            ended(f"r{number:02}", created_at=1.5, state=state, ended_at=end)
+            for number, end in enumerate(ends)
+            for state in [["completed", "failed", "lost"][number % 3]]
+        ]
+    )
+    while True:
+        page = read_page(store.select, COMPLETED, cursor, View(size=size))
+        seen += page.runs
+        if page.following is None:
+            break
+        cursor = page.following
+    assert seen == sorted(seen, key=lambda run: (end_of(run), run.sequence), reverse=True)
+    assert len({run.id for run in seen}) == len(ends)
 
 
 def test_runs_that_need_an_answer_come_before_those_that_work_and_the_queue() -> None:

@@ -92,7 +92,7 @@ _TEXTS = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["", "a", "aa"
 _VALUES = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["a", 1, True, [], {}]))
 
 
-@settings(max_examples=300)
+@settings(max_examples=8 * settings().max_examples)
 @given(_SCHEMAS | st.builds(dict[str, Any].__or__, _SCHEMAS, _MORE), _TEXTS | _VALUES)
 def test_arguments_fit_if_and_only_if_the_schema_says_so(
     schema: dict[str, Any], arguments: dict[str, Any]

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexmcp.policy.arguments import APPROVAL_POLICIES, ArgumentsError, CodexArguments, Extras
+from codexmcp.policy.arguments import (
+    APPROVAL_POLICIES,
+    ArgumentsError,
+    ArgumentsErrorKind,
+    CodexArguments,
+    Extras,
+    parse_codex_arguments,
+)
 from codexmcp.policy.policy import HARMLESS_CONFIG_KEYS, Defaults, Policy, allows
 from codexmcp.settings import SANDBOX_MODES
 
@@ -206,3 +213,29 @@ def test_a_default_of_full_access_does_not_open_what_a_policy_hides() -> None:
     policy = Policy(deny_read=("/f",))
     filled = Defaults(sandbox="danger-full-access").fill(CodexArguments("Hi."), policy)
     assert filled.sandbox is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "argument", "value"),
+    [
+        (Policy(sandbox="read-only"), "sandbox", "workspace-write"),
+        (Policy(approval_policy="never"), "approval_policy", "on-request"),
+        (Policy(model="a"), "model", "b"),
+        (Policy(cwd="/fixed"), "cwd", "/elsewhere"),
+        (Policy(workspace="/box"), "cwd", "/elsewhere"),
+        (Policy(sandbox="read-only"), "config", {"mcp_servers": {}}),
+    ],
+)
+def test_a_refusal_by_the_policy_has_a_kind_and_names_the_argument(
+    policy: Policy, argument: str, value: object
+) -> None:
+    with pytest.raises(ArgumentsError, match="is refused") as raised:
+        applied(policy, "/base", **{argument: value})
+    assert raised.value.kind is ArgumentsErrorKind.REFUSED
+    assert raised.value.argument == argument.replace("_", "-")
+
+
+def test_arguments_wrong_under_any_policy_are_of_another_kind() -> None:
+    with pytest.raises(ArgumentsError) as raised:
+        parse_codex_arguments({"prompt": 1})
+    assert raised.value.kind is ArgumentsErrorKind.INVALID

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from codexmcp.appserver.requests import ThreadOptions
-from codexmcp.codex.permissions import Withheld
+from codexmcp.codex.permissions import RestrictedPaths
 from codexmcp.policy.arguments import CodexArguments
 from codexmcp.policy.policy import Policy
 from codexmcp.policy.thread_options import start_options
@@ -20,7 +20,7 @@ HIDDEN = {"shell_environment_policy.exclude": ["RUST_LOG", "LOG_FORMAT"], **OFF}
 def options(
     effective: dict[str, Any] | None = None, denied: Sequence[str] = (), **asked: Any
 ) -> ThreadOptions:
-    return start_options(CodexArguments("Hi.", **asked), Withheld(denied), effective or {})
+    return start_options(CodexArguments("Hi.", **asked), RestrictedPaths(denied), effective or {})
 
 
 def test_a_plain_call_starts_a_plain_thread() -> None:
@@ -168,6 +168,6 @@ def test_a_project_is_not_trusted_where_commands_may_have_written_its_settings(
     effective = {
         "projects": {"/w": {"trust_level": "trusted"}, "/w/sub": {"trust_level": "trusted"}}
     }
-    made = start_options(call, Withheld(), effective, policy=policy)
+    made = start_options(call, RestrictedPaths(), effective, policy=policy)
     trust = made.config.get("projects", {}).get(f"/w{below}")
     assert trust == ({"trust_level": "untrusted"} if distrusts else None)

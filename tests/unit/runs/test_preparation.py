@@ -8,7 +8,7 @@ import pytest
 from codexmcp.appserver.client import AppServer
 from codexmcp.appserver.refusals import typed
 from codexmcp.appserver.requests import ThreadInfo, ThreadOptions
-from codexmcp.codex.permissions import Withheld
+from codexmcp.codex.permissions import RestrictedPaths
 from codexmcp.errors import RequestError, StateError
 from codexmcp.runs import preparation
 from codexmcp.runs.preparation import CONTINUE_PROMPT, thread_options
@@ -101,7 +101,7 @@ def run_with(config: dict[str, Any]) -> Run:
 
 
 def test_no_login_shell_is_run_for_a_thread_that_does_not_use_one() -> None:
-    config = thread_options(run_with({}), Withheld(), {}).config
+    config = thread_options(run_with({}), RestrictedPaths(), {}).config
     assert config["allow_login_shell"] is False
     assert config["features.shell_snapshot"] is False
     assert config["features.goals"] is False
@@ -109,14 +109,14 @@ def test_no_login_shell_is_run_for_a_thread_that_does_not_use_one() -> None:
 
 def test_other_features_of_a_profile_stay_as_they_are() -> None:
     asked = {"features": {"memories": True, "shell_snapshot": True}, "model": "m"}
-    config = thread_options(run_with(asked), Withheld(), {}).config
+    config = thread_options(run_with(asked), RestrictedPaths(), {}).config
     assert config["features"] == {"memories": True, "goals": False, "shell_snapshot": False}
     assert config["model"] == "m"
 
 
 def test_goals_are_off_unless_they_have_a_budget() -> None:
     run = run_with({"features": {"goals": True}, "features.goals": True})
-    config = thread_options(run, Withheld(), {}).config
+    config = thread_options(run, RestrictedPaths(), {}).config
     assert (config["features"]["goals"], config["features.goals"]) == (False, False)
     budgeted = replace(run, request=replace(run.request, goal_tokens=500))
-    assert thread_options(budgeted, Withheld(), {}).config["features.goals"] is True
+    assert thread_options(budgeted, RestrictedPaths(), {}).config["features.goals"] is True

@@ -143,6 +143,23 @@ async def test_our_own_runs_are_ours_although_our_lock_file_was_deleted(tmp_path
     assert run.state is RunState.RUNNING
 
 
+async def test_the_files_of_a_run_are_brought_up_to_its_state_before_its_ending(
+    tmp_path: Path,
+) -> None:
+    store, reconciled = store_with_run_of("other"), list[Run]()
+    recovery = Recovery(
+        in_a_thread(store),
+        Owner("me", 2, "", "group"),
+        FlockLiveness(tmp_path),
+        Reader([]),
+        lambda _run: None,
+        reconciled.extend,
+    )
+    await recovery.sweep()
+    # The owner may have been killed between the store and the files.
+    assert [run.state for run in reconciled][:1] == [RunState.RUNNING]
+
+
 async def test_an_ended_run_of_a_dead_owner_is_settled_and_its_owner_forgotten(
     tmp_path: Path,
 ) -> None:

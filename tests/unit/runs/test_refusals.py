@@ -11,7 +11,7 @@ import pytest
 
 import codexmcp
 from codexmcp.api.supervisor import REMEDIES as API
-from codexmcp.cli.runs.remedies import REMEDIES as CLI
+from codexmcp.cli.runs.asking import REMEDIES as CLI
 from codexmcp.errors import RunError, RunErrorFields, RunErrorKind, StateError, run_error_of
 from codexmcp.picker.remedies import REMEDIES as PICKER
 from codexmcp.server.run_tools.definitions import run_tool_definitions

@@ -147,7 +147,7 @@ def test_a_fork_names_the_thread_that_it_copies(caller: Caller) -> None:
 
 
 def test_a_folder_that_is_none_is_named(caller: Caller) -> None:
-    with pytest.raises(ArgumentsError, match=r"missing` is no folder"):
+    with pytest.raises(ArgumentsError, match=r"missing` is not a folder"):
         request_of(StartOptions("p", cwd="missing"), caller)
 
 
@@ -156,5 +156,5 @@ def test_zero_means_no_bound(caller: Caller) -> None:
 
 
 def test_a_folder_whose_name_is_too_long_is_refused_by_name(caller: Caller) -> None:
-    with pytest.raises(ArgumentsError, match="is no folder"):
+    with pytest.raises(ArgumentsError, match="is not a folder"):
         request_of(StartOptions("p", cwd="x" * 5000), caller)

@@ -15,7 +15,7 @@ from codexmcp.runs.sqlite_errors import store_error
 from codexmcp.runs.sqlite_file import set_aside
 from codexmcp.runs.sqlite_schema import VERSION
 from codexmcp.runs.sqlite_store import SqliteStore
-from codexmcp.runs.states import RunState
+from codexmcp.runs.states import OVER, RunState
 from codexmcp.runs.store import Limits, Selection
 from tests.support.run_stores import ended, running, submission
 
@@ -75,7 +75,9 @@ def test_a_file_of_a_newer_version_is_refused_and_left_alone(
 ) -> None:
     store.close()
     _spoil(path, f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(StoreError, match=r"version 3, and this codexmcp knows only 2: use"):
+    with pytest.raises(
+        StoreError, match=rf"version {VERSION + 1}, and this codexmcp knows only {VERSION}: use"
+    ):
         SqliteStore(path)
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
@@ -188,7 +190,7 @@ def test_a_number_that_fits_no_column_is_refused_and_nothing_is_recorded(
         (sqlite3.SQLITE_READONLY, "SQLITE_READONLY", "cannot be opened.*make its folder"),
         (sqlite3.SQLITE_CANTOPEN, "SQLITE_CANTOPEN", "cannot be opened.*make its folder"),
         (sqlite3.SQLITE_BUSY, "SQLITE_BUSY", "locked by another process.*try again"),
-        (sqlite3.SQLITE_IOERR_WRITE, "SQLITE_IOERR_WRITE", "read or written.*look at its disk"),
+        (sqlite3.SQLITE_IOERR_WRITE, "SQLITE_IOERR_WRITE", "read or written.*check free space"),
         (sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT", "is corrupt.*reindex"),
         (sqlite3.SQLITE_CORRUPT_INDEX, "SQLITE_CORRUPT_INDEX", "is corrupt.*reindex"),
     ],
@@ -211,8 +213,16 @@ ASKED: dict[str, Callable[[SqliteStore], object]] = {
     "the newest": lambda store: store.select(Selection()),
     "the newest of a folder": lambda store: store.select(Selection(cwd="/w")),
     "the newest of a state": lambda store: store.select(Selection(states={RunState.COMPLETED})),
+    "the last to end": lambda store: store.select(Selection(OVER, by_end=True)),
+    "the last to end before one": lambda store: store.select(
+        Selection(OVER, before=60, by_end=True, end_before=2.0)
+    ),
+    "the last to end in a folder": lambda store: store.select(
+        Selection({RunState.COMPLETED}, cwd="/w", by_end=True)
+    ),
     "none of a state": lambda store: store.select(Selection(states={RunState.LOST})),
     "none of a folder": lambda store: store.select(Selection(cwd="/x")),
+    "the newest of a thread": lambda store: store.select(Selection(thread_id="t")),
     "a later page": lambda store: store.select(Selection(before=60)),
     "one run": lambda store: store.get("r5"),
     "the counts": lambda store: store.counts("g"),

@@ -135,11 +135,13 @@ class Walk:
             cwd=self._one([None, *FOLDERS]),
             before=self._one([None, self._chance.randrange(-1, 30)]),
             limit=self._chance.randrange(-1, 6),
+            by_end=self._one([False, True]),
+            end_before=self._one([None, self._time()]),
         )
         return lambda store: store.select(selection)
 
 
-@settings(max_examples=8)
+@settings(max_examples=settings().max_examples // 5)
 @given(st.integers(0, 2**32))
 def test_both_stores_answer_every_sequence_of_steps_alike(seed: int) -> None:
     walk = Walk(Random(seed))  # noqa: S311 - for variety, not for secrets

@@ -12,8 +12,8 @@ import pytest
 
 from codexmcp.supervisor import listening
 from codexmcp.supervisor.address import Address
-from codexmcp.supervisor.listening import Watch
-from codexmcp.supervisor.registry import Claim, entry
+from codexmcp.supervisor.listening import SocketWatch
+from codexmcp.supervisor.registry import AddressClaim, entry
 
 BOUND_S = 20.0
 
@@ -43,10 +43,10 @@ class Place:
             writer.close()
 
     @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator[Claim]:
+    async def opened(self) -> AsyncIterator[AddressClaim]:
         async with listening.claimed(self.address, asyncio.Event()) as claim:
             assert claim is not None
-            watch = Watch(self.moved.put, self.restored.set)
+            watch = SocketWatch(self.moved.put, self.restored.set)
             async with listening.listening(self.address, claim, self.serve, watch):
                 yield claim
 
@@ -113,7 +113,7 @@ async def test_a_claim_that_another_process_has_taken_over_does_not_hold(folder:
     place = Place(folder)
     async with place.opened() as claim:
         place.address.lock.unlink()
-        rival = Claim.take(place.address.lock)
+        rival = AddressClaim.take(place.address.lock)
         assert rival is not None
         assert not claim.keep()
         rival.release()

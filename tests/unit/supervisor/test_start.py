@@ -11,7 +11,7 @@ import pytest
 from codexmcp.errors import ConfigurationError
 from codexmcp.supervisor.address import Address
 from codexmcp.supervisor.hello import Hello, welcome
-from codexmcp.supervisor.start import Starter, Way
+from codexmcp.supervisor.start import Starter, SupervisorConnector
 
 BOUND_S = 20.0
 HELLO = Hello([], "/w", {}, "1")
@@ -42,9 +42,9 @@ def address(tmp_path: Path) -> Address:
     return Address(tmp_path, "x")
 
 
-def connected_once(address: Address, *, is_kept: bool) -> Way:
+def connected_once(address: Address, *, is_kept: bool) -> SupervisorConnector:
     """Return the way of a client whose supervisor has ended."""
-    way = Way(address, HELLO, NO_PROGRAM)
+    way = SupervisorConnector(address, HELLO, NO_PROGRAM)
     with ThreadPoolExecutor() as threads, listener(address) as listening:
         serving = threads.submit(take_in, listening, is_kept=is_kept)
         way.connect().close()
@@ -71,7 +71,7 @@ def test_a_lock_that_cannot_be_opened_is_told_with_its_name(address: Address) ->
     # A folder, because root may open what belongs to others.
     address.start_lock.mkdir()
     with pytest.raises(ConfigurationError, match=str(address.start_lock)):
-        Way(address, HELLO, NO_PROGRAM).connect()
+        SupervisorConnector(address, HELLO, NO_PROGRAM).connect()
 
 
 def test_a_lack_of_descriptors_is_told(address: Address) -> None:
@@ -79,6 +79,6 @@ def test_a_lack_of_descriptors_is_told(address: Address) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
     try:
         with pytest.raises(ConfigurationError, match="ulimit -n"):
-            Way(address, HELLO, NO_PROGRAM).connect()
+            SupervisorConnector(address, HELLO, NO_PROGRAM).connect()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

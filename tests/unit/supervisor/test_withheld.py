@@ -7,13 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import codexmcp
 from codexmcp.secret_like import WITHHELD_VARIABLE
 from codexmcp.settings import load_settings
 from codexmcp.supervisor.withheld import secret_files, served_to_nobody
-from tests.support.sources import source_nodes
-
-ROOT = Path(codexmcp.__file__).parent
+from tests.support.sources import imports, texts_with
 
 USERS = {
     "api/codex.py": "secret_files",
@@ -88,17 +85,11 @@ def test_nobody_is_served_what_the_server_works_with(env: dict[str, str], tmp_pa
 
 
 def test_all_who_start_runs_or_serve_files_take_the_list_from_here() -> None:
-    found: dict[str, str] = {}
-    for path, nodes in source_nodes().items():
-        for node in nodes:
-            if isinstance(node, ast.ImportFrom) and node.module == "codexmcp.supervisor.withheld":
-                found[path] = node.names[0].name
-    assert found == USERS
+    assert {
+        file: node.names[0].name
+        for file, node in imports()
+        if isinstance(node, ast.ImportFrom) and node.module == "codexmcp.supervisor.withheld"
+    } == USERS
     makers = ("RunHostOptions(", "Roots.parse(", "deny_read=denied", "hidden=tuple(")
-    starting = {
-        str(path.relative_to(ROOT))
-        for part in ("cli", "agents", "picker", "api")
-        for path in (ROOT / part).rglob("*.py")
-        if any(maker in path.read_text(encoding="utf-8") for maker in makers)
-    }
-    assert starting == USERS.keys()
+    fronts = ("cli/", "agents/", "picker/", "api/")
+    assert {file for file in texts_with(*makers) if file.startswith(fronts)} == USERS.keys()

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from codexmcp.usage.entries import (
     HEAD_BYTES,
-    Counted,
-    Meta,
     ProviderChosen,
     Recorded,
+    ThreadMeta,
+    TokenCount,
     TurnContext,
     TurnStarted,
     may_tell,
@@ -26,10 +26,10 @@ TOKENS = Tokens(10, 4, 1, 7, 3)
 AT = 1795176000.0
 
 USEFUL = {
-    "meta": (rollouts.meta("t", "p", "/w", "x"), Meta("t", "p", "/w", "x")),
+    "meta": (rollouts.meta("t", "p", "/w", "x"), ThreadMeta("t", "p", "/w", "x")),
     "context": (rollouts.context("t1", "m", "/c"), TurnContext("t1", "m", "/c")),
     "started": (rollouts.started("t1"), TurnStarted("t1")),
-    "counted": (rollouts.counted(TOKENS, TOKENS), Counted(AT, TOKENS, TOKENS)),
+    "counted": (rollouts.counted(TOKENS, TOKENS), TokenCount(AT, TOKENS, TOKENS)),
     "recorded": (rollouts.recorded("t1", TOKENS), Recorded(AT, "t1", TOKENS)),
     "settings": (
         line(

@@ -10,7 +10,7 @@ from codexmcp.appserver.events import TokenUsage
 from codexmcp.runs.run import Progress, Run, RunRequest
 from codexmcp.runs.states import RunState
 from codexmcp.runs.store import Selection
-from codexmcp.usage.index import Sum
+from codexmcp.usage.index import SpendingSum
 from codexmcp.usage.prices import Price, Prices
 from codexmcp.usage.profiles import Profiles, names_by_choice, read_profiles
 from codexmcp.usage.projects import Projects
@@ -28,8 +28,8 @@ PRICES = Prices(date(2026, 11, 20), (PRICE,))
 
 def spent(
     model: str = "m", provider: str = "openai", at: int = NOON, cwd: str = "/w", limits: int = 0
-) -> Sum:
-    return Sum(at, model, provider, cwd, limits, 1, MILLION)
+) -> SpendingSum:
+    return SpendingSum(at, model, provider, cwd, limits, 1, MILLION)
 
 
 def names(hours: int = 0) -> Names:

@@ -3,73 +3,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import subprocess
-import sys
 import threading
 import weakref
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace import threads
-from codexmcp.workspace.threads import Threads
+from codexmcp.workspace.threads import WorkerThreads
 from tests.support.processes import until
 from tests.support.still_clock import StillClock
 
 BOUND_S = 20.0
-
-_STUCK = """
-import asyncio, sys, threading
-from codexmcp.workspace import threads
-threads._FAREWELL_S = float(sys.argv[1])
-reached, written = threading.Event(), threading.Event()
-
-def work():
-    reached.set()
-    if sys.argv[2] == "stuck":
-        threading.Event().wait()
-    written.wait(20)
-    print("written", flush=True)
-
-async def main():
-    task = asyncio.create_task(threads.FILES.run(work))
-    await asyncio.to_thread(reached.wait, 20)
-    task.cancel()
-
-import atexit
-# What is registered first is called last.
-asyncio.run(main())
-atexit.register(written.set)
-"""
-
-_ALL_STUCK = """
-import asyncio, atexit, threading
-from tests.support.still_clock import StillClock
-
-clock = StillClock()
-began = clock.now
-# What is registered first is called last.
-atexit.register(lambda: print(round(clock.now - began, 1)))
-from codexmcp.workspace import threads
-threads.time = clock
-
-async def main():
-    kinds = (threads.FILES, threads.SEARCHES, threads.GIT, threads.PORTFOLIO, threads.EXTENSION)
-    reached = threading.Semaphore(0)
-
-    def work():
-        reached.release()
-        threading.Event().wait()
-
-    for kind in kinds:
-        stuck = asyncio.create_task(kind.run(work))
-        await asyncio.to_thread(reached.acquire, timeout=20)
-        stuck.cancel()
-
-asyncio.run(main())
-"""
 
 
 class Held:
@@ -89,7 +35,7 @@ class Held:
 
 
 async def test_it_gives_what_a_function_gives_and_raises_what_it_raises() -> None:
-    some = Threads("tests", 2)
+    some = WorkerThreads("tests", 2)
     assert await some.run(divmod, 7, 2) == (3, 1)
     assert await some.run(sorted, [1, 2], reverse=True) == [2, 1]
     with pytest.raises(ZeroDivisionError):
@@ -112,7 +58,7 @@ def no_collector() -> Generator[None]:
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("fails", [False, True])
 async def test_nothing_is_kept_of_work_that_is_done(*, fails: bool) -> None:
-    some, large = Threads("tests", 1), Large()
+    some, large = WorkerThreads("tests", 1), Large()
     kept = [weakref.ref(large)]
 
     def work(_: Large) -> Large:
@@ -129,7 +75,7 @@ async def test_nothing_is_kept_of_work_that_is_done(*, fails: bool) -> None:
 
 
 async def test_no_more_are_at_work_than_there_may_be_and_the_rest_comes_after() -> None:
-    some, held = Threads("tests", 3), Held()
+    some, held = WorkerThreads("tests", 3), Held()
     calls = [asyncio.create_task(some.run(held.work)) for _ in range(20)]
     await until(lambda: held.begun == 3, "all threads are at work")
     assert await asyncio.to_thread(lambda: held.begun) == 3
@@ -138,7 +84,7 @@ async def test_no_more_are_at_work_than_there_may_be_and_the_rest_comes_after() 
 
 
 async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
-    some, held = Threads("tests", 1), Held()
+    some, held = WorkerThreads("tests", 1), Held()
     first = asyncio.create_task(some.run(held.work))
     await until(lambda: held.begun == 1, "the only thread is at work")
     others = [asyncio.create_task(some.run(held.work)) for _ in range(5)]
@@ -153,7 +99,7 @@ async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
 
 
 async def test_a_context_that_nobody_waits_for_any_more_is_left_again() -> None:
-    some, held = Threads("tests", 1), Held()
+    some, held = WorkerThreads("tests", 1), Held()
     left = asyncio.Event()
 
     @contextlib.contextmanager
@@ -189,7 +135,7 @@ async def test_a_context_hears_of_what_happens_in_it() -> None:
             raise
 
     with pytest.raises(ValueError, match="in it"):
-        async with Threads("tests", 1).opened(entered()) as value:
+        async with WorkerThreads("tests", 1).opened(entered()) as value:
             raise ValueError(f"in it {value}")
     assert heard == ["in it 1"]
 
@@ -202,7 +148,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> StillClock:
 
 
 async def test_who_comes_when_all_are_held_up_for_long_is_refused(clock: StillClock) -> None:
-    some, held = Threads("tests", 2), Held()
+    some, held = WorkerThreads("tests", 2), Held()
     calls = [asyncio.create_task(some.run(held.work)) for _ in range(2)]
     await until(lambda: held.begun == 2, "all threads are at work")
     clock.now += threads.STALLED_S + 1
@@ -222,7 +168,7 @@ async def test_who_waits_while_all_are_held_up_is_refused_and_what_it_wanted_is_
     def never(given: Large) -> None:
         begun.append(id(given))
 
-    some, held, large = Threads("tests", 2), Held(), Large()
+    some, held, large = WorkerThreads("tests", 2), Held(), Large()
     kept = weakref.ref(large)
     calls = [asyncio.create_task(some.run(held.work)) for _ in range(2)]
     await until(lambda: held.begun == 2, "all threads are at work")
@@ -246,7 +192,7 @@ async def test_who_waits_gets_its_turn_once_one_of_them_goes_on(
     clock: StillClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads, "STALLED_S", 0.05)
-    some, stuck, slow, next_one = Threads("tests", 2), Held(), Held(), Held()
+    some, stuck, slow, next_one = WorkerThreads("tests", 2), Held(), Held(), Held()
     calls = [asyncio.create_task(some.run(each.work)) for each in (stuck, slow)]
     await until(lambda: stuck.begun and slow.begun, "all threads are at work")
     waiting = asyncio.create_task(some.run(next_one.work))
@@ -262,31 +208,3 @@ async def test_who_waits_gets_its_turn_once_one_of_them_goes_on(
     assert await asyncio.wait_for(waiting, BOUND_S) == 7
     stuck.release.set()
     assert await asyncio.wait_for(asyncio.gather(*calls), BOUND_S) == [7] * 2
-
-
-@pytest.mark.parametrize(
-    ("farewell_s", "what", "out"), [("0", "stuck", ""), ("20", "busy", "written\n")]
-)
-def test_the_process_ends_beside_what_is_held_up_and_waits_for_what_is_not(
-    farewell_s: str, what: str, out: str
-) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", _STUCK, farewell_s, what],
-        capture_output=True,
-        text=True,
-        timeout=BOUND_S,
-        check=True,
-    )
-    assert (ended.stdout, ended.stderr) == (out, "")
-
-
-def test_the_end_of_the_process_waits_once_for_all_kinds() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", _ALL_STUCK],
-        capture_output=True,
-        text=True,
-        timeout=BOUND_S,
-        check=True,
-        cwd=Path(__file__).parents[3],
-    )
-    assert (ended.stdout, ended.stderr) == (f"{threads._FAREWELL_S}\n", "")

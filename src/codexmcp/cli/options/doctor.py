@@ -28,10 +28,10 @@ class DoctorOptions(OutputFlags):
 COMMANDS = (
     Command(
         "doctor",
-        "try what a run needs: Codex, its sandbox, the credentials, the folders",
+        "check everything a run needs: Codex, its sandbox, the credentials, the folders",
         "doctor:examine",
         DoctorOptions,
-        description="Try what a run needs, and say what is missing.",
+        description="Check everything a run needs, and report what is missing.",
         epilog="""\
 It starts Codex, runs a command in its sandbox and does one short turn, like
 every other command: with the key proxy, the endpoint, the model. The turn costs

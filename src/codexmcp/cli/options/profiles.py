@@ -97,7 +97,7 @@ way.
             ),
             Command(
                 "check",
-                "have the real Codex use profiles, and say what it sends",
+                "run the real Codex with profiles, and print its requests",
                 "profiles_check:check",
                 ProfileCheckOptions,
             ),

@@ -37,7 +37,7 @@ def _state(text: str) -> str:
     for state in STATES:
         if text in {state, state_word(state)}:
             return state
-    raise argparse.ArgumentTypeError(f"{text!r} is no state; choose from {', '.join(STATES)}")
+    raise argparse.ArgumentTypeError(f"invalid state {text!r}: choose from {', '.join(STATES)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,7 +322,7 @@ Exit codes: 0 done, 1 failed or refused, 2 usage, 78 surroundings, 124 time up,
                 "approve",
                 "answering:answer_approval",
                 ApproveOptions,
-                "answer a question of Codex, with yes unless told otherwise",
+                "answer a question of Codex; default: yes",
                 "approve 20261121-112759-1a2b3c4d.1\n      yes, this once, outside of the sandbox",
                 "approve --decline 20261121-1127\n      no to the only question of that run",
                 'approve --content \'{"name": "Bo"}\' 20261121-1127\n      fill in its form',

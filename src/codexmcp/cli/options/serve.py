@@ -25,7 +25,7 @@ def _scopes(text: str) -> tuple[str, ...]:
 def _port(text: str) -> int:
     value = count_or_zero(text)
     if value > _MAX_PORT:
-        raise argparse.ArgumentTypeError(f"{text} is no port")
+        raise argparse.ArgumentTypeError(f"invalid port {text}: pass at most {_MAX_PORT}")
     return value
 
 

@@ -53,7 +53,7 @@ Exit codes: 0 nothing is wrong, 1 something is, 2 usage. Advice does not count.
             ),
             Command(
                 "check",
-                "say what is wrong with skills",
+                "report the faults of skills",
                 "skills:check",
                 SkillsCheckOptions,
                 description="Check skills the way Codex reads them: front matter, names, files "

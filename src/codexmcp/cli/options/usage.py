@@ -26,7 +26,7 @@ def day(text: str) -> date:
         return date.fromisoformat(text)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no day such as 2026-11-21, today, yesterday or 7d"
+            f"{text!r} is not a day such as 2026-11-21, today, yesterday or 7d"
         ) from None
 
 

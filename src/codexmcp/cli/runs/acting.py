@@ -56,7 +56,7 @@ def steer_run(options: SteerOptions, output: Output) -> int:
     if output.is_json:
         output.say_json(answer)
     else:
-        output.say(f"{run.id}: told")
+        output.say(f"{run.id}: message sent")
     return ExitCode.DONE
 
 
@@ -69,8 +69,8 @@ def _owner(place: Place, run: Run, what: str) -> Owner:
     if run.state.is_over:
         why = f" ({run.reason})" if run.reason else ""
         raise StateError(
-            f"cannot {what} run {run.id}: it is {run.state} already{why}; give it further work "
-            f"with `codexmcp runs resume {run.id}`"
+            f"cannot {what} run {run.id}: it is {run.state} already{why}; continue it with "
+            f"`codexmcp runs resume {run.id}`"
         )
     owner = place.directory.owner_of(run)
     if owner is None:

@@ -104,9 +104,11 @@ def content_of(text: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise UsageError(f"--content is no JSON ({error}): write it as '{{\"name\": 1}}'") from None
+        raise UsageError(
+            f"--content is not JSON ({error}): write it as '{{\"name\": 1}}'"
+        ) from None
     if not is_object(content):
-        raise UsageError("--content is no JSON object: write it as '{\"name\": 1}'")
+        raise UsageError("--content is not a JSON object: write it as '{\"name\": 1}'")
     return content
 
 
@@ -168,10 +170,10 @@ def choose(name: str, waiting: Sequence[Waiting]) -> Waiting:
         return found[0]
     if found:
         ids = ", ".join(each.id for each in found)
-        raise StateError(f"several questions wait that {name!r} may mean: {ids}; name one of them")
+        raise StateError(f"{name!r} matches several open questions: {ids}; pass one of these ids")
     raise StateError(
-        f"no question {name!r} waits: it was answered, or its run is over; `codexmcp runs "
-        "approvals` lists those that wait"
+        f"no open question {name!r}: it was answered, or its run is over; list the open questions "
+        "with `codexmcp runs approvals`"
     )
 
 

@@ -36,7 +36,7 @@ def list_runs(options: RunsListOptions, output: Output) -> int:
         else:
             output.note(_nothing(options, place))
         if cursor and not output.is_json:
-            output.note(f"there are more; go on with --cursor {cursor}")
+            output.note(f"more runs follow: pass --cursor {cursor}")
     return ExitCode.DONE
 
 
@@ -58,7 +58,7 @@ def _selected(options: RunsListOptions, place: Place) -> list[Run]:
 
 
 def _nothing(options: RunsListOptions, place: Place) -> str:
-    such = " in such a state" if options.state else ""
+    such = " in this state" if options.state else ""
     if not (options.all or Path(place.folders(options.cwd)[0]).is_dir()):
         folder = one_line(place.folders(options.cwd)[0])
         raise UsageError(f"there is no folder {folder}, and no runs{such} of it are on record")

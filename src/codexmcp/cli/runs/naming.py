@@ -53,12 +53,12 @@ def _ambiguous(name: str, ids: Sequence[str]) -> str:
 def _unknown(directory: RunDirectory, name: str) -> str:
     if not directory.exists():
         return (
-            f"there is no run {name!r}, and none at all in {directory.folder}; start one with "
-            "`codexmcp runs start`, or set CODEX_HOME to the home that has it"
+            f"there is no run {name!r}: {directory.folder} has no runs; start one with "
+            "`codexmcp runs start`, or set CODEX_HOME to the home of the run"
         )
     likely = similar(name, directory.ids("", _NEWEST))
     hint = f"did you mean {' or '.join(likely)}? " if likely else ""
     return (
-        f"there is no run {name!r}; {hint}`codexmcp runs list --all` lists those there are, and "
-        "`codexmcp runs reindex` restores those of which only audit files are left"
+        f"there is no run {name!r}; {hint}`codexmcp runs list --all` lists all runs, and "
+        "`codexmcp runs reindex` restores runs from their audit files"
     )

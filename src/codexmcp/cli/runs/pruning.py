@@ -14,7 +14,7 @@ from codexmcp.cli.runs.place import Place, opened_place
 from codexmcp.cli.text import one_line
 from codexmcp.errors import ExitCode, UsageError
 from codexmcp.runs.audit.names import SUFFIXES, events_file
-from codexmcp.runs.audit.prune import Keep, StoredRun, choose, delete, ended_runs
+from codexmcp.runs.audit.prune import RetentionBounds, StoredRun, choose, delete, ended_runs
 from codexmcp.runs.audit.reindex import audit_folders
 from codexmcp.runs.run import Run
 from codexmcp.runs.sqlite_store import SqliteStore
@@ -30,8 +30,8 @@ def prune_runs(options: PruneOptions, output: Output) -> int:
         UsageError: There is no rule for deletion.
         StoreError: The store cannot be read or written.
     """
-    keep = Keep(options.older_than, options.keep, options.max_size)
-    if keep == Keep():
+    keep = RetentionBounds(options.older_than, options.keep, options.max_size)
+    if keep == RetentionBounds():
         raise UsageError("say what to delete: --older-than 30d, --keep 1000 or --max-size 1G")
     with opened_place() as place:
         now = time.time()

@@ -103,8 +103,8 @@ def _corrupt_set_aside(place: Place) -> Path | None:
     owners = [file.name.removesuffix(_LOCK_SUFFIX) for file in locks.glob(f"*{_LOCK_SUFFIX}")]
     if any(not is_dead(locks, owner) for owner in owners):
         raise StateError(
-            f"the store of runs {path} is corrupt, and a process still works with it; end that one "
-            "(`codexmcp serve --stop`, and MCP servers that keep their own runs), then try again"
+            f"the store of runs {path} is corrupt and in use: end its processes (`codexmcp serve "
+            "--stop`, and MCP servers with runs of their own), then try again"
         )
     place.directory.close()
     return set_aside(path)

@@ -114,7 +114,7 @@ class Teller:
             case _ if item.type == "userMessage":
                 text = _user_text(item)
                 if text and text != self._prompt:
-                    yield f"told: {text}"
+                    yield f"message: {text}"
             case _ if is_work(item):
                 details = one_line(label(item))
                 word = one_line(_WORDS.get(item.type, item.type))

@@ -115,8 +115,8 @@ def _waited(
         if not was_warned and (stuck := _without_supervisor(place, runs)):
             was_warned = True
             output.trouble(
-                f"nobody is there to work on {', '.join(run.id for run in stuck)}: start a "
-                "supervisor with `codexmcp serve`, or anything else that starts one"
+                f"no supervisor works on {', '.join(run.id for run in stuck)}: start one with "
+                "`codexmcp serve`"
             )
         output.progress(_progress(runs, elapsed_s))
         time.sleep(poll_s if left_s is None else min(poll_s, left_s))
@@ -127,7 +127,8 @@ def _found(place: Place, run_id: str) -> Run:
     run = place.directory.find(run_id)
     if run is None:
         raise RunNotFoundError(
-            f"run {run_id} was deleted while it was waited for; nothing is known of it any more"
+            f"run {run_id} was deleted during the wait; list the remaining runs with "
+            "`codexmcp runs list`"
         )
     return run
 

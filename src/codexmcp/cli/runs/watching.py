@@ -56,7 +56,7 @@ def tail_run(options: TailOptions, output: Output) -> int:
         if not file.was_seen:
             raise AuditError(
                 f"run {source.run_id} has no file of events at {file.path}: it was deleted, or "
-                "could never be written; `codexmcp runs show` tells what the store knows"
+                "could never be written; `codexmcp runs show` prints the record in the store"
             )
     return ExitCode.DONE
 

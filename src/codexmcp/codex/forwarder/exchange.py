@@ -16,7 +16,7 @@ from http import HTTPStatus
 
 import h11
 
-from codexmcp.codex.forwarder.peer import Peer, linger
+from codexmcp.codex.forwarder.peer import ClientPeer, linger
 from codexmcp.codex.forwarder.upstream import Upstream
 
 PATH = "/v1/responses"
@@ -60,7 +60,7 @@ class _UpstreamError(Exception):
     """The endpoint is unreachable, or broke off an answer."""
 
 
-class Exchange:
+class ForwardedExchange:
     """The service of a client connection.
 
     Args:
@@ -78,12 +78,12 @@ class Exchange:
         tell: Callable[[str], None],
     ) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._client = Peer(connection, h11.SERVER)
+        self._client = ClientPeer(connection, h11.SERVER)
         self._upstream = upstream
         self._key = key
         self._tell = tell
         # Kept open for this client's next request, like the client's connection.
-        self._far: Peer | None = None
+        self._far: ClientPeer | None = None
 
     def run(self) -> None:
         """Serve the client until disconnect or idle timeout."""
@@ -150,14 +150,14 @@ class Exchange:
         else:
             self._leave()
 
-    def _connected(self, request: h11.Request) -> Peer:
+    def _connected(self, request: h11.Request) -> ClientPeer:
         """Return a connection to the endpoint, after sending the head of a request."""
         if self._far is not None and self._far.is_readable:
             # The endpoint has closed the connection meanwhile.
             self._leave()
         try:
             if self._far is None:
-                self._far = Peer(self._upstream.connect(), h11.CLIENT)
+                self._far = ClientPeer(self._upstream.connect(), h11.CLIENT)
             self._far.send(self._head(request))
         except (OSError, ssl.SSLError) as error:
             raise _UpstreamError(self._upstream.explain(error)) from error
@@ -172,7 +172,7 @@ class Exchange:
         kept = _kept(request.headers.raw_items(), _REPLACED)
         return h11.Request(method="POST", target=self._upstream.target, headers=[*own, *kept])
 
-    def _send_body(self, far: Peer) -> None:
+    def _send_body(self, far: ClientPeer) -> None:
         size_bytes = 0
         while True:
             event = self._client_event()
@@ -198,7 +198,7 @@ class Exchange:
         while isinstance(self._client_event(), h11.Data):
             pass
 
-    def _pass_back(self, far: Peer) -> None:
+    def _pass_back(self, far: ClientPeer) -> None:
         """Forward the answer piece by piece, until the end."""
         while True:
             try:
@@ -230,7 +230,7 @@ class Exchange:
             h11.Response(status_code=status, headers=headers, reason=response.reason)
         )
 
-    def _far_event(self, far: Peer) -> object:
+    def _far_event(self, far: ClientPeer) -> object:
         """Return the endpoint's next event, and watch the client during the wait."""
         while (event := far.http.next_event()) is h11.NEED_DATA:
             if not far.has_more:
@@ -240,7 +240,7 @@ class Exchange:
             far.receive()
         return event
 
-    def _is_answering(self, far: Peer) -> bool:
+    def _is_answering(self, far: ClientPeer) -> bool:
         """Wait for data from the endpoint; return False after the bound."""
         poll = select.poll()
         poll.register(far.connection, select.POLLIN)

@@ -14,7 +14,7 @@ _READ_BYTES = 65536
 _MAX_SKIPPED_BYTES = 512 * 1024 * 1024
 
 
-class Peer:
+class ClientPeer:
     """One end of an HTTP/1.1 connection.
 
     Args:

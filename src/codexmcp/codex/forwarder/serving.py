@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from codexmcp.codex.forwarder.exchange import Exchange
+from codexmcp.codex.forwarder.exchange import ForwardedExchange
 from codexmcp.codex.forwarder.peer import linger
 from codexmcp.codex.forwarder.upstream import Upstream
 
@@ -63,7 +63,7 @@ class Forwarder:
     def _attend(self, connection: socket.socket) -> None:
         try:
             with connection:
-                Exchange(connection, self._upstream, self._key, self._tell).run()
+                ForwardedExchange(connection, self._upstream, self._key, self._tell).run()
         finally:
             self._free.release()
 

@@ -16,7 +16,7 @@ from codexmcp.data_classes import dataclass
 from codexmcp.errors import UsageError
 from codexmcp.home.profiles.files import PROFILE_SUFFIX
 from codexmcp.home.urls import check_url
-from codexmcp.secret_like import Shape, holds_secret
+from codexmcp.secret_like import SecretPattern, holds_secret
 
 FRAGMENTS = (
     "planner",
@@ -37,7 +37,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ProfileChoices:
     """A user's choices for a built-in profile; None keeps the built-in value.
 
     Attributes:
@@ -72,7 +72,7 @@ def summary(text: str) -> str:
     return text.partition("\n")[0].removeprefix("# ")
 
 
-def rendered(name: str, choices: Choices, shapes: Iterable[Shape] = ()) -> str:
+def rendered(name: str, choices: ProfileChoices, shapes: Iterable[SecretPattern] = ()) -> str:
     """Return the text of a built-in profile with a user's choices.
 
     Args:
@@ -97,7 +97,7 @@ def rendered(name: str, choices: Choices, shapes: Iterable[Shape] = ()) -> str:
     return tomlkit.dumps(document)
 
 
-def check_variable(option: str, name: str, shapes: Iterable[Shape] = ()) -> str:
+def check_variable(option: str, name: str, shapes: Iterable[SecretPattern] = ()) -> str:
     """Return the name of a variable if valid.
 
     Raises:
@@ -111,7 +111,7 @@ def check_variable(option: str, name: str, shapes: Iterable[Shape] = ()) -> str:
     return name
 
 
-def _no_secret(option: str, value: str, shapes: Iterable[Shape]) -> str:
+def _no_secret(option: str, value: str, shapes: Iterable[SecretPattern]) -> str:
     if holds_secret(value, shapes):
         raise UsageError(
             f"{option} contains a likely key; keys stay in the environment and out of files: "

@@ -14,7 +14,7 @@ import tomlkit
 
 from codexmcp.data_classes import dataclass
 from codexmcp.home.block_markers import BOM, BlockError, Style, blocks
-from codexmcp.home.toml_lines import Kind, Statement, parse, statement_line, statements
+from codexmcp.home.toml_lines import LineKind, Statement, parse, statement_line, statements
 from codexmcp.home.toml_sections import Section, is_toml, sections, statement_end, without
 from codexmcp.jsonvalues import is_object, object_of
 
@@ -84,7 +84,7 @@ def _names(text: str, section: Section, profiles: Mapping[str, Any]) -> set[str]
     """Return the profiles affected by a section."""
     inside = (each for each in statements(text) if section.start <= each.start < section.stop)
     paths = [each.path for each in inside if each.path[0] == "profiles"]
-    is_inline = section.head.kind is Kind.KEY and ("profiles",) in paths
+    is_inline = section.head.kind is LineKind.KEY and ("profiles",) in paths
     return set(profiles) if is_inline else {path[1] for path in paths if len(path) > 1}
 
 
@@ -119,7 +119,7 @@ def _profile(text: str, found: list[Section], name: str) -> str:
     own = [
         each
         for each in found
-        if each.head.kind is not Kind.KEY and each.head.path[:_OWN] == ("profiles", name)
+        if each.head.kind is not LineKind.KEY and each.head.path[:_OWN] == ("profiles", name)
     ]
     lines = "".join(
         _lines(text, each) for each in sorted(own, key=lambda each: len(each.head.path) > _OWN)
@@ -155,7 +155,7 @@ def _head(line: str, head: Statement) -> str:
     )
     comment = line[size:].strip()
     path = ".".join(tomlkit.key(part).as_string() for part in head.path[_OWN:])
-    shown = f"[[{path}]]" if head.kind is Kind.ARRAY else f"[{path}]"
+    shown = f"[[{path}]]" if head.kind is LineKind.ARRAY else f"[{path}]"
     parts = [shown if path else "", comment]
     told = "  ".join(part for part in parts if part)
     return f"{told}\n" if told else ""

@@ -18,7 +18,7 @@ from codexmcp.home.profiles.legacy import migrated
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ProfilesPlan:
     """Changes of a home, with a summary.
 
     Attributes:
@@ -34,7 +34,7 @@ class Plan:
     left: tuple[str, ...] = ()
 
 
-def plan_add(home: Path, texts: Mapping[str, str], *, replace: bool = False) -> Plan:
+def plan_add(home: Path, texts: Mapping[str, str], *, replace: bool = False) -> ProfilesPlan:
     """Return the changes for adding profiles.
 
     Args:
@@ -47,10 +47,10 @@ def plan_add(home: Path, texts: Mapping[str, str], *, replace: bool = False) -> 
         UsageError: A name is not valid for Codex.
     """
     changes = [_written(profile_path(home, name), text, replace) for name, text in texts.items()]
-    return Plan(effective(changes), tuple(texts))
+    return ProfilesPlan(effective(changes), tuple(texts))
 
 
-def plan_remove(home: Path, names: Iterable[str]) -> Plan:
+def plan_remove(home: Path, names: Iterable[str]) -> ProfilesPlan:
     """Return the changes for removing profiles.
 
     Raises:
@@ -62,10 +62,10 @@ def plan_remove(home: Path, names: Iterable[str]) -> Plan:
     unknown = [name for name, change in zip(asked, changes, strict=True) if change.before is None]
     if unknown:
         raise ConfigurationError(missing(home, unknown))
-    return Plan(changes, asked)
+    return ProfilesPlan(changes, asked)
 
 
-def plan_migrate(home: Path, *, replace: bool = False) -> Plan:
+def plan_migrate(home: Path, *, replace: bool = False) -> ProfilesPlan:
     """Return the changes for converting legacy profiles into files.
 
     The files precede config.toml, so no profile is lost by a kill at any moment.
@@ -98,7 +98,7 @@ def plan_migrate(home: Path, *, replace: bool = False) -> Plan:
     added = plan_add(home, result.profiles, replace=replace)
     changes = [*added.changes, FileChange(path, data, result.config.encode() if data else data)]
     left = tuple(f"{path}, {error}" for error in result.left)
-    return Plan(effective(changes), added.names, result.default, left)
+    return ProfilesPlan(effective(changes), added.names, result.default, left)
 
 
 def _paths(home: Path, names: Iterable[str]) -> list[Path]:

@@ -27,7 +27,7 @@ from codexmcp.home.skills.front_matter import (
     read_front_matter,
 )
 from codexmcp.home.skills.naming import duplicate_faults, naming_faults
-from codexmcp.home.skills.secrets import Shape, secret_faults
+from codexmcp.home.skills.secrets import SecretMatcher, secret_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class CheckedSkill:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SkillsReport:
     """The findings of a check.
 
     Attributes:
@@ -73,8 +73,8 @@ class Report:
 
 
 def check_skills(
-    roots: Sequence[Path], shapes: Iterable[Shape], view: CodexView | None = None
-) -> Report:
+    roots: Sequence[Path], shapes: Iterable[SecretMatcher], view: CodexView | None = None
+) -> SkillsReport:
     """Check the skills of some folders.
 
     Args:
@@ -96,7 +96,9 @@ def check_skills(
     own = [fault for skill in skills for fault in skill.faults]
     faults = [*around, *own, *duplicate_faults(names)]
     faults += budget_faults(roots[0].absolute(), view) if view else ()
-    return Report(skills, tuple(sorted(faults, key=lambda each: (str(each.path), each.line or 0))))
+    return SkillsReport(
+        skills, tuple(sorted(faults, key=lambda each: (str(each.path), each.line or 0)))
+    )
 
 
 def seen_by_codex(skill: CheckedSkill, view: CodexView | None) -> CheckedSkill:
@@ -151,7 +153,7 @@ def budget_faults(root: Path, view: CodexView) -> Iterator[Fault]:
         yield advice(root, what, f"{remedy}, with what matters first")
 
 
-def check_skill(skill: SkillFolder, shapes: Iterable[Shape]) -> CheckedSkill:
+def check_skill(skill: SkillFolder, shapes: Iterable[SecretMatcher]) -> CheckedSkill:
     """Check a parsed skill.
 
     Args:

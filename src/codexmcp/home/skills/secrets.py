@@ -26,7 +26,7 @@ _RUN = 6
 """Sequences of successive characters, such as 123456, abcdef and 000000."""
 
 
-class Shape(Protocol):
+class SecretMatcher(Protocol):
     """A pattern of secrets.
 
     Attributes:
@@ -45,7 +45,7 @@ class Shape(Protocol):
         ...
 
 
-def secret_faults(skill: SkillFolder, shapes: Iterable[Shape]) -> Iterator[Fault]:
+def secret_faults(skill: SkillFolder, shapes: Iterable[SecretMatcher]) -> Iterator[Fault]:
     """Yield a fault for the first secret of every file, without its text.
 
     Args:
@@ -63,7 +63,7 @@ def secret_faults(skill: SkillFolder, shapes: Iterable[Shape]) -> Iterator[Fault
             yield broken(skill.path / file.path, what, remedy, line)
 
 
-def _first_line(text: str, shapes: Iterable[Shape]) -> int | None:
+def _first_line(text: str, shapes: Iterable[SecretMatcher]) -> int | None:
     places = [
         found.start()
         for shape in shapes

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from codexmcp.home.sync.block_plans import BlockPlan, without_block
-from codexmcp.home.sync.change import Change
+from codexmcp.home.sync.change import SyncChange
 from codexmcp.home.sync.deployed import Folder
 from codexmcp.home.sync.wanted import digest_of
 
@@ -90,10 +90,10 @@ class Backups:
             if kept == block.owners:
                 self._dropped.append(path)
 
-    def deleted(self) -> Iterator[Change]:
+    def deleted(self) -> Iterator[SyncChange]:
         """Yield the deletions of the dropped copies."""
         for path in self._dropped:
-            yield Change(path, self._folder.real(path), self._folder.read(path), None)
+            yield SyncChange(path, self._folder.real(path), self._folder.read(path), None)
 
     def edits(self) -> tuple[str, ...]:
         """Return the copies kept because of an edit."""

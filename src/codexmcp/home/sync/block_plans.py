@@ -19,7 +19,7 @@ from codexmcp.home.sync.config_repair import repaired
 from codexmcp.home.sync.manifest import BlockRecord
 from codexmcp.home.sync.paths import resolved_file
 from codexmcp.home.sync.states import State
-from codexmcp.home.sync.wanted import Kind, WantedBlock, digest_of
+from codexmcp.home.sync.wanted import WantedBlock, WantedKind, digest_of
 from codexmcp.home.toml_blocks import (
     TOP,
     EditedBlockError,
@@ -56,7 +56,7 @@ class BlockPlan:
     after: bytes | None
     record: BlockRecord | None
     name: str
-    kind: Kind
+    kind: WantedKind
 
     @property
     def owners(self) -> bytes:
@@ -104,10 +104,10 @@ def plan_blocks(
             )
 
 
-def without_block(data: bytes, name: str, kind: Kind) -> bytes:
+def without_block(data: bytes, name: str, kind: WantedKind) -> bytes:
     """Return the owner's part of a file; the whole file if its markers are broken."""
     try:
-        if kind is Kind.TOML:
+        if kind is WantedKind.TOML:
             return owners_part(data.decode(), name).encode()
         text = data.decode(errors="surrogateescape")
         text = blocks.remove(text, name, blocks.Style.MARKDOWN)
@@ -154,7 +154,7 @@ def _outcome(
     found: str, block: WantedBlock, record: BlockRecord | None, options: _BlockOptions
 ) -> tuple[State, str]:
     """Return the state of a block, and the new contents of its file."""
-    text = without_orphan_markers(found) if block.kind is Kind.TOML else found
+    text = without_orphan_markers(found) if block.kind is WantedKind.TOML else found
     anew = _anew(text, block, record, is_rewritten=text != found)
     state = _state(text, block, record, remove=options.remove) if anew is None else State.REWRITTEN
     if state is State.EDITED and not options.force:
@@ -170,16 +170,16 @@ def _outcome(
 
 def _record(block: WantedBlock, *, made_file: bool) -> BlockRecord:
     digest = digest_of(_plain(block.body).encode())
-    body = block.body if block.kind is Kind.TOML else ""
+    body = block.body if block.kind is WantedKind.TOML else ""
     return BlockRecord(block.name, block.kind.value, (digest,), made_file, body)
 
 
-def _kind(record: BlockRecord) -> Kind:
-    return Kind.TOML if record.kind == Kind.TOML.value else Kind.MARKDOWN
+def _kind(record: BlockRecord) -> WantedKind:
+    return WantedKind.TOML if record.kind == WantedKind.TOML.value else WantedKind.MARKDOWN
 
 
-def _text(real: Path, kind: Kind, data: bytes | None) -> str:
-    if kind is Kind.TOML:
+def _text(real: Path, kind: WantedKind, data: bytes | None) -> str:
+    if kind is WantedKind.TOML:
         return text_of_file(real, data)
     # The owner's bytes stay unchanged, whatever their encoding.
     return (data or b"").decode(errors="surrogateescape")
@@ -189,7 +189,7 @@ def _anew(
     text: str, block: WantedBlock, record: BlockRecord | None, *, is_rewritten: bool
 ) -> str | None:
     """Return the text without a block whose tables were rewritten by Codex; otherwise None."""
-    if block.kind is not Kind.TOML or record is None or not record.body:
+    if block.kind is not WantedKind.TOML or record is None or not record.body:
         return None
     return repaired(text, block.name, record.body, is_rewritten=is_rewritten)
 
@@ -200,11 +200,11 @@ def _state(text: str, block: WantedBlock, record: BlockRecord | None, *, remove:
         if remove:
             return State.GONE
         return State.NEW if record is None else State.MISSING
-    if block.kind is Kind.TOML and is_edited(text, block.name):
+    if block.kind is WantedKind.TOML and is_edited(text, block.name):
         return State.EDITED
     if not remove and _is_current(text, block, there):
         return State.CURRENT
-    if block.kind is Kind.TOML:
+    if block.kind is WantedKind.TOML:
         return State.STALE if remove else State.OUTDATED
     if record is None or digest_of(there.encode(errors="surrogateescape")) not in record.digests:
         return State.EDITED
@@ -212,26 +212,26 @@ def _state(text: str, block: WantedBlock, record: BlockRecord | None, *, remove:
 
 
 def _line(text: str, block: WantedBlock) -> int:
-    style = blocks.Style.HASH if block.kind is Kind.TOML else blocks.Style.MARKDOWN
+    style = blocks.Style.HASH if block.kind is WantedKind.TOML else blocks.Style.MARKDOWN
     names = (block.name, block.name + TOP)
     return min(each.line for each in find_all(text, style) if each.name in names)
 
 
 def _read(text: str, block: WantedBlock) -> str | None:
-    if block.kind is Kind.TOML:
+    if block.kind is WantedKind.TOML:
         return read_block(text, block.name)
     return blocks.read(text, block.name, blocks.Style.MARKDOWN)
 
 
 def _is_current(text: str, block: WantedBlock, there: str) -> bool:
-    if block.kind is Kind.TOML:
+    if block.kind is WantedKind.TOML:
         return is_current(text, block.name, block.body)
     return there == _plain(block.body)
 
 
 def _changed(text: str, block: WantedBlock, options: _BlockOptions) -> str:
     # The caller has decided whether edits may be lost.
-    if block.kind is Kind.TOML:
+    if block.kind is WantedKind.TOML:
         if options.rebuild:
             text = plan_removal(text, block.name, overwrite=True)
         return text if options.remove else plan_block(text, block.name, block.body, overwrite=True)

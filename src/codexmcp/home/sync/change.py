@@ -9,7 +9,7 @@ from codexmcp.data_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SyncChange:
     """A file to write or delete.
 
     Attributes:

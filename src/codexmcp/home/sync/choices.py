@@ -9,7 +9,7 @@ from codexmcp.data_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class SyncChoices:
     """Persistent options of a deployment.
 
     Attributes:

@@ -16,7 +16,7 @@ from codexmcp.home.block_markers import BOM, BlockError, Style, find
 from codexmcp.home.codex_trace import SERVERS, may_be_rewritten
 from codexmcp.home.sync.block_remains import Trace, plain_body, trace_of
 from codexmcp.home.toml_blocks import TOP, is_edited, split
-from codexmcp.home.toml_lines import Kind, statements
+from codexmcp.home.toml_lines import LineKind, statements
 from codexmcp.home.toml_sections import Section, sections, without
 from codexmcp.jsonvalues import dig, is_object, object_of
 
@@ -105,7 +105,9 @@ def _units(body: str) -> list[_Path]:
     """Return the tables of a body, and its top-level keys."""
     units: list[_Path] = []
     for each in statements(body):
-        if each.kind is not Kind.KEY or not any(each.path[: len(unit)] == unit for unit in units):
+        if each.kind is not LineKind.KEY or not any(
+            each.path[: len(unit)] == unit for unit in units
+        ):
             units.append(each.path)
     return list(dict.fromkeys(units))
 

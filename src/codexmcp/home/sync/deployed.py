@@ -12,7 +12,7 @@ from pathlib import Path
 
 from codexmcp.data_classes import dataclass
 from codexmcp.errors import ConfigurationError
-from codexmcp.home.sync.manifest import Record, Stat
+from codexmcp.home.sync.manifest import ManifestRecord, Stat
 from codexmcp.home.sync.paths import located
 from codexmcp.home.sync.wanted import digest_of
 
@@ -75,7 +75,7 @@ class Folder:
             self._parents[parent] = known
         return f"{known}/{name}"
 
-    def look(self, path: str, record: Record | None, written_ns: int) -> DeployedEntry:
+    def look(self, path: str, record: ManifestRecord | None, written_ns: int) -> DeployedEntry:
         """Return the entry at a path.
 
         Args:

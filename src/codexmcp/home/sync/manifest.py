@@ -15,7 +15,7 @@ from typing import Any
 from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.changes import read_file
-from codexmcp.home.sync.choices import Choices
+from codexmcp.home.sync.choices import SyncChoices
 from codexmcp.home.sync.paths import trouble_with
 from codexmcp.jsonvalues import is_object, list_of, object_of
 
@@ -30,7 +30,7 @@ _STAT_FIELDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ManifestRecord:
     """A deployed file.
 
     Attributes:
@@ -83,12 +83,12 @@ class Manifest:
     """
 
     repository: str = ""
-    files: Mapping[str, Record] = field(default_factory=dict[str, Record])
+    files: Mapping[str, ManifestRecord] = field(default_factory=dict[str, ManifestRecord])
     blocks: Mapping[str, BlockRecord] = field(default_factory=dict[str, BlockRecord])
     folders: tuple[str, ...] = ()
     backups: tuple[str, ...] = ()
     edits: tuple[str, ...] = ()
-    choices: Choices = field(default_factory=Choices)
+    choices: SyncChoices = field(default_factory=SyncChoices)
     is_finished: bool = True
     written_ns: int = 0
 
@@ -130,7 +130,7 @@ def encode(manifest: Manifest) -> bytes:
     return (json.dumps(value, indent=0) + "\n").encode()
 
 
-def _file_value(record: Record) -> dict[str, object]:
+def _file_value(record: ManifestRecord) -> dict[str, object]:
     value: dict[str, object] = {"digests": record.digests, "stat": record.stat}
     if record.backup is not None:
         value["backup"] = record.backup
@@ -159,7 +159,7 @@ def _decoded(value: object) -> Manifest:
         folders=tuple(_path(each) for each in list_of(value.get("folders"))),
         backups=tuple(_path(each) for each in list_of(value.get("backups"))),
         edits=tuple(_path(each) for each in list_of(value.get("edits"))),
-        choices=Choices(
+        choices=SyncChoices(
             native_memories=value.get("native_memories") is True,
             report_use=value.get("report_use") is True,
         ),
@@ -168,10 +168,10 @@ def _decoded(value: object) -> Manifest:
     )
 
 
-def _record(value: object) -> Record:
+def _record(value: object) -> ManifestRecord:
     fields = object_of(value)
     backup = fields.get("backup")
-    return Record(
+    return ManifestRecord(
         digests=_digests(fields),
         stat=_stat(fields.get("stat")),
         backup=None if backup is None else _path(backup),

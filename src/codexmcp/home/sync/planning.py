@@ -12,18 +12,18 @@ from codexmcp.data_classes import dataclass, field, replace
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.sync.backups import Backups
 from codexmcp.home.sync.block_plans import BlockPlan, plan_blocks
-from codexmcp.home.sync.change import Change
-from codexmcp.home.sync.choices import Choices
+from codexmcp.home.sync.change import SyncChange
+from codexmcp.home.sync.choices import SyncChoices
 from codexmcp.home.sync.deployed import DeployedEntry, EntryKind, Folder
-from codexmcp.home.sync.manifest import BlockRecord, Manifest, Record
+from codexmcp.home.sync.manifest import BlockRecord, Manifest, ManifestRecord
 from codexmcp.home.sync.states import NEEDS_FORCE, SETTLED, Drift, State, file_state
-from codexmcp.home.sync.wanted import Wanted, WantedFile
+from codexmcp.home.sync.wanted import WantedContents, WantedFile
 
 _MOST_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SyncPlan:
     """The changes of a deployment.
 
     Attributes:
@@ -36,7 +36,7 @@ class Plan:
         notes: Remarks for the user.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[SyncChange, ...]
     folders: tuple[str, ...]
     emptied: tuple[str, ...]
     pending: Manifest
@@ -58,12 +58,12 @@ class PlanOptions:
 
     repository: str
     now: datetime
-    choices: Choices = field(default_factory=Choices)
+    choices: SyncChoices = field(default_factory=SyncChoices)
     force: bool = False
     rebuild: bool = False
 
 
-def drifts(folder: Folder, wanted: Wanted, manifest: Manifest | None) -> Iterator[Drift]:
+def drifts(folder: Folder, wanted: WantedContents, manifest: Manifest | None) -> Iterator[Drift]:
     """Yield the differences from the wanted contents.
 
     Args:
@@ -85,7 +85,9 @@ def drifts(folder: Folder, wanted: Wanted, manifest: Manifest | None) -> Iterato
             yield Drift(path, state)
 
 
-def plan(folder: Folder, wanted: Wanted, manifest: Manifest | None, options: PlanOptions) -> Plan:
+def plan(
+    folder: Folder, wanted: WantedContents, manifest: Manifest | None, options: PlanOptions
+) -> SyncPlan:
     """Return the plan for the wanted contents of a client's folder.
 
     Args:
@@ -106,15 +108,15 @@ def plan(folder: Folder, wanted: Wanted, manifest: Manifest | None, options: Pla
     for path, record, seen, state in _files(folder, wanted, known):
         file = wanted.files.get(path)
         if file is None:
-            draft.drop_file(path, record or Record(()), seen, state)
+            draft.drop_file(path, record or ManifestRecord(()), seen, state)
         else:
             draft.add_file(path, file, record, seen, state)
     return draft.finished()
 
 
 def _files(
-    folder: Folder, wanted: Wanted, manifest: Manifest
-) -> Iterator[tuple[str, Record | None, DeployedEntry, State]]:
+    folder: Folder, wanted: WantedContents, manifest: Manifest
+) -> Iterator[tuple[str, ManifestRecord | None, DeployedEntry, State]]:
     for path in sorted(wanted.files.keys() | manifest.files.keys()):
         record = manifest.files.get(path)
         seen = folder.look(path, record, manifest.written_ns)
@@ -129,10 +131,10 @@ class _Draft:
         self._known = known
         self._options = options
         self._backups = Backups(folder, known.backups, known.edits, options.now)
-        self._changes: list[Change] = []
-        self._deleted: list[Change] = []
-        self._records: dict[str, Record] = {}
-        self._pending: dict[str, Record] = dict(known.files)
+        self._changes: list[SyncChange] = []
+        self._deleted: list[SyncChange] = []
+        self._records: dict[str, ManifestRecord] = {}
+        self._pending: dict[str, ManifestRecord] = dict(known.files)
         self._blocks: list[BlockPlan] = []
         self._problems: list[str] = []
         self._can_force = False
@@ -151,17 +153,22 @@ class _Draft:
         backup = None
         if block.before is not None and (block.record is not None or is_edit):
             backup = self._backups.name(block.file, is_edit=is_edit)
-        change = Change(block.file, str(block.real), block.before, block.after, backup=backup)
+        change = SyncChange(block.file, str(block.real), block.before, block.after, backup=backup)
         (self._changes if block.after is not None else self._deleted).append(change)
 
     def add_file(
-        self, path: str, file: WantedFile, record: Record | None, seen: DeployedEntry, state: State
+        self,
+        path: str,
+        file: WantedFile,
+        record: ManifestRecord | None,
+        seen: DeployedEntry,
+        state: State,
     ) -> None:
-        old = record or Record(())
+        old = record or ManifestRecord(())
         backup = old.backup
         if state in {State.CURRENT, State.SAME}:
             is_owners = old.is_owners or state is State.SAME
-            self._records[path] = Record((file.digest,), seen.stat, backup, is_owners)
+            self._records[path] = ManifestRecord((file.digest,), seen.stat, backup, is_owners)
             return
         if state is State.IN_THE_WAY or (state in NEEDS_FORCE and not self._options.force):
             self._problems.append(self._folder.real(path) + _IN_THE_WAY[state])
@@ -174,12 +181,14 @@ class _Draft:
             backup = copy if record is None or old.is_owners else backup
         before = None if seen.there is EntryKind.NOTHING else self._folder.read(path)
         real = self._folder.real(path)
-        self._changes.append(Change(path, real, before, file.data, file.is_executable, copy))
-        self._records[path] = Record((file.digest,), None, backup)
+        self._changes.append(SyncChange(path, real, before, file.data, file.is_executable, copy))
+        self._records[path] = ManifestRecord((file.digest,), None, backup)
         digests = tuple(dict.fromkeys((*old.digests, file.digest)))
-        self._pending[path] = Record(digests, None, backup)
+        self._pending[path] = ManifestRecord(digests, None, backup)
 
-    def drop_file(self, path: str, record: Record, seen: DeployedEntry, state: State) -> None:
+    def drop_file(
+        self, path: str, record: ManifestRecord, seen: DeployedEntry, state: State
+    ) -> None:
         if state is State.GONE or (state is State.STALE and record.is_owners):
             return
         real = self._folder.real(path)
@@ -189,15 +198,15 @@ class _Draft:
             self._notes.append(f"{real} was changed there, so it stays; it is yours now")
             return
         if seen.there is EntryKind.OTHER:
-            self._notes.append(f"{real} is not a plain file any more, so it stays")
+            self._notes.append(f"{real} is no longer a plain file, so it stays")
             return
         copy = self._backups.name(path) if state is State.STALE_EDITED else None
         restored = self._backups.restore(record.backup)
         before = self._folder.read(path)
-        change = Change(path, real, before, restored, backup=copy)
+        change = SyncChange(path, real, before, restored, backup=copy)
         (self._deleted if restored is None else self._changes).append(change)
 
-    def finished(self) -> Plan:
+    def finished(self) -> SyncPlan:
         if self._problems:
             raise ConfigurationError(_told(self._problems, can_force=self._can_force))
         for block in self._blocks:
@@ -228,7 +237,7 @@ class _Draft:
         if is_over:
             self._notes += [f"{self._folder.real(each)} is kept" for each in self._backups.left()]
         emptied = sorted(self._known.folders, key=lambda path: path.count("/"), reverse=True)
-        return Plan(
+        return SyncPlan(
             (*self._changes, *deleted),
             folders,
             tuple(emptied),

@@ -26,7 +26,7 @@ SKILL_FILE = "SKILL.md"
 
 
 @dataclass(frozen=True, slots=True)
-class SkillFile:
+class RepositorySkill:
     """A file of a skill.
 
     Attributes:
@@ -55,8 +55,8 @@ class Repository:
     fragment: str = ""
     profiles: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     memories: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
-    skills: Mapping[str, Mapping[str, SkillFile]] = field(
-        default_factory=dict[str, Mapping[str, SkillFile]]
+    skills: Mapping[str, Mapping[str, RepositorySkill]] = field(
+        default_factory=dict[str, Mapping[str, RepositorySkill]]
     )
     notes: tuple[str, ...] = ()
 
@@ -141,14 +141,16 @@ def _memories(root: Path, notes: list[str], problems: list[str]) -> Iterator[tup
         yield file.path, data
 
 
-def _skills(root: Path, notes: list[str], problems: list[str]) -> dict[str, dict[str, SkillFile]]:
-    skills: dict[str, dict[str, SkillFile]] = {}
+def _skills(
+    root: Path, notes: list[str], problems: list[str]
+) -> dict[str, dict[str, RepositorySkill]]:
+    skills: dict[str, dict[str, RepositorySkill]] = {}
     for file in _files(root, SKILLS, problems):
         name, slash, inside = file.path.partition("/")
         if not slash or name.startswith("."):
             notes.append(f"{root / SKILLS / file.path} is not in a skill's folder; ignored")
             continue
-        skills.setdefault(name, {})[inside] = SkillFile(read_bytes(file), file.is_executable)
+        skills.setdefault(name, {})[inside] = RepositorySkill(read_bytes(file), file.is_executable)
     problems += [
         f"{root / SKILLS / name} has no {SKILL_FILE}, required for a skill; write one, or "
         "move the folder elsewhere"

@@ -16,7 +16,7 @@ from enum import Enum
 
 from codexmcp.data_classes import dataclass
 from codexmcp.home.sync.deployed import DeployedEntry, EntryKind
-from codexmcp.home.sync.manifest import Record
+from codexmcp.home.sync.manifest import ManifestRecord
 from codexmcp.home.sync.wanted import WantedFile
 
 
@@ -73,7 +73,9 @@ class Drift:
     detail: str = ""
 
 
-def file_state(wanted: WantedFile | None, record: Record | None, seen: DeployedEntry) -> State:
+def file_state(
+    wanted: WantedFile | None, record: ManifestRecord | None, seen: DeployedEntry
+) -> State:
     """Return the state of a file.
 
     Args:

@@ -10,14 +10,14 @@ from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.applying import delete_lock, locked
 from codexmcp.home.profiles.files import PROFILE_SUFFIX
-from codexmcp.home.sync.choices import Choices
+from codexmcp.home.sync.choices import SyncChoices
 from codexmcp.home.sync.deployed import Folder
 from codexmcp.home.sync.manifest import Manifest, read_manifest
-from codexmcp.home.sync.planning import Plan, PlanOptions, drifts, plan
+from codexmcp.home.sync.planning import PlanOptions, SyncPlan, drifts, plan
 from codexmcp.home.sync.repository import Repository, is_repository
 from codexmcp.home.sync.states import Drift
 from codexmcp.home.sync.targets import Target
-from codexmcp.home.sync.wanted import CONFIG, Wanted, wanted_of
+from codexmcp.home.sync.wanted import CONFIG, WantedContents, wanted_of
 from codexmcp.home.sync.writing import carry_out
 
 StrictCheck = Callable[[Path, Mapping[str, bytes]], dict[str, str]]
@@ -44,14 +44,14 @@ class RequestedChoices:
     native_memories: bool | None = None
     report_use: bool | None = None
 
-    def choices(self, manifest: Manifest | None) -> Choices:
+    def choices(self, manifest: Manifest | None) -> SyncChoices:
         """Return the resulting options.
 
         Args:
             manifest: The earlier deployment, or None.
         """
-        before = manifest.choices if manifest else Choices()
-        return Choices(
+        before = manifest.choices if manifest else SyncChoices()
+        return SyncChoices(
             before.native_memories if self.native_memories is None else self.native_memories,
             before.report_use if self.report_use is None else self.report_use,
         )
@@ -89,7 +89,7 @@ class PushResult:
     """
 
     place: ClientFolder
-    plan: Plan
+    plan: SyncPlan
     notes: tuple[str, ...]
     is_checked: bool = False
     was_deployed: bool = False
@@ -168,7 +168,7 @@ def _carried(
     folder = Folder(root)
     manifest = read_manifest(root)
     choices = options.asked.choices(manifest)
-    wanted = wanted_of(repository, place.target, root, choices) if repository else Wanted()
+    wanted = wanted_of(repository, place.target, root, choices) if repository else WantedContents()
     source = str(repository.root) if repository else ""
     if source:
         _refuse_other(root, manifest, source, force=options.force)
@@ -193,7 +193,7 @@ def _refuse_other(root: Path, manifest: Manifest | None, source: str, *, force: 
 
 
 def _check(
-    planned: Plan, root: Path, place: ClientFolder, options: PushOptions
+    planned: SyncPlan, root: Path, place: ClientFolder, options: PushOptions
 ) -> tuple[str, ...] | None:
     """Return Codex's notes on the plan, or None without a check.
 

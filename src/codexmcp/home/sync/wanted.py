@@ -15,7 +15,7 @@ from codexmcp.data_classes import dataclass, field
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.block_markers import BlockError
 from codexmcp.home.sync import memory
-from codexmcp.home.sync.choices import Choices
+from codexmcp.home.sync.choices import SyncChoices
 from codexmcp.home.sync.command_log import report_url, with_report
 from codexmcp.home.sync.repository import MEMORY, SKILL_FILE, SKILLS, Repository
 from codexmcp.home.sync.targets import MEMORIES, NATIVE_MEMORIES, Target, token_values
@@ -25,7 +25,7 @@ CONFIG = "config.toml"
 CONFIG_BLOCK = "sync"
 
 
-class Kind(Enum):
+class WantedKind(Enum):
     """The format of a file with a block."""
 
     TOML = "toml"
@@ -63,12 +63,12 @@ class WantedBlock:
 
     file: str
     name: str
-    kind: Kind
+    kind: WantedKind
     body: str
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedContents:
     """The whole wanted contents of a client's folder.
 
     Attributes:
@@ -87,7 +87,9 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def wanted_of(repository: Repository, target: Target, home: PurePath, choices: Choices) -> Wanted:
+def wanted_of(
+    repository: Repository, target: Target, home: PurePath, choices: SyncChoices
+) -> WantedContents:
     """Return the wanted contents of a client's folder.
 
     Args:
@@ -118,14 +120,14 @@ def wanted_of(repository: Repository, target: Target, home: PurePath, choices: C
         values["memories"],
     )
     if told and target.instructions:
-        blocks.append(WantedBlock(target.instructions, memory.BLOCK, Kind.MARKDOWN, told))
+        blocks.append(WantedBlock(target.instructions, memory.BLOCK, WantedKind.MARKDOWN, told))
     elif told:
         _add_memory_skill(repository, target, told, files)
     if target.has_config:
         files.update((name, WantedFile(data)) for name, data in repository.profiles.items())
         if repository.fragment.strip("\ufeff \t\r\n"):
-            blocks.append(WantedBlock(CONFIG, CONFIG_BLOCK, Kind.TOML, repository.fragment))
-    return Wanted(files, tuple(blocks), tuple(notes))
+            blocks.append(WantedBlock(CONFIG, CONFIG_BLOCK, WantedKind.TOML, repository.fragment))
+    return WantedContents(files, tuple(blocks), tuple(notes))
 
 
 def _expanded(

@@ -17,17 +17,17 @@ from codexmcp.data_classes import replace
 from codexmcp.errors import ConfigurationError
 from codexmcp.home.atomic_write import TEMPORARY, put, temporary
 from codexmcp.home.changes import check_unchanged
-from codexmcp.home.sync.change import Change
+from codexmcp.home.sync.change import SyncChange
 from codexmcp.home.sync.deployed import Folder, stat_of
 from codexmcp.home.sync.manifest import FILE, Manifest, encode
-from codexmcp.home.sync.planning import Plan
+from codexmcp.home.sync.planning import SyncPlan
 
 _FOLDER_MODE = 0o700
 _THREADS = 8
 """Files written in parallel: several fsyncs at once take hardly longer than a single fsync."""
 
 
-def carry_out(folder: Folder, plan: Plan, before: Manifest | None) -> None:
+def carry_out(folder: Folder, plan: SyncPlan, before: Manifest | None) -> None:
     """Apply a plan to a client's folder.
 
     Args:
@@ -47,7 +47,7 @@ def carry_out(folder: Folder, plan: Plan, before: Manifest | None) -> None:
         ) from None
 
 
-def _carry_out(folder: Folder, plan: Plan, before: Manifest | None) -> None:
+def _carry_out(folder: Folder, plan: SyncPlan, before: Manifest | None) -> None:
     manifest = str(folder.root / FILE)
     _sweep(folder, before)
     is_same = before is not None and before.is_finished and _settled(before, plan.final)
@@ -97,7 +97,7 @@ def _dated(folder: Folder, manifest: Manifest) -> Manifest:
     return replace(manifest, files=files, folders=folders, written_ns=time.time_ns())
 
 
-def _put_each(files: Iterable[tuple[str, Change, bytes, bool | None]]) -> None:
+def _put_each(files: Iterable[tuple[str, SyncChange, bytes, bool | None]]) -> None:
     """Write files in parallel, and raise the first error after all attempts."""
     with ThreadPoolExecutor(_THREADS) as pool:
         jobs = [

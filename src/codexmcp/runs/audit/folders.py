@@ -37,7 +37,7 @@ _REASONS = {
     errno.ELOOP: "a symbolic link stands in its place",
     errno.EISDIR: "a folder stands in its place",
     errno.ENXIO: "a pipe stands in its place",
-    errno.EINVAL: "it is no regular file",
+    errno.EINVAL: "it is not a regular file",
     errno.EMLINK: "it is the same file as another one, by a hard link",
     errno.EEXIST: "it exists already",
     errno.EMFILE: "this process has no file descriptors left",
@@ -45,7 +45,7 @@ _REASONS = {
 
 
 @dataclass(slots=True)
-class Made:
+class CreatedPaths:
     """Created folders and files, for an undo."""
 
     folders: list[Path] = field(default_factory=list[Path])
@@ -77,7 +77,7 @@ def audit_error(path: Path, error: OSError, setting: str = RUN_DIR_SETTING) -> A
 
 
 @contextlib.contextmanager
-def opened(path: Path, made: Made | None = None) -> Generator[int]:
+def opened(path: Path, made: CreatedPaths | None = None) -> Generator[int]:
     """Hold a folder of audit files open, as a descriptor.
 
     Args:
@@ -112,7 +112,7 @@ def opened_inner(folder: int, name: str, *, make: bool = False) -> Generator[int
         os.close(descriptor)
 
 
-def _open(path: Path, made: Made | None) -> int:
+def _open(path: Path, made: CreatedPaths | None) -> int:
     if path.parts[-len(OWN_PARTS) :] != OWN_PARTS:
         return _open_named(path, made)
     project = path.parents[len(OWN_PARTS) - 1]
@@ -126,7 +126,7 @@ def _open(path: Path, made: Made | None) -> int:
     return descriptor
 
 
-def _open_project(path: Path, made: Made | None) -> int:
+def _open_project(path: Path, made: CreatedPaths | None) -> int:
     """Open the parent of our folders; links are followed only in a folder named by the user."""
     if path.name != CODEX_FOLDER:
         if made is not None and _make(path):
@@ -153,7 +153,7 @@ def _open_without_links(path: Path) -> int:
     return descriptor
 
 
-def _open_own(name: str, outer: int, path: Path, made: Made | None) -> int:
+def _open_own(name: str, outer: int, path: Path, made: CreatedPaths | None) -> int:
     if made is not None and _make(name, outer):
         made.folders.append(path)
         if name == OWN_PARTS[0]:
@@ -162,7 +162,7 @@ def _open_own(name: str, outer: int, path: Path, made: Made | None) -> int:
     return _open_real(name, outer)
 
 
-def _open_named(path: Path, made: Made | None) -> int:
+def _open_named(path: Path, made: CreatedPaths | None) -> int:
     if made is not None:
         missing = [each for each in (path, *path.parents) if not each.exists()]
         made.folders.extend(each for each in reversed(missing) if _make(each))

@@ -16,7 +16,7 @@ from codexmcp.codex.reverse_lines import reversed_lines
 from codexmcp.data_classes import dataclass
 from codexmcp.jsonvalues import text_of
 from codexmcp.runs.audit import files
-from codexmcp.runs.audit.folders import Made, opened
+from codexmcp.runs.audit.folders import CreatedPaths, opened
 from codexmcp.runs.audit.lines import Record
 from codexmcp.runs.audit.names import PROJECT_INDEX, events_file, run_of_file
 from codexmcp.runs.audit.reading import decode
@@ -67,7 +67,7 @@ def active_record(run: Run, at: float) -> Record:
     return {**index_line(run, at), "turnId": run.turn_id, "attempt": run.attempt, **times}
 
 
-def append_entry(folder: Path, name: str, line: bytes, made: Made) -> None:
+def append_entry(folder: Path, name: str, line: bytes, made: CreatedPaths) -> None:
     """Append a line to an index, creating a missing folder.
 
     Raises:

@@ -73,8 +73,14 @@ def is_piece(method: str) -> bool:
     return method[-5:].lower() == "delta"
 
 
-def state_line(run: Run, at: float) -> Record:
-    """Return the line of a state; the line of an ended run has the whole result."""
+def state_line(run: Run, at: float, unknown: Mapping[str, int] | None = None) -> Record:
+    """Return the line of a state; the line of an ended run has the whole result.
+
+    Args:
+        run: The run.
+        at: Unix time, in seconds.
+        unknown: Number of notifications and items unknown to this release, by name.
+    """
     line: Record = {
         "at": at,
         "state": run.state.value,
@@ -91,6 +97,7 @@ def state_line(run: Run, at: float) -> Record:
             "message": run.message,
             "usage": run.progress.usage.to_json(),
             "events": run.progress.events,
+            "unknown": dict(unknown) if unknown else None,
         }
     return without_nulls(line)
 

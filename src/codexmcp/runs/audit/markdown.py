@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from codexmcp.appserver.final_answer import EMPTY_ANSWER
-from codexmcp.runs.audit.summary import AgentNotes, Approval, Ends, Step, SummaryBuilder
+from codexmcp.runs.audit.summary import AgentNotes, ApprovalNote, FirstAndLast, Step, SummaryBuilder
 from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState
 
@@ -94,6 +94,9 @@ def _facts(run: Run, notes: SummaryBuilder) -> Iterator[str]:
             f" {usage.cached_input_tokens} cached; {usage.output_tokens} out, of those"
             f" {usage.reasoning_output_tokens} reasoning)"
         )
+    if notes.unknown:
+        counts = ", ".join(f"{name} ({count})" for name, count in notes.unknown.items())
+        yield f"- Unknown to this codexmcp: {plain(counts)}"
     if notes.lost:
         yield f"- Lines of the audit that could not be written: {notes.lost}"
     if notes.has_gap:
@@ -144,12 +147,12 @@ def _no_answer(run: Run) -> str:
     return f"None: {EMPTY_ANSWER}." if run.state is RunState.COMPLETED else ""
 
 
-def _approval(approval: Approval) -> str:
+def _approval(approval: ApprovalNote) -> str:
     by = f" by {plain(approval.by)}" if approval.by else ""
     return f"- {code(approval.question)}: {plain(approval.decision)}{by}"
 
 
-def _ends(ends: Ends[T], line: Callable[[T], str]) -> Iterator[str]:
+def _ends(ends: FirstAndLast[T], line: Callable[[T], str]) -> Iterator[str]:
     yield from map(line, ends.first)
     if ends.left_out:
         yield f"- … {ends.left_out} more …"

@@ -41,7 +41,7 @@ class StoredRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class RetentionBounds:
     """Bounds on the kept runs. None: unbounded.
 
     Attributes:
@@ -55,7 +55,7 @@ class Keep:
     size_bytes: int | None = None
 
 
-def choose(runs: Iterable[StoredRun], keep: Keep, now: float) -> list[StoredRun]:
+def choose(runs: Iterable[StoredRun], keep: RetentionBounds, now: float) -> list[StoredRun]:
     """Return the runs to delete, the oldest first. Pure.
 
     Args:

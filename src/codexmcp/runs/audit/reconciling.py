@@ -1,4 +1,4 @@
-"""Brings the audit files of ended runs in line with the store, after a kill between two writes."""
+"""Brings the audit files of runs in line with the store, after a kill between two writes."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ from codexmcp.runs.run import Run
 
 
 def reconcile(runs: Sequence[Run], *, pointer_dir: Path, redactor: Redactor) -> list[str]:
-    """Add missing facts of the store to the files of ended runs.
+    """Add missing facts of the store to the files of runs.
 
-    Files with a living writer, and deleted files, are left alone.
+    An active run of a dead owner gets the line of its state: the state is the reason why the run
+    counts as sent. Files with a living writer, and deleted files, are left alone.
 
     Args:
-        runs: Ended runs, from the store.
+        runs: Runs without an owner at work, from the store.
         pointer_dir: The folder of the index of all projects.
         redactor: Removes secrets from all written text.
 
     Returns:
         The ids of the corrected runs.
     """
-    ids = {run.id for run in runs}
+    ids = {run.id for run in runs if run.state.is_over}
     told = _statuses(pointer_dir, POINTER_INDEX, ids)
     folders = {run.request.audit_dir for run in runs}
     told_in = {each: _statuses(Path(each), PROJECT_INDEX, ids) for each in folders}
@@ -63,6 +64,8 @@ def _is_right(run: Run, indexes: Sequence[Mapping[str, str]]) -> bool:
         last = next((state for state in states if state is not None), None)
     except (OSError, AuditError):
         return True
+    if not run.state.is_over:
+        return last == run.state
     return (
         last == run.state
         and all(index.get(run.id) == run.state for index in indexes)

@@ -15,7 +15,7 @@ REDACTED = "[redacted]"
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class SecretShape:
     """The shape of a kind of secret.
 
     Attributes:
@@ -60,11 +60,11 @@ _QUERIED = ("token", "key", "secret", "password", "sig")
 _BEARER = r"(?:(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{8,}|[A-Za-z._~+/=-]{20,})"
 
 
-def _shape(mark: str, pattern: str) -> Shape:
-    return Shape(mark, re.compile(pattern))
+def _shape(mark: str, pattern: str) -> SecretShape:
+    return SecretShape(mark, re.compile(pattern))
 
 
-def _word(mark: str, rest: str) -> Shape:
+def _word(mark: str, rest: str) -> SecretShape:
     return _shape(mark, f"(?<![A-Za-z0-9]){re.escape(mark)}{rest}")
 
 
@@ -95,10 +95,10 @@ _KEYS = (
     _shape("JQQJ9", r"(?<![A-Za-z0-9])[A-Za-z0-9]{52}JQQJ9[A-Za-z0-9]{20,}={0,2}"),
 )
 
-KEY_SHAPES: tuple[Shape, ...] = (_shape("PRIVATE KEY", _KEY_BLOCK), *_KEYS)
+KEY_SHAPES: tuple[SecretShape, ...] = (_shape("PRIVATE KEY", _KEY_BLOCK), *_KEYS)
 """Keys recognizable by themselves, anywhere in a text."""
 
-SHAPES: tuple[Shape, ...] = (
+SHAPES: tuple[SecretShape, ...] = (
     _shape("PRIVATE KEY", _KEY_BLOCK),
     _shape("://", r"(?P<keep>://[^\s/:@\"'<>\\]{0,256}:)[^\s/@\"'<>\\]{1,1024}(?=@)"),
     *(_shape(name, f"(?P<keep>{name}[A-Z0-9_]{{0,64}}=){_VALUE}") for name in _ASSIGNED),
@@ -173,11 +173,11 @@ _CALLED_SO = (
 _ARGUMENT = rf"(?:{_LOOSE}|(?![=:-]){_BARE}{{12,1024}})"
 
 
-def _after(mark: str, name: str, value: str) -> Shape:
+def _after(mark: str, name: str, value: str) -> SecretShape:
     return _shape(mark, f"(?P<keep>{name}){value}")
 
 
-ANY_CASE: tuple[Shape, ...] = (
+ANY_CASE: tuple[SecretShape, ...] = (
     *(
         _after(name, rf"{name}{_REST}\\*[\"']?[ \t]*(?::=|=>|=|:)[ \t]*", _LOOSE)
         for name in _CALLED

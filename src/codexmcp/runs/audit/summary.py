@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
+from codexmcp.appserver.contract import unknown_name
 from codexmcp.appserver.events import (
     CommandExecution,
     ErrorReported,
@@ -35,13 +36,14 @@ MAX_TEXT_CHARACTERS = 300
 MAX_FILES = 300
 MAX_AGENTS = 20
 MAX_OPEN = 50
+MAX_UNKNOWN = 50
 _FIRST, _LAST = 20, 40
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Ends(Generic[T]):
+class FirstAndLast(Generic[T]):
     """The first and the last of many values, and the total count."""
 
     first: list[T] = field(default_factory=list[T])
@@ -82,7 +84,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
+class ApprovalNote:
     """A question of Codex and its answer.
 
     Attributes:
@@ -107,7 +109,7 @@ class AgentNotes:
     """
 
     def __init__(self) -> None:
-        self.steps: Ends[Step] = Ends()
+        self.steps: FirstAndLast[Step] = FirstAndLast()
         self.changes: dict[str, list[str]] = {}
         self.more_changes = 0
         self.answer = FinalAnswer()
@@ -168,6 +170,8 @@ class SummaryBuilder:
         approvals: Questions with their answers.
         errors: Failures, retries included.
         usage: Tokens spent so far by the run's threads.
+        unknown: Number of notifications and items unknown to this release, by name; names beyond
+            `MAX_UNKNOWN` are left out.
         lost: Number of unwritten lines.
         has_gap: The middle of the events was not read.
     """
@@ -175,9 +179,10 @@ class SummaryBuilder:
     def __init__(self) -> None:
         self.root = AgentNotes()
         self.agents: dict[str, AgentNotes] = {}
-        self.approvals: Ends[Approval] = Ends()
-        self.errors: Ends[str] = Ends()
+        self.approvals: FirstAndLast[ApprovalNote] = FirstAndLast()
+        self.errors: FirstAndLast[str] = FirstAndLast()
         self.usage = TokenUsage()
+        self.unknown: dict[str, int] = {}
         self.lost = 0
         self.has_gap = False
         self._tokens = TokenLedger()
@@ -190,6 +195,7 @@ class SummaryBuilder:
             agent: Path of the event's sub-agent; empty for the root.
         """
         self._notes_of(agent).note(event)
+        self._note_unknown(unknown_name(event))
         self._tokens.note(event.thread_id, event)
         match event:
             case TokenUsageUpdated():
@@ -206,7 +212,7 @@ class SummaryBuilder:
         """Add a question with its answer; the field `agent` names a sub-agent."""
         agent = text_of(question.get("agent"))
         about = f"{agent}: {_about(question)}" if agent else _about(question)
-        self.approvals.add(Approval(_short(about), decision, by))
+        self.approvals.add(ApprovalNote(_short(about), decision, by))
 
     def note_record(self, record: Mapping[str, Any]) -> None:
         """Add a line of a run's file."""
@@ -221,6 +227,11 @@ class SummaryBuilder:
             usage = parse_usage(record.get("usage"))
             self.usage = usage if usage.total_tokens else self.usage
         self.lost += integer_of(record.get("lost")) or 0
+
+    def _note_unknown(self, name: str) -> None:
+        name = _short(name)
+        if name in self.unknown or (name and len(self.unknown) < MAX_UNKNOWN):
+            self.unknown[name] = self.unknown.get(name, 0) + 1
 
     def _note_error(self, agent: str, text: str, retry: str = "") -> None:
         self.errors.add((f"{_short(agent)}: " if agent else "") + _short(text) + retry)

@@ -24,7 +24,7 @@ from codexmcp.runs.audit.appender import Appender
 from codexmcp.runs.audit.folders import (
     POINTER_DIR_SETTING,
     RUN_DIR_SETTING,
-    Made,
+    CreatedPaths,
     audit_error,
     opened,
     opened_inner,
@@ -61,7 +61,7 @@ class AuditTrail:
         self._notes = SummaryBuilder()
         self._appender: Appender | None = None
         self._lost = self._written = 0
-        self._warned = False
+        self._warned = self._told_unknown = False
 
     @classmethod
     def open(cls, run: Run, *, pointer_dir: Path, redactor: Redactor) -> AuditTrail:
@@ -76,7 +76,7 @@ class AuditTrail:
             AuditError: The files cannot be written, or the run has files already.
         """
         trail = cls(run, pointer_dir, redactor)
-        made = Made()
+        made = CreatedPaths()
         path, setting = trail._folder / events_file(run.id), RUN_DIR_SETTING
         try:
             with opened(trail._folder, made) as folder:
@@ -153,14 +153,16 @@ class AuditTrail:
         self._run = self._redactor.run(run)
         if self._appender is None:
             self._begin_anew()
-        self._write(lines.state_line(run, time.time()))
+        self._write(lines.state_line(run, time.time(), self._notes.unknown))
+        if run.state.is_over:
+            self._warn_of_unknown()
         with self._tolerated(), opened(self._folder) as folder:
             self._mark_active(folder)
             files.append_line(folder, PROJECT_INDEX, self._index_line())
             if run.state.is_over:
                 write_summary(folder, self._run, self._notes)
         with self._tolerated():
-            append_entry(self._pointer_dir, POINTER_INDEX, self._index_line(), Made())
+            append_entry(self._pointer_dir, POINTER_INDEX, self._index_line(), CreatedPaths())
 
     def close(self) -> None:
         """Close the files."""
@@ -207,7 +209,7 @@ class AuditTrail:
         with self._tolerated():
             if self._folder.is_relative_to(cwd) and not cwd.is_dir():
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            with opened(self._folder, Made()) as folder:
+            with opened(self._folder, CreatedPaths()) as folder:
                 self._start(folder, os.O_CREAT)
             if self._appender is not None and self._appender.is_empty:
                 self._write(lines.header_line(self._run))
@@ -252,6 +254,17 @@ class AuditTrail:
             yield
         except (OSError, AuditError) as error:
             self._warn(error)
+
+    def _warn_of_unknown(self) -> None:
+        if self._notes.unknown and not self._told_unknown:
+            self._told_unknown = True
+            counts = ", ".join(f"{name} ({n})" for name, n in self._notes.unknown.items())
+            logger.warning(
+                "Codex sent what this codexmcp does not know, in run %s: %s; `codexmcp codex "
+                "check` compares this Codex with the tested builds",
+                self._run.id,
+                counts,
+            )
 
     def _warn(self, error: Exception) -> None:
         if not self._warned:

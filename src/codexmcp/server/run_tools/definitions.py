@@ -7,10 +7,13 @@ Source: names, arguments and defaults of the first six are from Codex MCP Sideca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from codexmcp.mcp_tools import READS, Hints, Schema, changes, definition
 from codexmcp.policy.arguments import APPROVAL_POLICIES
+from codexmcp.server.run_tools import answer_schemas as answers
 from codexmcp.settings import SANDBOX_MODES
 
 RUN = "codex_run"
@@ -35,7 +38,28 @@ MAX_LENGTHS = {"prompt": 1024 * 1024}
 MAX_NUMBER = 2**31 - 1
 """In milliseconds 24 days: safe for every store and clock."""
 
-Schema = dict[str, Any]
+DECISIONS = ("accept", "accept_for_session", "decline", "cancel")
+
+# Commands of Codex may change anything within their sandbox, and the model is a service elsewhere.
+_WORKS = changes(destructive=True, idempotent=False, open_world=True)
+_STOPS = changes(destructive=True, idempotent=True, open_world=False)
+_ALLOWS = changes(destructive=True, idempotent=True, open_world=True)
+
+_FOR_CLIENTS: Mapping[str, tuple[str, Schema, Hints]] = {
+    RUN: ("Start a run", answers.STARTED, _WORKS),
+    RESUME: ("Resume a run", answers.STARTED, _WORKS),
+    FORK: ("Fork a run", answers.STARTED, _WORKS),
+    WAIT: ("Wait for runs", answers.WAITED, READS),
+    RESULT: ("Read a final message", answers.RESULT, READS),
+    ACTIVE_RUNS: ("List active runs", answers.ACTIVE_RUNS, READS),
+    RUNS: ("List runs", answers.RUNS, READS),
+    INTERRUPT: ("Interrupt a run", answers.ACTED, _STOPS),
+    STEER: ("Steer a run", answers.ACTED, _WORKS),
+    APPROVALS: ("List questions", answers.APPROVALS, READS),
+    APPROVE: ("Answer a question", answers.approved(DECISIONS), _ALLOWS),
+    CHECK: ("Check the setup", answers.CHECK, READS),
+}
+"""Title, schema of the answers, and annotations."""
 
 
 def _text(description: str = "", **more: Any) -> Schema:  # noqa: ANN401 - any keyword of JSON Schema
@@ -167,7 +191,7 @@ def _acting() -> list[Schema]:
             "Answer a question. accept lets that command out of the sandbox.",
             {
                 "approval_id": _text(minLength=1),
-                "decision": _text(enum=["accept", "accept_for_session", "decline", "cancel"]),
+                "decision": _text(enum=list(DECISIONS)),
                 "content": _field("object", "Fits its requestedSchema."),
             },
             ["approval_id", "decision"],
@@ -180,4 +204,5 @@ def _tool(name: str, description: str, properties: Schema, required: list[str]) 
     schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
     if required:
         schema["required"] = required
-    return {"name": name, "description": description, "inputSchema": schema}
+    title, answer, hints = _FOR_CLIENTS[name]
+    return definition(name, title, description, arguments=schema, answer=answer, hints=hints)

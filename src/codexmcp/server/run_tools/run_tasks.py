@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from codexmcp.errors import (
@@ -19,6 +19,7 @@ from codexmcp.runs.run import Run
 from codexmcp.runs.states import RunState
 from codexmcp.server.questions import read_answer, standard_question
 from codexmcp.server.run_tools import answers
+from codexmcp.server.run_tools.remedies import REMEDIES
 from codexmcp.server.tasks import Task, TaskStatus
 
 CANCEL_WAIT_S = 2.0
@@ -47,10 +48,12 @@ class RunTasks:
 
     Args:
         runs: The runs of the caller.
+        plain_result: Returns the result of a run in place of a call of `codex`.
     """
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, plain_result: Callable[[Run], dict[str, Any]]) -> None:
         self._runs = runs
+        self._plain_result = plain_result
 
     async def task(self, task_id: str) -> Task | None:
         """Return the task of a run; None for an unknown run, or a run outside of the policy."""
@@ -77,7 +80,12 @@ class RunTasks:
             updated_at=_updated_at(run),
             poll_s=_QUESTION_POLL_S if questions else _poll_s(run),
             questions=questions,
-            result=answers.result(run).to_wire() if status is TaskStatus.COMPLETED else None,
+            result=self._result(run) if status is TaskStatus.COMPLETED else None,
+        )
+
+    def _result(self, run: Run) -> dict[str, Any]:
+        return (
+            answers.result(run).to_wire() if run.request.tool is None else self._plain_result(run)
         )
 
     async def answer(self, task_id: str, responses: Mapping[str, Mapping[str, Any]]) -> None:
@@ -91,7 +99,7 @@ class RunTasks:
                 await self._runs.answer(key, read_answer(responses[key]))
             except StateError as error:
                 if error.kind is not RunErrorKind.NO_QUESTION:
-                    raise
+                    raise error.advised(REMEDIES) from None
 
     async def cancel(self, task_id: str) -> None:
         """Interrupt a run; a longer stop goes on after the return."""
@@ -102,7 +110,7 @@ class RunTasks:
             pass
         except StateError as error:
             if error.kind is not RunErrorKind.OVER:
-                raise
+                raise error.advised(REMEDIES) from None
 
     async def changed(self, task_ids: Sequence[str]) -> None:
         """Wait for the end of a run, or for `FOLLOW_S`; see `TaskSource.changed`."""

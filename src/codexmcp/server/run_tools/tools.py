@@ -16,10 +16,12 @@ from codexmcp.runs.facade import Runs
 from codexmcp.runs.run import Run
 from codexmcp.runs.service import RunService
 from codexmcp.runs.store import Selection
+from codexmcp.server.engine import EngineOptions
 from codexmcp.server.run_tools import answers
 from codexmcp.server.run_tools import definitions as names
 from codexmcp.server.run_tools.answers import ToolAnswer
 from codexmcp.server.run_tools.arguments import check, start_options
+from codexmcp.server.run_tools.plain_calls import PLAIN_TOOLS, PlainCalls
 from codexmcp.server.run_tools.remedies import REMEDIES
 from codexmcp.server.run_tools.run_tasks import RunTasks
 from codexmcp.server.tasks import Task
@@ -43,13 +45,22 @@ class RunTools:
         service: The use cases.
         caller: The client.
         check_setup: Reports on the usability of Codex and the store of runs.
+        plain: Options of `codex` and `codex-reply`, whose calls may become runs. None: not offered.
     """
 
-    def __init__(self, service: RunService, caller: Caller, check_setup: Check) -> None:
+    def __init__(
+        self,
+        service: RunService,
+        caller: Caller,
+        check_setup: Check,
+        plain: EngineOptions | None = None,
+    ) -> None:
         self._runs = Runs(service, caller, BY_AGENT)
         self._caller = caller
         self._check_setup = check_setup
-        self.tasks = RunTasks(self._runs)
+        self._plain = PlainCalls(self._runs, plain or EngineOptions())
+        self._plain_tools = PLAIN_TOOLS if plain is not None else frozenset[str]()
+        self.tasks = RunTasks(self._runs, self._plain.result)
         self._starts: dict[str, Start] = {
             names.RUN: self._run,
             names.RESUME: self._resume,
@@ -97,18 +108,22 @@ class RunTools:
 
     def makes_task(self, name: str) -> bool:
         """Return whether calls of a tool become tasks, for clients with tasks."""
-        return name in self._starts
+        return name in self._starts or name in self._plain_tools
 
-    async def task(self, name: str, arguments: object, tell: Tell) -> Task | ToolAnswer:
+    async def task(self, name: str, arguments: object, tell: Tell) -> Task | ToolAnswer | None:
         """Start the run of a call for a client with tasks.
 
         Returns:
-            The task of the run, or the answer of a run that ended within `wait_ms`.
+            The task of the run, or the answer of a run that ended within `wait_ms`. None: the call
+            cannot be a run, and the tool has to answer itself.
 
         Raises:
             CodexMCPError: The call failed; the message is for the caller.
         """
         try:
+            if name in self._plain_tools:
+                started = await self._plain.started(name, arguments)
+                return None if started is None else await self.tasks.of_run(started)
             given = check(name, arguments)
             run = await self._starts[name](given)
             if wait_ms := given.get("wait_ms"):

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from codexmcp.errors import WorkspaceError
+from codexmcp.mcp_tools import FLAG, INTEGER, TEXT, Schema, changes, record
 from codexmcp.workspace.commands import (
-    Command,
+    ChildCommand,
     CommandResult,
     find_program,
     passed_environment,
@@ -49,6 +50,7 @@ _NEEDED = frozenset(
         "WSL_INTEROP",
     ]
 )
+_WORK: dict[str, Schema] = {"exitCode": INTEGER, "output": TEXT, "outputIsCut": FLAG}
 _QUIET = {"NO_COLOR": "1", "npm_config_update_notifier": "false", "npm_config_fund": "false"}
 
 
@@ -79,22 +81,37 @@ def extension_tools(
             "compile",
             "Compile the VS Code extension (npm run compile). May take minutes.",
             extension.compile,
+            "Compile the extension",
+            _WORK,
+            is_idempotent=True,
         ),
         _tool(
             "package",
             "Package the VS Code extension (npm run package) and name the .vsix file made.",
             extension.package,
+            "Package the extension",
+            _WORK | {"vsix": TEXT, "sizeBytes": INTEGER},
+            is_idempotent=False,
         ),
         _tool(
             "install",
             "Install the newest .vsix file of the extension into VS Code.",
             extension.install,
+            "Install the extension",
+            _WORK | {"installed": TEXT},
+            is_idempotent=True,
         ),
     )
 
 
 def _tool(
-    name: str, description: str, work: Callable[[], Awaitable[dict[str, Any]]]
+    name: str,
+    description: str,
+    work: Callable[[], Awaitable[dict[str, Any]]],
+    title: str,
+    answer: Mapping[str, Schema],
+    *,
+    is_idempotent: bool,
 ) -> WorkspaceTool:
     async def call(_arguments: Mapping[str, Any]) -> dict[str, Any]:
         return await work()
@@ -105,6 +122,10 @@ def _tool(
         schema={"type": "object", "properties": {}, "additionalProperties": False},
         scope=Scope.WRITE,
         run=call,
+        title=title,
+        answer=record(answer),
+        # The scripts of the extension, and those of npm and VS Code, are programs of any kind.
+        hints=changes(destructive=True, idempotent=is_idempotent, open_world=True),
     )
 
 
@@ -171,7 +192,7 @@ class _Extension:
                 f"{name} is not on the server's PATH ({self._env['PATH']}); {remedy}, or start "
                 "the server with a PATH that has it"
             )
-        command = Command(
+        command = ChildCommand(
             [program, *words],
             str(self._folder),
             self._env,

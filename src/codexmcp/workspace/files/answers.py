@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from codexmcp.jsonvalues import without_nulls
-from codexmcp.workspace.files.listing import Entry
+from codexmcp.workspace.files.listing import ListedEntry
 from codexmcp.workspace.files.reading import Piece
 from codexmcp.workspace.files.writing import WriteResult
 from codexmcp.workspace.paths.locations import Location
@@ -23,7 +23,7 @@ from codexmcp.workspace.search.searcher import SearchResult
 _FIRST_S, _LAST_S = -62135596800.0, 253402300799.0
 
 
-def listing(place: Location, entries: Sequence[Entry], *, is_more: bool) -> dict[str, Any]:
+def listing(place: Location, entries: Sequence[ListedEntry], *, is_more: bool) -> dict[str, Any]:
     """Return the answer for a folder's entries."""
     cursor = cursor_of(entries[-1].names) if is_more and entries else None
     return {
@@ -33,7 +33,7 @@ def listing(place: Location, entries: Sequence[Entry], *, is_more: bool) -> dict
     }
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: ListedEntry) -> dict[str, Any]:
     # Runs for each entry of a folder, so speed matters.
     name = "/".join(entry.names)
     told = shown(name)

@@ -20,7 +20,7 @@ from codexmcp.workspace.paths.roots import Roots
 Names = tuple[str, ...]
 
 
-class Entry(NamedTuple):
+class ListedEntry(NamedTuple):
     """An entry of a folder.
 
     Attributes:
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 
 def list_folder(
     roots: Roots, place: Location, depth: int, after: Names, limit: int
-) -> tuple[list[Entry], bool]:
+) -> tuple[list[ListedEntry], bool]:
     """Return the entries of a folder, and True if more follow.
 
     A folder precedes its own entries, and names are ordered by code points. The contents of `.git`
@@ -54,7 +54,7 @@ def list_folder(
     Raises:
         WorkspaceError: The folder is not readable.
     """
-    found: list[Entry] = []
+    found: list[ListedEntry] = []
     for entry in _walk(roots, place, (), depth, after, limit + 1):
         found.append(entry)
         if len(found) > limit:
@@ -64,7 +64,7 @@ def list_folder(
 
 def _walk(
     roots: Roots, top: Location, below: Names, depth: int, after: Names, limit: int
-) -> Iterator[Entry]:
+) -> Iterator[ListedEntry]:
     place = Location(top.root, (*top.names, *below))
     start = after[0] if after else ""
     is_more = True
@@ -109,7 +109,7 @@ def _known(folder: int, names: list[str]) -> Iterator[tuple[str, os.stat_result]
         yield name, status
 
 
-def _entry(names: Names, status: os.stat_result) -> Entry:
+def _entry(names: Names, status: os.stat_result) -> ListedEntry:
     kind = kind_of(status.st_mode)
     size_bytes = status.st_size if kind == "file" else None
-    return Entry(names, kind, size_bytes, status.st_mtime)
+    return ListedEntry(names, kind, size_bytes, status.st_mtime)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+ENCODINGS = ("utf-8", "base64")
 LIST_LIMIT = 200
 MAX_LIST_LIMIT = 2000
 MAX_LIST_DEPTH = 16
@@ -32,7 +33,7 @@ _PATH = {
     "description": "Relative to the first root, or absolute in any root. No `..`, no links.",
 }
 _ENCODING = {
-    "enum": ["utf-8", "base64"],
+    "enum": list(ENCODINGS),
     "default": "utf-8",
     "description": "How the content is given; base64 for what is not text in UTF-8.",
 }

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from codexmcp.workspace.files import answers, schemas
+from codexmcp.mcp_tools import READS, changes
+from codexmcp.workspace.files import answer_schemas, answers, schemas
 from codexmcp.workspace.files.listing import list_folder
 from codexmcp.workspace.files.reading import read_piece
 from codexmcp.workspace.files.writing import WriteConditions, data_of, replace_in_file, write_file
@@ -23,6 +24,10 @@ Arguments = Mapping[str, Any]
 Answer = dict[str, Any]
 
 _MAX_NAMED = 5
+
+_WRITES = changes(destructive=True, idempotent=True, open_world=False)
+# The snippet may be a part of the new text, and then a second call replaces once more.
+_REPLACES = changes(destructive=True, idempotent=False, open_world=False)
 
 
 def file_tools(roots: Roots, ripgrep: Path | None = None) -> tuple[WorkspaceTool, ...]:
@@ -41,7 +46,9 @@ def file_tools(roots: Roots, ripgrep: Path | None = None) -> tuple[WorkspaceTool
             schemas.LIST,
             Scope.READ,
             tools.list,
-            is_read_only=True,
+            "List a folder",
+            answer_schemas.LISTING,
+            READS,
         ),
         WorkspaceTool(
             "agentOS_fs_read",
@@ -50,7 +57,9 @@ def file_tools(roots: Roots, ripgrep: Path | None = None) -> tuple[WorkspaceTool
             schemas.READ,
             Scope.READ,
             tools.read,
-            is_read_only=True,
+            "Read a file",
+            answer_schemas.PIECE,
+            READS,
         ),
         WorkspaceTool(
             "agentOS_fs_search",
@@ -59,7 +68,9 @@ def file_tools(roots: Roots, ripgrep: Path | None = None) -> tuple[WorkspaceTool
             schemas.SEARCH,
             Scope.READ,
             tools.search,
-            is_read_only=True,
+            "Search in files",
+            answer_schemas.FINDINGS,
+            READS,
         ),
         WorkspaceTool(
             "agentOS_fs_write",
@@ -68,6 +79,9 @@ def file_tools(roots: Roots, ripgrep: Path | None = None) -> tuple[WorkspaceTool
             schemas.WRITE,
             Scope.WRITE,
             tools.write,
+            "Write a file",
+            answer_schemas.WRITTEN,
+            _WRITES,
         ),
         WorkspaceTool(
             "agentOS_fs_replace",
@@ -76,6 +90,9 @@ def file_tools(roots: Roots, ripgrep: Path | None = None) -> tuple[WorkspaceTool
             schemas.REPLACE,
             Scope.WRITE,
             tools.replace,
+            "Replace text in a file",
+            answer_schemas.WRITTEN,
+            _REPLACES,
         ),
     )
 

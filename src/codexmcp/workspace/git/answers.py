@@ -1,4 +1,4 @@
-"""Parse git's machine-readable output. Pure."""
+"""Parse git's machine-readable output, and describe the answers made of it. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from codexmcp.mcp_tools import (
+    FLAG,
+    INTEGER,
+    TEXT,
+    TEXT_OR_NULL,
+    Schema,
+    list_of,
+    one_of,
+    record,
+)
 from codexmcp.workspace.git.errors import without_passwords
 
+_CHANGED = "changed"
 _STATUSES = {"A": "added", "M": "modified", "D": "deleted", "T": "type changed"}
 _FLAGS = {
     " ": "pushed",
@@ -17,6 +28,35 @@ _FLAGS = {
     "=": "up to date",
     "!": "rejected",
 }
+_TEXTS = list_of(TEXT)
+
+COMMITTED: Schema = record(
+    {"committed": FLAG, "branch": TEXT_OR_NULL},
+    {
+        "commit": TEXT_OR_NULL,
+        "files": list_of(record({"path": TEXT, "change": one_of([*_STATUSES.values(), _CHANGED])})),
+        "fileCount": INTEGER,
+        "reason": TEXT,
+        "nestedRepositoriesLeftOut": _TEXTS,
+        "notServedLeftOut": _TEXTS,
+        "hooksNotRun": _TEXTS,
+    },
+)
+"""JSON Schema of the answer to a commit."""
+
+PUSHED: Schema = record(
+    {
+        "pushed": FLAG,
+        "branch": TEXT_OR_NULL,
+        "remote": TEXT_OR_NULL,
+        "updates": list_of(
+            record({"from": TEXT, "to": TEXT, "result": one_of(_FLAGS.values()), "summary": TEXT})
+        ),
+    },
+    {"hooksNotRun": _TEXTS},
+)
+"""JSON Schema of the answer to a push."""
+
 _NONE = frozenset({"unspecified", "unset", "set", ""})
 
 
@@ -58,7 +98,7 @@ def changed_files(listed: bytes) -> list[dict[str, str]]:
     """Return the files of `git diff-tree --name-status -z` for an answer."""
     fields = [field for field in listed.split(b"\0") if field]
     return [
-        {"path": path.decode(errors="replace"), "change": _STATUSES.get(status.decode(), "changed")}
+        {"path": path.decode(errors="replace"), "change": _STATUSES.get(status.decode(), _CHANGED)}
         for status, path in zip(fields[::2], fields[1::2], strict=False)
     ]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.workspace.git.place import Repository, read_small
+from codexmcp.workspace.git.place import GitRepository, read_small
 from codexmcp.workspace.paths.locations import Location
 from codexmcp.workspace.paths.roots import Roots
 
@@ -26,7 +26,7 @@ _SHALLOW = frozenset({"objects"})
 _UNUSED = frozenset({"hooks"})
 
 
-def check(roots: Roots, repository: Repository) -> None:
+def check(roots: Roots, repository: GitRepository) -> None:
     """Refuse a repository with files that lead out of the roots.
 
     Raises:

@@ -22,7 +22,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
+class GitRepository:
     """A repository with a work tree.
 
     Attributes:
@@ -44,7 +44,7 @@ def absolute(place: Location) -> str:
     return str(Path(place.root.path, *place.names))
 
 
-def find(roots: Roots, folder: str) -> Repository:
+def find(roots: Roots, folder: str) -> GitRepository:
     """Return the repository of a folder.
 
     Args:
@@ -64,7 +64,7 @@ def find(roots: Roots, folder: str) -> Repository:
     with roots.open_dir(git_dir) as opened:
         common_dir = _common_dir(roots, opened)
     with roots.open_dir(common_dir) as opened:
-        return Repository(top, git_dir, common_dir, identity(os.fstat(opened.fd)))
+        return GitRepository(top, git_dir, common_dir, identity(os.fstat(opened.fd)))
 
 
 def read_config(roots: Roots, place: Location) -> bytes:
@@ -77,7 +77,7 @@ def read_config(roots: Roots, place: Location) -> bytes:
         return read_small(folder, place.names[-1], _MAX_CONFIG_BYTES) or b""
 
 
-def hooks(roots: Roots, repository: Repository) -> list[str]:
+def hooks(roots: Roots, repository: GitRepository) -> list[str]:
     """Return the names of the repository's own hooks; empty for an unreadable folder."""
     try:
         with (

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from codexmcp.errors import WorkspaceError
-from codexmcp.secret_like import Shape, holds_secret
+from codexmcp.secret_like import SecretPattern, holds_secret
 from codexmcp.workspace.git.answers import listed_paths
 from codexmcp.workspace.git.place import absolute
 from codexmcp.workspace.git.session import Session
@@ -48,7 +48,7 @@ _IN_FOLDERS = {
 
 
 async def expect_no_secrets(
-    session: Session, shapes: Sequence[Shape], allowed: Iterable[str]
+    session: Session, shapes: Sequence[SecretPattern], allowed: Iterable[str]
 ) -> None:
     """Refuse a commit with likely secrets.
 
@@ -102,7 +102,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _secret(top: Path, paths: Iterable[str], shapes: Sequence[Shape]) -> Iterator[str]:
+def _secret(top: Path, paths: Iterable[str], shapes: Sequence[SecretPattern]) -> Iterator[str]:
     left_bytes = _MAX_BYTES
     for path in paths:
         # A deletion does no harm.

@@ -16,9 +16,9 @@ from weakref import WeakValueDictionary
 
 from codexmcp.data_classes import dataclass, replace
 from codexmcp.errors import WorkspaceError
-from codexmcp.secret_like import Shape
+from codexmcp.secret_like import SecretPattern
 from codexmcp.workspace.commands import (
-    Command,
+    ChildCommand,
     CommandResult,
     find_program,
     passed_environment,
@@ -28,7 +28,7 @@ from codexmcp.workspace.commands import (
 from codexmcp.workspace.git import config, confinement, place
 from codexmcp.workspace.git.config import Operation, SortedSettings
 from codexmcp.workspace.git.errors import failure
-from codexmcp.workspace.git.place import Repository, absolute
+from codexmcp.workspace.git.place import GitRepository, absolute
 from codexmcp.workspace.git.shadow import shadowed
 from codexmcp.workspace.paths.confined import Identity
 from codexmcp.workspace.paths.locations import Location
@@ -92,7 +92,7 @@ class GitPolicy:
 
     env: Mapping[str, str]
     allow_repository_code: bool = False
-    secret_shapes: Sequence[Shape] = ()
+    secret_shapes: Sequence[SecretPattern] = ()
     allowed_secrets: Sequence[str] = ()
     timeout_s: float = 50.0
 
@@ -125,7 +125,7 @@ class Git:
         """
         settings = [word for key, value in self.overrides.items() for word in _set(key, value)]
         argv = [self.program, *settings, *words]
-        ended = await run(Command(argv, self.cwd, self.env, stdin, max_bytes))
+        ended = await run(ChildCommand(argv, self.cwd, self.env, stdin, max_bytes))
         if ended.is_cut:
             raise WorkspaceError(
                 f"`git {words[0]}` in {self.at} lists more than {max_bytes} bytes; commit in "
@@ -163,7 +163,7 @@ class Session:
     """
 
     git: Git
-    repository: Repository
+    repository: GitRepository
     sorted: SortedSettings | None
     skipped_hooks: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
@@ -226,7 +226,7 @@ class Sessions:
         return Git(program, {}, {**env, **_NEVER_ASK}, cwd, at)
 
     async def _sorted(
-        self, git: Git, repository: Repository, operation: Operation
+        self, git: Git, repository: GitRepository, operation: Operation
     ) -> SortedSettings:
         settings = await self._listed(git, repository.common_dir.child("config"))
         if config.uses_worktree_config(settings):
@@ -285,7 +285,7 @@ def _set(key: str, value: str) -> tuple[str, str]:
     return "-c", f"{key}={value}"
 
 
-def _expect_own_worktree(repository: Repository, worktree: str | None) -> None:
+def _expect_own_worktree(repository: GitRepository, worktree: str | None) -> None:
     """Refuse a repository configured with another work tree."""
     if worktree is None:
         return

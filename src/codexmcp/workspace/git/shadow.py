@@ -17,7 +17,7 @@ from pathlib import Path
 
 from codexmcp.errors import WorkspaceError
 from codexmcp.workspace.git.config import Setting, render
-from codexmcp.workspace.git.place import Repository, absolute
+from codexmcp.workspace.git.place import GitRepository, absolute
 from codexmcp.workspace.paths.roots import Roots
 
 _LINKED = ("objects", "refs", "reftable", "packed-refs", "logs", "info", "shallow", "worktrees")
@@ -28,7 +28,7 @@ PROTOCOLS = "https:http:ssh:git"
 
 @contextlib.contextmanager
 def shadowed(
-    roots: Roots, repository: Repository, settings: Iterable[Setting]
+    roots: Roots, repository: GitRepository, settings: Iterable[Setting]
 ) -> Generator[dict[str, str]]:
     """Provide the variables for git without the repository's configuration.
 

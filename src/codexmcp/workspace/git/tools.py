@@ -8,7 +8,9 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from codexmcp.errors import WorkspaceError
+from codexmcp.mcp_tools import changes
 from codexmcp.secret_like import holds_secret
+from codexmcp.workspace.git.answers import COMMITTED, PUSHED
 from codexmcp.workspace.git.commit import commit
 from codexmcp.workspace.git.config import Operation
 from codexmcp.workspace.git.push import push
@@ -57,6 +59,9 @@ def git_tools(roots: Roots, policy: GitPolicy) -> tuple[WorkspaceTool, ...]:
             ),
             scope=Scope.GIT,
             run=run_commit,
+            title="Commit all changes",
+            answer=COMMITTED,
+            hints=changes(destructive=False, idempotent=True, open_world=False),
         ),
         WorkspaceTool(
             name="agentOS_git_push",
@@ -73,6 +78,10 @@ def git_tools(roots: Roots, policy: GitPolicy) -> tuple[WorkspaceTool, ...]:
             ),
             scope=Scope.GIT,
             run=run_push,
+            title="Push a branch",
+            answer=PUSHED,
+            # A refspec of the remote's configuration may force the update or delete a branch.
+            hints=changes(destructive=True, idempotent=True, open_world=True),
         ),
     )
 

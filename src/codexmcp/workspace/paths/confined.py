@@ -41,6 +41,7 @@ KINDS = {
     stat.S_IFBLK: "device",
     stat.S_IFCHR: "device",
 }
+UNKNOWN_KIND = "unknown"
 
 _REASONS = {
     errno.ENOENT: "does not exist; list its folder",
@@ -94,7 +95,7 @@ def identity(status: os.stat_result) -> Identity:
 
 def kind_of(mode: int) -> str:
     """Return the kind of entry of a mode, in one word."""
-    return KINDS.get(stat.S_IFMT(mode), "unknown")
+    return KINDS.get(stat.S_IFMT(mode), UNKNOWN_KIND)
 
 
 @contextlib.contextmanager

@@ -122,7 +122,7 @@ def find_ripgrep() -> Path:
     found = shutil.which("rg")
     if found is None:
         raise WorkspaceError(
-            f"searching needs ripgrep, and there is none: {repair()} to get the Codex that "
-            "brings it, or install `ripgrep` so that `rg` is on PATH"
+            f"searching needs ripgrep, which is missing: {repair()} to get the Codex with ripgrep, "
+            "or install `ripgrep` so that `rg` is on PATH"
         )
     return Path(found)

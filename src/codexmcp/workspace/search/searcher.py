@@ -29,7 +29,7 @@ from codexmcp.workspace.search.command import (
 )
 from codexmcp.workspace.search.hits import Hit, Hits
 from codexmcp.workspace.search.obstacles import find_obstacle
-from codexmcp.workspace.search.watch import FindObstacle, Watch
+from codexmcp.workspace.search.watch import FindObstacle, StallWatch
 from codexmcp.workspace.threads import SEARCHES
 
 TIMEOUT_S = 30.0
@@ -106,7 +106,7 @@ class Searcher:
         async with SEARCHES.opened(_opened(self._roots, place)) as target:
             arguments = arguments_of(query, target.argument, limit + 1, withheld)
             has_rules = target.folder is not None and not query.with_ignored
-            watch = Watch(self._finder(place, query) if has_rules else None)
+            watch = StallWatch(self._finder(place, query) if has_rules else None)
             async with self._slot(), _running(program, arguments, target) as (child, output):
                 hits, incomplete = await self._collect(child, output, limit, watch)
             matches = await SEARCHES.run(checked, self._roots, place, hits)
@@ -132,7 +132,7 @@ class Searcher:
             self._slots.release()
 
     async def _collect(
-        self, child: subprocess.Process, output: int, limit: int, watch: Watch
+        self, child: subprocess.Process, output: int, limit: int, watch: StallWatch
     ) -> tuple[list[Hit], str | None]:
         reader = Hits()
         hits: list[Hit] = []
@@ -151,7 +151,7 @@ class Searcher:
         if code == _FAILED and told:
             raise WorkspaceError(f"invalid search: {told}")
         if code not in _ENDINGS:
-            return hits, f"ripgrep ended by accident (exit code {code}); try again"
+            return hits, f"ripgrep ended unexpectedly (exit code {code}); try again"
         if reader.left_out:
             return hits, f"{reader.left_out} lines of enormous length were left out"
         return hits, "some files could not be read" if code == _FAILED else None

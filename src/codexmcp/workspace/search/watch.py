@@ -17,7 +17,7 @@ FindObstacle = Callable[[threading.Event], str | None]
 """Returns the obstacle of a search, in words; ends early when the event is set."""
 
 
-class Watch:
+class StallWatch:
     """End a search early if blocked forever.
 
     Args:

@@ -7,12 +7,18 @@ import pytest
 
 from codexmcp.errors import UsageError
 from codexmcp.home.profiles.expectation import expectation
-from codexmcp.home.profiles.fragments import FRAGMENTS, Choices, fragment_text, rendered, summary
+from codexmcp.home.profiles.fragments import (
+    FRAGMENTS,
+    ProfileChoices,
+    fragment_text,
+    rendered,
+    summary,
+)
 from codexmcp.runs.audit.secret_shapes import SHAPES
 
 KEY = "sk-or-v1-0123456789abcdef0123456789abcdef"
 RESERVED = {"openai", "ollama", "lmstudio", "amazon-bedrock"}
-ANY = Choices(model="m", base_url="https://host/v1")
+ANY = ProfileChoices(model="m", base_url="https://host/v1")
 
 
 @pytest.mark.parametrize("name", FRAGMENTS)
@@ -36,7 +42,7 @@ def test_a_ready_profile_names_a_provider_that_codex_takes(name: str) -> None:
     ],
 )
 def test_the_profiles_for_roles_need_nothing_but_a_key(name: str, model: str) -> None:
-    expected = expectation(tomllib.loads(rendered(name, Choices())))
+    expected = expectation(tomllib.loads(rendered(name, ProfileChoices())))
     assert (expected.model, expected.key_variable) == (model, "OPENROUTER_API_KEY")
     assert expected.base_url == "https://openrouter.ai/api/v1"
 
@@ -44,16 +50,16 @@ def test_the_profiles_for_roles_need_nothing_but_a_key(name: str, model: str) ->
 @pytest.mark.parametrize("name", ["azure", "mistral", "groq", "ollama", "lmstudio", "vllm"])
 def test_a_profile_for_a_provider_wants_a_model(name: str) -> None:
     with pytest.raises(UsageError, match=f"{name} needs a model"):
-        rendered(name, Choices())
+        rendered(name, ProfileChoices())
 
 
 def test_azure_wants_an_endpoint() -> None:
     with pytest.raises(UsageError, match="azure needs your endpoint"):
-        rendered("azure", Choices(model="m"))
+        rendered("azure", ProfileChoices(model="m"))
 
 
 def test_what_is_chosen_is_put_in_and_comments_stay() -> None:
-    text = rendered("vllm", Choices("m/x", "http://10.0.0.1:8000/v1/", "VLLM_KEY"))
+    text = rendered("vllm", ProfileChoices("m/x", "http://10.0.0.1:8000/v1/", "VLLM_KEY"))
     expected = expectation(tomllib.loads(text))
     assert (expected.model, expected.base_url) == ("m/x", "http://10.0.0.1:8000/v1")
     assert expected.key_variable == "VLLM_KEY"
@@ -63,14 +69,14 @@ def test_what_is_chosen_is_put_in_and_comments_stay() -> None:
 @pytest.mark.parametrize(
     "choices",
     [
-        Choices(model=KEY),
-        Choices(model="m", env_key=KEY),
-        Choices(model="m", env_key="two words"),
-        Choices(model="m", base_url=f"https://user:{KEY}@host/v1"),
-        Choices(model="m", base_url=f"https://host/v1?api_key={KEY}"),
+        ProfileChoices(model=KEY),
+        ProfileChoices(model="m", env_key=KEY),
+        ProfileChoices(model="m", env_key="two words"),
+        ProfileChoices(model="m", base_url=f"https://user:{KEY}@host/v1"),
+        ProfileChoices(model="m", base_url=f"https://host/v1?api_key={KEY}"),
     ],
 )
-def test_a_key_is_refused_and_not_repeated(choices: Choices) -> None:
+def test_a_key_is_refused_and_not_repeated(choices: ProfileChoices) -> None:
     with pytest.raises(UsageError) as refusal:
         rendered("vllm", choices, SHAPES)
     assert KEY not in str(refusal.value)
@@ -79,7 +85,7 @@ def test_a_key_is_refused_and_not_repeated(choices: Choices) -> None:
 @pytest.mark.parametrize("url", ["host/v1", "ftp://host", "http://", "http://h:x/", "http://a b/"])
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="not a URL"):
-        rendered("vllm", Choices(model="m", base_url=url))
+        rendered("vllm", ProfileChoices(model="m", base_url=url))
 
 
 def test_an_unknown_profile_is_an_error_that_names_the_known() -> None:

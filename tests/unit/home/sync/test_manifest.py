@@ -8,9 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codexmcp.errors import ConfigurationError
-from codexmcp.home.sync.choices import Choices
+from codexmcp.home.sync.choices import SyncChoices
 from codexmcp.home.sync.deployed import NOTHING, DeployedEntry, EntryKind
-from codexmcp.home.sync.manifest import FILE, BlockRecord, Manifest, Record, encode, read_manifest
+from codexmcp.home.sync.manifest import (
+    FILE,
+    BlockRecord,
+    Manifest,
+    ManifestRecord,
+    encode,
+    read_manifest,
+)
 from codexmcp.home.sync.states import SETTLED, State, file_state
 from codexmcp.home.sync.wanted import WantedFile, digest_of
 
@@ -22,7 +29,7 @@ _manifests = st.builds(
     Manifest,
     repository=st.text(max_size=5),
     files=st.dictionaries(
-        _paths, st.builds(Record, _digests, _stats, st.none() | _paths, st.booleans())
+        _paths, st.builds(ManifestRecord, _digests, _stats, st.none() | _paths, st.booleans())
     ),
     blocks=st.dictionaries(
         _paths,
@@ -33,7 +40,7 @@ _manifests = st.builds(
     folders=st.lists(_paths, unique=True).map(sorted).map(tuple),
     backups=st.lists(_paths, unique=True).map(sorted).map(tuple),
     edits=st.lists(_paths, unique=True).map(sorted).map(tuple),
-    choices=st.builds(Choices, st.booleans(), st.booleans()),
+    choices=st.builds(SyncChoices, st.booleans(), st.booleans()),
     is_finished=st.booleans(),
     written_ns=st.integers(0, 2**63),
 )
@@ -88,7 +95,7 @@ def _file(data: bytes, *, executable: bool = False) -> DeployedEntry:
     return DeployedEntry(EntryKind.FILE, digest_of(data), executable)
 
 
-OURS = Record((DIGEST,))
+OURS = ManifestRecord((DIGEST,))
 OTHER = DeployedEntry(EntryKind.OTHER)
 WANTED = WantedFile(b"x")
 NEWER = WantedFile(b"y")
@@ -113,18 +120,18 @@ NEWER = WantedFile(b"y")
     ],
 )
 def test_a_file_has_the_state_of_the_table(
-    wanted: WantedFile | None, record: Record | None, seen: DeployedEntry, state: State
+    wanted: WantedFile | None, record: ManifestRecord | None, seen: DeployedEntry, state: State
 ) -> None:
     assert file_state(wanted, record, seen) is state
 
 
 @given(
     st.none() | st.binary(max_size=1).map(WantedFile),
-    st.none() | st.builds(Record, _digests),
+    st.none() | st.builds(ManifestRecord, _digests),
     st.sampled_from([NOTHING, OTHER]) | st.binary(max_size=1).map(_file),
 )
 def test_what_is_settled_is_what_shall_be_there(
-    wanted: WantedFile | None, record: Record | None, seen: DeployedEntry
+    wanted: WantedFile | None, record: ManifestRecord | None, seen: DeployedEntry
 ) -> None:
     if wanted is None and record is None:
         return

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexmcp.runs.audit.prune import Keep, StoredRun, choose
+from codexmcp.runs.audit.prune import RetentionBounds, StoredRun, choose
 
 RUNS = st.lists(
     st.builds(
@@ -21,21 +21,21 @@ def _runs(*ended_at: float) -> list[StoredRun]:
 
 
 def test_nothing_is_deleted_without_a_bound() -> None:
-    assert choose(_runs(1, 2, 3), Keep(), now=1e9) == []
+    assert choose(_runs(1, 2, 3), RetentionBounds(), now=1e9) == []
 
 
 def test_the_oldest_go_first() -> None:
     runs = _runs(3, 1, 2)
-    assert choose(runs, Keep(count=1), now=4) == _runs(1, 2)
-    assert choose(runs, Keep(age_s=1.5), now=4) == _runs(1, 2)
-    assert choose(runs, Keep(size_bytes=25), now=4) == _runs(1)
+    assert choose(runs, RetentionBounds(count=1), now=4) == _runs(1, 2)
+    assert choose(runs, RetentionBounds(age_s=1.5), now=4) == _runs(1, 2)
+    assert choose(runs, RetentionBounds(size_bytes=25), now=4) == _runs(1)
 
 
 @given(RUNS, BOUNDS, BOUNDS, BOUNDS)
 def test_what_is_left_is_within_every_bound(
     runs: list[StoredRun], age_s: int | None, count: int | None, size_bytes: int | None
 ) -> None:
-    gone = choose(runs, Keep(age_s, count, size_bytes), now=100)
+    gone = choose(runs, RetentionBounds(age_s, count, size_bytes), now=100)
     left = [run for run in runs if run not in gone]
     assert age_s is None or all(100 - run.ended_at <= age_s for run in left)
     assert count is None or len(left) <= count

@@ -8,6 +8,7 @@ import pytest
 
 from codexmcp.runs.audit.index import newest
 from codexmcp.runs.audit.names import POINTER_INDEX, PROJECT_INDEX, default_audit_dir
+from codexmcp.runs.audit.reading import read_records
 from codexmcp.runs.audit.reconciling import reconcile
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.audit.trail import AuditTrail
@@ -52,6 +53,19 @@ def test_files_that_a_kill_left_behind_the_store_are_corrected_once(
     assert corrected(run, pointers) == [run.id]
     assert files_are_right(run, pointers)
     assert corrected(run, pointers) == []
+
+
+def test_an_active_run_gets_the_line_of_its_state_once(project: Path, pointers: Path) -> None:
+    run = a_run(project)
+    open_trail(run, pointers).close()
+    sent = running(run)
+    assert corrected(sent, pointers) == [sent.id]
+    folder = default_audit_dir(project)
+    assert [each["state"] for each in read_records(folder, run.id) if "state" in each][
+        -1
+    ] == "running"
+    assert (folder / "active" / f"{run.id}.json").exists()
+    assert corrected(sent, pointers) == []
 
 
 def _remove_summary(folder: Path, _pointers: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from codexmcp.appserver.events import parse_event
 from codexmcp.errors import AuditError
 from codexmcp.runs.audit.names import POINTER_INDEX, PROJECT_INDEX, default_audit_dir
-from codexmcp.runs.audit.prune import ABANDONED_S, Keep, choose, delete, ended_runs
+from codexmcp.runs.audit.prune import ABANDONED_S, RetentionBounds, choose, delete, ended_runs
 from codexmcp.runs.audit.redaction import Redactor
 from codexmcp.runs.audit.reindex import audit_folders, scan
 from codexmcp.runs.audit.trail import AuditTrail
@@ -276,7 +276,7 @@ def test_pruning_deletes_whole_runs_and_tells_their_size(project: Path, pointers
     open_trail(a_run(project, "waiting"), pointers).close()
     known = ended_runs(folder, now=3000.0)
     assert ended_runs(folder, now=3000.0, spared=["r0", "r1"]) == known[2:]
-    gone = delete(choose(known, Keep(count=1), now=3000.0))
+    gone = delete(choose(known, RetentionBounds(count=1), now=3000.0))
     assert [run.run_id for run in gone] == ["r0", "r1"]
     assert all(run.size_bytes > 100 for run in gone)
     left = sorted(path.name for path in folder.iterdir() if path.is_file())
@@ -312,3 +312,37 @@ def test_a_large_file_is_taken_up_by_its_ends(
     assert "`step 25`" not in summary
     assert "`step 49`" in summary
     assert "in the midst of this run are not in this summary" in summary
+
+
+def test_unknown_notifications_and_items_are_counted_and_logged_once_per_run(
+    project: Path, pointers: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, folder = a_run(project), default_audit_dir(project)
+    trail = open_trail(run, pointers, SECRET)
+    for method in ("item/started", "item/completed"):
+        trail.event(parse_event(method, {"threadId": "t", "item": {"type": "aNew", "id": "1"}}))
+    for _ in range(3):
+        trail.event(parse_event("a/new", {"threadId": "t"}))
+    trail.event(parse_event("connection/lost", {"reason": "gone"}))
+    assert caplog.records == []
+    for _ in range(2):
+        trail.state(ended(run))
+    trail.close()
+    counts = {"item aNew": 1, "notification a/new": 3}
+    assert _lines(folder / "r-1.jsonl")[-1]["unknown"] == counts
+    summary = (folder / "r-1.md").read_text()
+    assert "- Unknown to this codexmcp: item aNew \\(1\\), notification a/new \\(3\\)" in summary
+    (record,) = caplog.records
+    assert "in run r-1: item aNew (1), notification a/new (3); `codexmcp codex check`" in (
+        record.getMessage()
+    )
+
+
+def test_a_run_without_unknown_names_has_no_line_about_them(project: Path, pointers: Path) -> None:
+    run, folder = a_run(project), default_audit_dir(project)
+    trail = open_trail(run, pointers, SECRET)
+    trail.event(command("true"))
+    trail.state(ended(run))
+    trail.close()
+    assert "unknown" not in _lines(folder / "r-1.jsonl")[-1]
+    assert "Unknown to" not in (folder / "r-1.md").read_text()

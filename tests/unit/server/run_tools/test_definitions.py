@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 from jsonschema import Draft202012Validator
 
 from codexmcp.jsonrpc.messages import Dialect, encode_result
@@ -24,5 +26,14 @@ def test_names_are_unique_and_arguments_are_closed() -> None:
 
 
 def test_the_list_costs_an_agent_less_than_two_thousand_tokens() -> None:
-    sent = encode_result(Dialect.MCP, 1, {"tools": run_tool_definitions()})
+    for_models = ("name", "description", "inputSchema")
+    tools = [{key: tool[key] for key in for_models} for tool in run_tool_definitions()]
+    sent = encode_result(Dialect.MCP, 1, {"tools": tools})
     assert len(sent) / CHARACTERS_PER_TOKEN < 2000
+
+
+def test_what_the_list_has_for_programs_stays_small() -> None:
+    sent = encode_result(Dialect.MCP, 1, {"tools": run_tool_definitions()})
+    answers = [tool["outputSchema"] for tool in run_tool_definitions()]
+    assert len(json.dumps(answers, separators=(",", ":"))) < 7000
+    assert len(sent) < 16_000

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codexmcp.workspace.files.answers import cursor_of, listing, moment, names_of, shown
-from codexmcp.workspace.files.listing import Entry
+from codexmcp.workspace.files.listing import ListedEntry
 from codexmcp.workspace.paths.locations import Location, Root
 
 _NAMES = st.lists(
@@ -58,7 +58,7 @@ def test_an_entry_tells_its_name_and_whether_that_can_be_given_back(
     names: list[str], size_bytes: int | None
 ) -> None:
     place = Location(Root("/r", "/r", is_first=True), ())
-    entry = Entry(tuple(names), "file", size_bytes, 0.0)
+    entry = ListedEntry(tuple(names), "file", size_bytes, 0.0)
     (told,) = listing(place, [entry], is_more=False)["entries"]
     assert told["name"] == "/".join(map(shown, names))
     assert told.get("is_name_escaped", False) == any(name != shown(name) for name in names)

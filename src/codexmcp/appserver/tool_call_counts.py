@@ -15,7 +15,7 @@ _REMARK = re.compile(r"(?:the only|all \d+) (?:command|tool call)s? failed\b")
 
 
 @dataclass(slots=True)
-class Tally:
+class ToolCallCounts:
     """Counts ended tool calls: commands, MCP calls, failed patches.
 
     Attributes:

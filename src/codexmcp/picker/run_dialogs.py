@@ -10,7 +10,7 @@ from textual.app import SuspendNotSupported
 
 from codexmcp.appserver.forms import Field, fields_of
 from codexmcp.errors import UsageError
-from codexmcp.picker.actions import Actions, Attachment, Question
+from codexmcp.picker.actions import Actions, Attachment, OpenQuestion
 from codexmcp.picker.rows import STATE_WORDS, Tone
 from codexmcp.picker.text import clean
 from codexmcp.runs.run import Run
@@ -29,7 +29,7 @@ _MEANINGS = {
 
 
 class Stage(Protocol):
-    """The part of the screen for errands."""
+    """The part of the screen for dialogs on runs."""
 
     def say(self, text: str, tone: Tone = ...) -> None:
         """Show a temporary message."""
@@ -53,7 +53,7 @@ def run_attached(held: Attachment) -> int:
     return run_in_terminal(held.command)
 
 
-class Errands:
+class RunDialogs:
     """Actions on a run with dialogs and messages.
 
     Each method raises `CodexMCPError` after a failure.
@@ -85,11 +85,13 @@ class Errands:
         if run.state.is_over:
             self._stage.say(f"this run is over: {STATE_WORDS[run.state]}; c continues it", Tone.BAD)
             return
-        text = await self._stage.enter("Tell this run", f"{_named(run)}\n\nCodex reads it soon.")
+        text = await self._stage.enter(
+            "Message to this run", f"{_named(run)}\n\nCodex reads it soon."
+        )
         if text and text.strip():
             self._stage.say("sending …")
             await in_thread(lambda: self._actions.steer(run.id, text))
-            self._stage.say(f"told: {clean(run.title)}")
+            self._stage.say(f"message sent: {clean(run.title)}")
 
     async def resume(self, run: Run) -> None:
         """Give an ended run a further prompt."""
@@ -119,7 +121,7 @@ class Errands:
         self._stage.say("asking the supervisor …")
         question = await in_thread(lambda: self._actions.question(run.id))
         if question is None:
-            self._stage.say("this run has no question that waits", Tone.BAD)
+            self._stage.say("this run has no open question", Tone.BAD)
             return
         self._stage.say("")
         title = "Codex asks" + (f" (1 of {question.count})" if question.count > 1 else "")
@@ -136,7 +138,7 @@ class Errands:
             await in_thread(lambda: self._actions.answer(run.id, question.id, decision, given))
             self._stage.say(f"answered: {decision.replace('_', ' ')}")
 
-    async def _filled_in(self, question: Question) -> dict[str, Any] | None:
+    async def _filled_in(self, question: OpenQuestion) -> dict[str, Any] | None:
         """Return the values for all fields of a form; None after a cancel."""
         content: dict[str, Any] = {}
         for field in fields_of(question.form):
@@ -177,7 +179,7 @@ class Errands:
             await in_thread(held.close)
 
 
-def _told(question: Question) -> list[str]:
+def _told(question: OpenQuestion) -> list[str]:
     lines = [clean(question.text)]
     if question.agent:
         lines.append(clean(f"asked by {question.agent}"))
@@ -186,7 +188,7 @@ def _told(question: Question) -> list[str]:
     return [*lines, *(clean(f"- {field.prompt}") for field in fields_of(question.form))]
 
 
-def _meanings(question: Question) -> Mapping[str, str]:
+def _meanings(question: OpenQuestion) -> Mapping[str, str]:
     if not question.form:
         return _MEANINGS
     return {"y": "fill it in", "n": _MEANINGS["n"], "c": _MEANINGS["c"]}

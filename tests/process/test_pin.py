@@ -11,7 +11,8 @@ import pytest
 
 from tests.support.builds import CHECKOUT
 
-PINNED = ("Dockerfile", ".github/workflows/ci.yml", "scripts/pin.sh")
+WORKFLOWS = (".github/workflows/ci.yml", ".github/workflows/newest.yml")
+PINNED = ("Dockerfile", *WORKFLOWS, "scripts/pin.sh")
 DOCKER = (
     'case $* in *sha256*) exit 1 ;; *) echo sha256:$(printf "%64s" "$DIGIT" | tr " " 0) ;; esac'
 )
@@ -46,7 +47,8 @@ def test_every_image_and_action_is_pinned_and_renewed(checkout: Path) -> None:
         )
         assert [image.partition("@")[2] for image in images] == [f"sha256:{int(digit):064d}"] * 2
         assert all(":" in image.partition("@")[0] for image in images)
-        actions = re.findall(r"uses: (.*)$", (checkout / PINNED[1]).read_text(), re.MULTILINE)
+        workflows = "".join((checkout / name).read_text() for name in WORKFLOWS)
+        actions = re.findall(r"uses: (.*)$", workflows, re.MULTILINE)
         assert len(actions) > 2
         assert all(re.fullmatch(rf"[\w/-]+@0*{digit} # v[\d.]+", action) for action in actions)
 

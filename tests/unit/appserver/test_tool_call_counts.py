@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from codexmcp.appserver.events import parse_event
-from codexmcp.appserver.tally import Tally, is_failure
+from codexmcp.appserver.tool_call_counts import ToolCallCounts, is_failure
 
 FAILED: dict[str, Any] = {"type": "commandExecution", "status": "failed", "exitCode": 1}
 FINE: dict[str, Any] = {"type": "commandExecution", "status": "completed", "exitCode": 0}
@@ -35,7 +35,7 @@ SAID: dict[str, Any] = {"type": "agentMessage", "text": "done"}
 def test_a_turn_is_remarked_on_when_all_that_it_tried_failed(
     items: list[dict[str, Any]], remark: str
 ) -> None:
-    tally = Tally()
+    tally = ToolCallCounts()
     for item in items:
         tally.note(parse_event("item/started", {"item": item}))
         tally.note(parse_event("item/completed", {"item": item}))

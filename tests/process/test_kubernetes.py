@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,13 @@ VARIANTS = [None, *sorted(path.name for path in PATCHES.glob("*.yaml"))]
 VERSIONS = ["1.31", "1.37"]
 
 
-def manifests(name: str) -> list[dict[str, Any]]:
+@cache
+def _parsed(name: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((FOLDER / name).read_text()))
+
+
+def manifests(name: str) -> list[dict[str, Any]]:
+    return deepcopy(_parsed(name))
 
 
 def workload(name: str) -> dict[str, Any]:
