@@ -148,7 +148,7 @@ async def test_a_failed_run_is_a_completed_task_with_an_error_of_the_tool(
     # A call refused before there is a run is an answer of the tool, as for any client.
     assert refused["resultType"] == "complete"
     assert refused["isError"]
-    assert "is no folder" in text_of(refused)
+    assert "is not a folder" in text_of(refused)
 
 
 async def test_a_run_of_another_supervisor_can_be_read_and_not_cancelled(here: Station) -> None:
@@ -161,7 +161,7 @@ async def test_a_run_of_another_supervisor_can_be_read_and_not_cancelled(here: S
             assert (await other.get(task_id))["status"] == "working"
             refused = await other.answer("tasks/cancel", {"taskId": task_id})
     assert refused["error"]["code"] == -32603
-    assert "only clients of its own server" in refused["error"]["message"]
+    assert "use a client of the server of the run" in refused["error"]["message"]
 
 
 @pytest.mark.parametrize(
