@@ -116,7 +116,7 @@ def _checked(
     images = extras.check_images(call.extras.images, base_dir=cwd, within=caller.policy.bound)
     profile = call.extras.profile
     settings = {} if profile is None else extras.read_profile(caller.home, profile)
-    inherited = {} if origin is None else origin.request.thread
+    inherited: Mapping[str, Any] = {} if origin is None else origin.request.thread
     # Settings of a call have precedence over its profile, and the profile over an earlier run.
     own = {**settings, **thread.config} if origin is None else {**thread.config, **settings}
     whole = replace(
