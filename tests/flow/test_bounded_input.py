@@ -74,7 +74,7 @@ async def _mcp(costly: bytes, _folder: Path) -> None:
 
 async def _greeting(costly: bytes, _folder: Path) -> None:
     line = b'{"codexmcp":"1","arguments":[],"cwd":"/","env":%s}' % costly
-    with pytest.raises(UsageError, match="no greeting"):
+    with pytest.raises(UsageError, match="not a greeting"):
         read_hello(line)
 
 

@@ -68,7 +68,8 @@ class Client:
     ) -> dict[str, Any]:
         """Return the answer to a request with an envelope."""
         number = self.send(method, enveloped(params, capabilities))
-        answer = await self.stream.read_message()
+        while (answer := await self.stream.read_message()).get("method") == "codex/event":
+            pass
         assert answer["id"] == number, answer
         return answer
 

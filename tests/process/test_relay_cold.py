@@ -67,5 +67,7 @@ async def test_a_supervisor_comes_up_also_when_the_client_that_started_it_was_ki
         (supervisor,) = here.supervisor_pids()
         await here.killed(client.pid)
     await asyncio.to_thread(gate.open)
+    # Before that, a second client would start a supervisor of its own, which may win.
+    await until(lambda: here.sockets.exists() and here.listening(), "its socket")
     async with here.client() as client:
         assert (await client.status())["pid"] == supervisor

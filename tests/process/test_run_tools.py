@@ -187,7 +187,7 @@ async def test_bounds_limits_and_repeated_orders_hold(here: Station) -> None:
             await client.run("another", idempotency_key="k")
         elsewhere = here.project / "elsewhere"
         elsewhere.mkdir()
-        with pytest.raises(RefusedError, match="another folder, so nothing was started"):
+        with pytest.raises(RefusedError, match="another folder; nothing was started"):
             await client.run("once", idempotency_key="k", cwd=str(elsewhere))
         await client.wait(one)
         assert here.model.asked("once") == 1

@@ -224,7 +224,7 @@ async def test_a_question_is_listed_and_answered(
     assert ("= exit code 0" in story) == (decision == "accept")
     again = await runs(here, "approve", question)
     assert again.code == 1
-    assert "no question" in again.err
+    assert "no open question" in again.err
 
 
 async def test_a_run_is_resumed_and_forked(here: Station) -> None:

@@ -7,6 +7,7 @@ import json
 import sqlite3
 
 from codexmcp.runs.preparation import CONTINUE_PROMPT
+from codexmcp.runs.sqlite_schema import VERSION
 from tests.support.old_release import old_release
 from tests.support.supervision import Station, kill
 
@@ -41,7 +42,7 @@ async def test_the_runs_of_a_living_old_supervisor_are_left_to_it_and_taken_over
 
         # Today's program brings the store up to date under the old supervisor's hands.
         assert await states(here) == {"first": "running", "second": "running"}
-        assert version_of_store(here) == 2
+        assert version_of_store(here) == VERSION
 
         release.set()
         assert (await client.wait(first))["message"] == "done: first"

@@ -92,7 +92,8 @@ def run_of(row: sqlite3.Row) -> Run:
     """Return the run in a row of `runs`, joined with `texts`."""
     names, values = tuple(row.keys()), tuple(row)
     # Pollers read the same rows each second, and decoding a request takes most of a read.
-    size = len(row["request"] or "") + len(row["message"] or "")
+    texts = (row["request"], row["message"])
+    size = sum(len(each) for each in texts if isinstance(each, str | bytes))
     return _remembered(names, values) if size <= _REMEMBERED_SIZE else _decoded(names, values)
 
 

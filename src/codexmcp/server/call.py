@@ -61,7 +61,6 @@ class Call:
         rules: Rules for questions.
         ask: Asks the client. None: the client cannot be asked.
         is_strict: The client gets only messages of the removed server.
-        has_events: The client gets the notifications `codex/event`.
     """
 
     def __init__(
@@ -72,10 +71,8 @@ class Call:
         ask: Ask | None = None,
         *,
         is_strict: bool = False,
-        has_events: bool = True,
     ) -> None:
         self._is_strict = is_strict
-        self._has_events = has_events
         self._ask = ask
         self._connection = connection
         self._id: RequestId = request.id
@@ -113,11 +110,7 @@ class Call:
         """
         if isinstance(event, ItemStarted) and event.item.type == "fileChange":
             self._changes[event.item.id] = event.item.raw.get("changes")
-        if (
-            not agent
-            and self._has_events
-            and not (self._is_strict and event.params.get(RECONSTRUCTED))
-        ):
+        if not agent and not (self._is_strict and event.params.get(RECONSTRUCTED)):
             for msg in self._translator.translate(event):
                 self._send_event(thread_id, event.turn_id, msg)
         if self._progress_token is not None:
@@ -187,7 +180,5 @@ class Call:
         )
 
     def _send_event(self, thread_id: str, turn_id: str, msg: Msg) -> None:
-        if not self._has_events:
-            return
         meta = {"requestId": self._id, "threadId": thread_id}
         self._connection.notify("codex/event", {"_meta": meta, "id": turn_id, "msg": msg})

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from codexmcp.errors import CodexMCPError, RequestError
 from codexmcp.jsonrpc import messages
 from codexmcp.jsonrpc.connection import Connection, NoAnswer
-from codexmcp.server.call import Ask, Call
+from codexmcp.server.call import Call
 from codexmcp.server.envelope import LISTEN, TASK_METHODS, Envelope, complete
-from codexmcp.server.held_calls import HeldCalls
+from codexmcp.server.held_calls import HeldCalls, MakeCall
 from codexmcp.server.reception import Reception
 from codexmcp.server.results import CallResult, failure
 from codexmcp.server.services import Services, is_call
@@ -36,16 +36,6 @@ T = TypeVar("T")
 Run = Callable[[messages.Request, Call], "Awaitable[CallResult | ToolAnswer]"]
 
 
-class MakeCall(Protocol):
-    """Makes the notifications and questions of a call."""
-
-    def __call__(
-        self, request: messages.Request, ask: Ask | None, *, has_events: bool = True
-    ) -> Call:
-        """Return the call of a request; see `Call`."""
-        ...
-
-
 class EnvelopedRequests:
     """The requests with an envelope of one client.
 
@@ -59,7 +49,7 @@ class EnvelopedRequests:
         self._connection = connection
         self._make_call = make_call
         self._run = run
-        self._held = HeldCalls(self._call, self._worked)
+        self._held = HeldCalls(make_call, self._worked)
         self._ending = asyncio.Event()
         self._subscriptions = 0
 
@@ -129,7 +119,7 @@ class EnvelopedRequests:
     async def _started(
         self, request: messages.Request, run_tools: RunTools
     ) -> messages.JsonObject | None:
-        params, call = request.params, self._call(request, None)
+        params, call = request.params, self._make_call(request, None)
         try:
             made = await run_tools.task(params["name"], params.get("arguments"), call.tell)
         except CodexMCPError as error:
@@ -143,10 +133,6 @@ class EnvelopedRequests:
             return await answer
         except asyncio.CancelledError:
             raise NoAnswer from None
-
-    def _call(self, request: messages.Request, ask: Ask | None) -> Call:
-        # MCP 2026-07-28 knows no notification like `codex/event`.
-        return self._make_call(request, ask, has_events=False)
 
     async def _worked(self, request: messages.Request, call: Call) -> messages.JsonObject:
         return (await self._run(request, call)).to_wire(strict=False)

@@ -157,21 +157,14 @@ class McpServer:
             alive.cancel()
             await asyncio.wait({alive})
 
-    def _call(self, request: messages.Request, ask: Ask | None, *, has_events: bool = True) -> Call:
+    def _call(self, request: messages.Request, ask: Ask | None) -> Call:
         options = self._options
         rules = AskingRules(
             options.approval_timeout_s,
             options.default_answer,
             allow_amendments=options.allow_amendments,
         )
-        return Call(
-            self.connection,
-            request,
-            rules,
-            ask,
-            is_strict=options.strict,
-            has_events=has_events,
-        )
+        return Call(self.connection, request, rules, ask, is_strict=options.strict)
 
     async def _ask(self, params: messages.JsonObject) -> object:
         return await self.connection.request(

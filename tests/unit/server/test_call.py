@@ -47,7 +47,6 @@ def call_on(
     token: object = None,
     *,
     can_ask: bool = True,
-    has_events: bool = True,
 ) -> Call:
     meta = {} if token is None else {"_meta": {"progressToken": token}}
     request = Request(3, "tools/call", meta)
@@ -56,7 +55,6 @@ def call_on(
         request,
         rules or AskingRules(),
         connection.ask if can_ask else None,
-        has_events=has_events,
     )
 
 
@@ -139,16 +137,3 @@ async def test_a_client_that_takes_no_questions_is_not_asked() -> None:
     call = call_on(connection, AskingRules(default=CANCEL), can_ask=False)
     assert await call.on_question(QUESTION, "") == {"decision": "cancel"}
     assert connection.told == []
-
-
-async def test_a_client_without_events_gets_progress_and_questions_alone() -> None:
-    connection = FakeConnection({"action": "accept"})
-    call = call_on(connection, token="p", has_events=False)
-    call.on_thread(ThreadInfo("t", {"thread": {"id": "t"}}))
-    item = {"turnId": "u", "item": {"type": "commandExecution", "id": "i", "command": "ls"}}
-    call.on_event("t", parse_event("item/started", item))
-    assert await call.on_question(QUESTION, "") == {"decision": "accept"}
-    assert [method for method, _ in connection.told] == [
-        "notifications/progress",
-        "elicitation/create",
-    ]

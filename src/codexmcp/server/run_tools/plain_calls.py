@@ -6,11 +6,11 @@ a thread without a run, is left to the tools themselves.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from codexmcp.data_classes import replace
 from codexmcp.errors import RunError
+from codexmcp.policy import extras
 from codexmcp.policy.arguments import parse_codex_arguments, parse_reply_arguments
 from codexmcp.runs.facade import Runs
 from codexmcp.runs.run import Run
@@ -88,18 +88,9 @@ class PlainCalls:
         meta = {"usage": usage, "durationMs": round(took_s * 1000)}
         if run.state is RunState.COMPLETED:
             notes = (run.reason,) if run.reason else ()
-            output = _output(run)
+            schema = run.request.output_schema
+            output = None if schema is None else extras.read_output(schema, run.message)[0]
             answer = CallResult(run.message, run.thread_id, output=output, meta=meta, notes=notes)
         else:
             answer = replace(failure(run.reason, run.thread_id), meta=meta)
         return cut_to(answer, self._options.max_result_bytes).to_wire(strict=False)
-
-
-def _output(run: Run) -> object:
-    """Return the value in a message already checked against its schema."""
-    if run.request.output_schema is None:
-        return None
-    try:
-        return json.loads(run.message)
-    except ValueError:
-        return None
