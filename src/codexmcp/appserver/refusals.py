@@ -45,7 +45,7 @@ class NewerThreadError(RequestError):
 
 
 class ThreadStoreError(RequestError):
-    """Codex could not read or write its own records of threads; nothing was done."""
+    """A connection of Codex to its records of threads was left in a transaction: nothing done."""
 
 
 class NoTurnError(RequestError):
@@ -63,7 +63,7 @@ _TEXTS: tuple[tuple[str, type[RequestError]], ...] = (
     ("list_turns is not supported", UnknownThreadError),
     ("thread not loaded", UnknownThreadError),
     ("thread not found", UnknownThreadError),
-    ("thread-store internal error", ThreadStoreError),
+    ("non-zero transaction depth", ThreadStoreError),
 )
 
 

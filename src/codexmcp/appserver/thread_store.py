@@ -1,4 +1,4 @@
-"""Repeats calls that failed on Codex's own records of threads.
+"""Repeats calls that met a broken connection of Codex to its own records of threads.
 
 Source: after a full home, a connection of Codex's pool to its database may be left in a transaction
 (0.163.0: "attempted to call begin_with at non-zero transaction depth"); another one works.
