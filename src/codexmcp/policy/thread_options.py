@@ -12,10 +12,31 @@ from codexmcp.appserver.requests import ThreadOptions
 from codexmcp.codex.permissions import RestrictedPaths, narrower_mode
 from codexmcp.codex.recorded import RecordedSettings
 from codexmcp.codex.thread_options import guarded
+from codexmcp.data_classes import replace
 from codexmcp.errors import RequestError
 from codexmcp.jsonrpc.messages import INVALID_REQUEST
 from codexmcp.policy.arguments import CodexArguments
 from codexmcp.policy.policy import Policy, allows
+
+
+def asked_options(call: CodexArguments) -> ThreadOptions:
+    """Return the options of a thread that a call asks for, without those of the policy.
+
+    Args:
+        call: The call, with the policy applied.
+    """
+    config: dict[str, Any] = dict(call.config)
+    if call.compact_prompt is not None:
+        config["compact_prompt"] = call.compact_prompt
+    return ThreadOptions(
+        model=call.model,
+        cwd=call.cwd,
+        sandbox=call.sandbox,
+        approval_policy=call.approval_policy,
+        base_instructions=call.base_instructions,
+        developer_instructions=call.developer_instructions,
+        config=config,
+    )
 
 
 def start_options(
@@ -35,18 +56,9 @@ def start_options(
         permissions: The permissions profile in place of the sandbox mode. None: no profile.
         policy: The policy. None: no policy.
     """
-    config: dict[str, Any] = dict(call.config)
-    if call.compact_prompt is not None:
-        config["compact_prompt"] = call.compact_prompt
-    asked = ThreadOptions(
-        model=call.model,
-        cwd=call.cwd,
-        sandbox=call.sandbox,
+    asked = replace(
+        asked_options(call),
         permissions=permissions,
-        approval_policy=call.approval_policy,
-        base_instructions=call.base_instructions,
-        developer_instructions=call.developer_instructions,
-        config=config,
         allow_git=policy is not None and policy.allow_git,
         distrusts=policy is not None and policy.distrusts(call.cwd),
     )

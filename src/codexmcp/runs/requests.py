@@ -17,6 +17,7 @@ from codexmcp.policy import extras
 from codexmcp.policy.arguments import ArgumentsError, CodexArguments, Extras
 from codexmcp.policy.caller import Caller
 from codexmcp.policy.policy import Defaults
+from codexmcp.policy.thread_options import asked_options
 from codexmcp.runs.audit.names import default_audit_dir
 from codexmcp.runs.run import Origin, RunRequest
 from codexmcp.runs.start_options import StartOptions
@@ -85,17 +86,8 @@ def request_of_call(
     """
     policy = caller.policy
     call = policy.apply(defaults.fill(call, policy), base_dir=str(caller.base_dir))
-    config = dict(call.config)
-    if call.compact_prompt is not None:
-        config["compact_prompt"] = call.compact_prompt
-    thread = ThreadOptions(
-        model=call.model,
-        sandbox=call.sandbox,
-        approval_policy=call.approval_policy,
-        base_instructions=call.base_instructions,
-        developer_instructions=call.developer_instructions,
-        config=config,
-    )
+    # A run has its folder beside the options of its thread.
+    thread = replace(asked_options(call), cwd=None)
     more = {"timeout_s": call.extras.timeout_s, "tool": tool}
     return _checked(call, caller, thread, None, more)
 
