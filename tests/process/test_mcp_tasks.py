@@ -322,3 +322,17 @@ async def test_a_call_of_codex_keeps_its_instructions_and_settings_as_a_task(her
         assert answer["resultType"] == "complete"
         assert answer["isError"]
         assert words in text_of(answer)
+
+
+async def test_a_call_of_codex_with_a_schema_has_its_output_as_a_task(here: Station) -> None:
+    here.model.on("count", Text('{"n": 3}'))
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    async with task_client(here, "relay", "--tools", "codex,runs") as client:
+        made = await client.call("codex", {"prompt": "count", "output-schema": schema})
+        task = await client.until(made["taskId"], "completed")
+    assert task["result"]["structuredContent"]["output"] == {"n": 3}

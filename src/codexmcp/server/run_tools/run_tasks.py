@@ -21,6 +21,7 @@ from codexmcp.server.questions import read_answer, standard_question
 from codexmcp.server.run_tools import answers
 from codexmcp.server.run_tools.remedies import REMEDIES
 from codexmcp.server.tasks import Task, TaskStatus
+from codexmcp.worker_thread import in_thread
 
 CANCEL_WAIT_S = 2.0
 """Bound on the wait for the end of a cancelled run; the run ends in any case."""
@@ -80,13 +81,16 @@ class RunTasks:
             updated_at=_updated_at(run),
             poll_s=_QUESTION_POLL_S if questions else _poll_s(run),
             questions=questions,
-            result=self._result(run) if status is TaskStatus.COMPLETED else None,
+            result=await self._result(run) if status is TaskStatus.COMPLETED else None,
         )
 
-    def _result(self, run: Run) -> dict[str, Any]:
-        return (
-            answers.result(run).to_wire() if run.request.tool is None else self._plain_result(run)
-        )
+    async def _result(self, run: Run) -> dict[str, Any]:
+        if run.request.tool is None:
+            return answers.result(run).to_wire()
+        if run.request.output_schema is None:
+            return self._plain_result(run)
+        # In a thread: a check against a large schema takes a second, at each poll.
+        return await in_thread(lambda: self._plain_result(run))
 
     async def answer(self, task_id: str, responses: Mapping[str, Mapping[str, Any]]) -> None:
         """Answer questions of a run; see `TaskSource.answer`."""
