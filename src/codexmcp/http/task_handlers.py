@@ -33,7 +33,7 @@ from codexmcp.server.envelope import (
     envelope_of,
 )
 from codexmcp.server.subscription import Subscription
-from codexmcp.server.tasks import TaskMethods, TaskSource, as_request_error
+from codexmcp.server.tasks import TaskSource, task_answer
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -85,9 +85,7 @@ class TaskHandlers:
                 raise RequestError(method, METHOD_NOT_FOUND, "Method not found")
             params = dict(context.params or {})
             _check_name(context, params.get("taskId"))
-            methods = TaskMethods(self._visible(context))
-            with as_request_error(method):
-                return await methods.answer(method, params, envelope)
+            return await task_answer(self._visible(context), method, params, envelope)
 
     async def _listen(
         self, context: Context, _params: SubscriptionsListenRequestParams

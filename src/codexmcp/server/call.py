@@ -83,7 +83,6 @@ class Call:
         self._progress_token = dig(request.params, "_meta", "progressToken")
         self._progress = 0
         self._doing = "Codex is starting"
-        self._told = asyncio.Event()
 
     def continue_for(self, request: Request | None) -> None:
         """Report progress to a further request of the call; None for no request."""

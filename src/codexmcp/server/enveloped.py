@@ -20,7 +20,7 @@ from codexmcp.server.reception import Reception
 from codexmcp.server.results import CallResult, failure
 from codexmcp.server.services import Services, is_call
 from codexmcp.server.subscription import Subscription
-from codexmcp.server.tasks import Task, TaskMethods, as_request_error, created
+from codexmcp.server.tasks import Task, created, task_answer
 from codexmcp.server.tools import CODEX, CODEX_REPLY
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ class EnvelopedRequests:
             case "tools/call":
                 result = await self._answer_call(request, envelope, services)
             case method if method in TASK_METHODS and run_tools is not None:
-                with as_request_error(method):
-                    tasks = TaskMethods(run_tools.tasks)
-                    result = await tasks.answer(method, request.params, envelope)
+                result = await task_answer(run_tools.tasks, method, request.params, envelope)
             case method if method == LISTEN:
                 result = await self._until_cancelled(self._listen(request, envelope, services))
             case method:

@@ -144,28 +144,24 @@ def _iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class TaskMethods:
-    """The methods `tasks/get`, `tasks/update` and `tasks/cancel`.
+async def task_answer(
+    source: TaskSource | None, method: str, params: messages.JsonObject, envelope: Envelope
+) -> dict[str, Any]:
+    """Return the result of `tasks/get`, `tasks/update` or `tasks/cancel`.
 
     Args:
         source: The tasks of the client. None: no tasks, so each is unknown.
+        method: The method.
+        params: The parameters of the request.
+        envelope: The envelope of the request.
+
+    Raises:
+        RequestError: The client does not declare tasks, the task is unknown, or the work behind
+            the task cannot be reached.
     """
-
-    def __init__(self, source: TaskSource | None) -> None:
-        self._source = source
-
-    async def answer(
-        self, method: str, params: messages.JsonObject, envelope: Envelope
-    ) -> dict[str, Any]:
-        """Return the result of a request.
-
-        Raises:
-            RequestError: The client does not declare tasks, or the task is unknown.
-            CodexMCPError: The work behind the task cannot be reached.
-        """
-        check_declares_tasks(method, envelope)
-        source, task_id = self._source, params.get("taskId")
-        task = None
+    check_declares_tasks(method, envelope)
+    task_id, task = params.get("taskId"), None
+    with as_request_error(method):
         if source is not None and isinstance(task_id, str):
             task = await source.task(task_id)
         if source is None or task is None:
@@ -184,7 +180,7 @@ class TaskMethods:
                 await source.cancel(task.id)
             case _:
                 pass
-        return {}
+    return {}
 
 
 @contextlib.contextmanager
