@@ -11,9 +11,10 @@ import pytest
 
 from codexmcp.testing import Text
 from tests.support.envelope import FORMS, TASKS
+from tests.support.http_serving import serving
 from tests.support.model_steps import escalated
 from tests.support.supervision import Station
-from tests.support.task_clients import task_client
+from tests.support.task_clients import HttpTransport, TaskClient, task_client
 
 DOORS = ["relay", "http"]
 ESCALATION = escalated("touch asked")
@@ -336,3 +337,17 @@ async def test_a_call_of_codex_with_a_schema_has_its_output_as_a_task(here: Stat
         made = await client.call("codex", {"prompt": "count", "output-schema": schema})
         task = await client.until(made["taskId"], "completed")
     assert task["result"]["structuredContent"]["output"] == {"n": 3}
+
+
+async def test_a_token_without_the_scope_of_runs_knows_no_task(here: Station) -> None:
+    async with serving(here) as server:
+        owner = TaskClient(HttpTransport(server))
+        task_id = await owner.run("work")
+        added = await here.command("serve", "--add-token", "reader", "--scopes", "read")
+        reader = TaskClient(HttpTransport(server, added.out.split()[-1]))
+        for method in ("tasks/get", "tasks/update", "tasks/cancel"):
+            params = {"taskId": task_id, "inputResponses": {}}
+            refused = await reader.answer(method, params)
+            assert refused["error"]["code"] == -32602
+            assert "unknown task" in refused["error"]["message"]
+        assert (await owner.until(task_id, "completed"))["taskId"] == task_id
